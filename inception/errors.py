@@ -1,0 +1,89 @@
+"""Every error that reaches a user, and the exit status it ends with.
+
+    InceptionError                125  what failed, and what to do next
+    ├── UsageError                  2  the request itself is wrong: a name, a number, an option
+    ├── PlanError                   2  the request is well formed, but this host cannot carry it
+    ├── EngineError               125  the level-0 engine refused or broke something
+    │   └── EngineUnreachable     125  no level-0 engine answers
+    ├── ImageError                125  the level image or its seed is missing, wrong or cannot be made
+    ├── ChainError                125  a chain is missing, taken or broken
+    │   └── LevelError            125  a level failed in one of its phases
+    └── Interrupted           128 + n  signal n ended us
+
+Messages are one line. `remedy` is one line too: what the user can do about it.
+"""
+
+from __future__ import annotations
+
+
+class InceptionError(Exception):
+    """What failed, in one line, and what to do about it."""
+
+    exit_code = 125
+
+    def __init__(self, message: str, *, remedy: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message}: {self.remedy}" if self.remedy else self.message
+
+
+class UsageError(InceptionError):
+    """The request itself is wrong."""
+
+    exit_code = 2
+
+
+class PlanError(InceptionError):
+    """The request is well formed, but this host cannot carry it."""
+
+    exit_code = 2
+
+
+class EngineError(InceptionError):
+    """The level-0 engine refused or broke something."""
+
+
+class EngineUnreachable(EngineError):
+    """No level-0 engine answers."""
+
+
+class ImageError(InceptionError):
+    """The level image or its seed is missing, wrong or cannot be made."""
+
+
+class ChainError(InceptionError):
+    """A chain is missing, taken or broken."""
+
+
+class LevelError(ChainError):
+    """A level failed in one of its phases.
+
+    `log_tail` holds the last lines of the log that explains it, oldest first.
+    """
+
+    def __init__(
+        self,
+        *,
+        level: int,
+        phase: str,
+        reason: str,
+        remedy: str | None = None,
+        log_tail: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(f"level {level} failed at {phase}: {reason}", remedy=remedy)
+        self.level = level
+        self.phase = phase
+        self.reason = reason
+        self.log_tail = log_tail
+
+
+class Interrupted(InceptionError):
+    """Signal `signal_number` ended us."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(f"interrupted by signal {signal_number}")
+        self.signal_number = signal_number
+        self.exit_code = 128 + signal_number

@@ -1,0 +1,225 @@
+"""The plan of a chain: everything that will be done, decided before anything is touched."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from ipaddress import IPv4Network
+from pathlib import PurePosixPath
+from typing import Any
+
+from inception.plan.facts import Facts
+from inception.plan.limits import TimeLimits
+from inception.plan.network import DEFAULT_POOL, PoolTooSmall, Subnet, cut_subnets
+from inception.plan.paths import SOCKET_PATH_LIMIT, RunDirectory
+from inception.plan.pids import PidNamespace, TooFewPidNamespaces, assign_pid_namespaces
+from inception.plan.privileges import Privileges, choose_privileges
+from inception.plan.request import NAME_LIMIT, ImageTransfer, NetworkMode, Request, Storage, is_name
+from inception.plan.storage import LevelStorage
+
+PLAN_VERSION = 1
+LABEL_CHAIN = "inception.chain"
+LABEL_LEVEL = "inception.level"
+GREATEST_DEPTH = 1000
+"""Deeper is refused outright: each level takes some 60 MB of memory, and a plan is a page a level."""
+
+
+class CgroupNamespace(StrEnum):
+    """One level's cgroup namespace: its own, or that of the level above."""
+
+    PRIVATE = "private"
+    SHARED = "shared"
+
+
+class Refusal(ValueError):
+    """The plan cannot be made: `str(refusal)` says why, `remedy` what to do. `usage` if the request itself is wrong."""
+
+    def __init__(self, message: str, *, remedy: str, usage: bool = False) -> None:
+        super().__init__(message)
+        self.remedy = remedy
+        self.usage = usage
+
+
+@dataclass(frozen=True, kw_only=True)
+class LevelPlan:
+    """One level of a chain: number 1 is the outermost. `container` is its container's name in the engine above."""
+
+    number: int
+    container: str
+    hostname: str
+    pid_namespace: PidNamespace
+    cgroup_namespace: CgroupNamespace
+    subnet: Subnet
+    storage: LevelStorage
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChainPlan:
+    """A whole chain. `seed_volume` is the level-0 engine's volume that holds the seed of `image_id`.
+
+    Sizes are in bytes, times in seconds. `owner_uid` and `owner_gid` own the sockets and the run directory.
+    """
+
+    version: int = PLAN_VERSION
+    name: str
+    run_directory: str
+    image: str
+    image_id: str
+    image_transfer: ImageTransfer
+    seed_volume: str
+    privileges: Privileges
+    network: NetworkMode
+    mtu: int
+    dns: tuple[str, ...]
+    open_files_limit: int
+    limits: TimeLimits
+    attached: bool
+    ttl_s: float | None
+    owner_uid: int
+    owner_gid: int
+    levels: tuple[LevelPlan, ...]
+
+    @property
+    def depth(self) -> int:
+        return len(self.levels)
+
+    @property
+    def paths(self) -> RunDirectory:
+        return RunDirectory(PurePosixPath(self.run_directory))
+
+    def level(self, number: int) -> LevelPlan:
+        """Level `number`, counted from 1."""
+        return self.levels[number - 1]
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> ChainPlan:
+        """Read back what `to_json` wrote. Raises ValueError if it is of another version."""
+        fields: dict[str, Any] = json.loads(text)
+        if fields.get("version") != PLAN_VERSION:
+            raise ValueError(f"plan version {fields.get('version')!r}, not {PLAN_VERSION}")
+        fields["image_transfer"] = ImageTransfer(fields["image_transfer"])
+        fields["network"] = NetworkMode(fields["network"])
+        fields["dns"] = tuple(fields["dns"])
+        fields["privileges"] = Privileges(
+            privileged=fields["privileges"]["privileged"], capabilities=tuple(fields["privileges"]["capabilities"])
+        )
+        fields["limits"] = TimeLimits(**fields["limits"])
+        fields["levels"] = tuple(_level_from_fields(level) for level in fields["levels"])
+        return cls(**fields)
+
+
+def _level_from_fields(fields: dict[str, Any]) -> LevelPlan:
+    subnet = {**fields["subnet"], "address_pools": tuple(fields["subnet"]["address_pools"])}
+    storage = {**fields["storage"], "kind": Storage(fields["storage"]["kind"])}
+    return LevelPlan(
+        number=fields["number"],
+        container=fields["container"],
+        hostname=fields["hostname"],
+        pid_namespace=PidNamespace(fields["pid_namespace"]),
+        cgroup_namespace=CgroupNamespace(fields["cgroup_namespace"]),
+        subnet=Subnet(**subnet),
+        storage=LevelStorage(**storage),
+    )
+
+
+def seed_volume_name(image_id: str) -> str:
+    """The level-0 volume that holds the seed of an image."""
+    return f"inception-seed-{image_id.removeprefix('sha256:')[:12]}"
+
+
+def plan_chain(request: Request, facts: Facts) -> ChainPlan:
+    """Plan the chain that `request` asks for on the host that `facts` describe. Raises Refusal."""
+    _check_request(request)
+    run_directory = RunDirectory(PurePosixPath(facts.run_root) / request.name)
+    _check_socket_paths(run_directory, request.depth)
+    pids = _pid_namespaces(request, facts)
+    subnets = _subnets(request, facts)
+    levels = tuple(
+        LevelPlan(
+            number=number,
+            container=f"inception-{request.name}-{number}",
+            hostname=f"{request.name}-{number}",
+            pid_namespace=pids[number - 1],
+            # Level 1's own namespace is the root that every level below builds its cgroups in, side by side: a cgroup
+            # as deep as the chain would make the kernel walk that path at each wake-up and each page.
+            cgroup_namespace=CgroupNamespace.PRIVATE if number == 1 else CgroupNamespace.SHARED,
+            subnet=subnets[number - 1],
+            storage=LevelStorage(kind=Storage.VOLUME),
+        )
+        for number in range(1, request.depth + 1)
+    )
+    return ChainPlan(
+        name=request.name,
+        run_directory=str(run_directory.root),
+        image=request.image,
+        image_id=facts.image_id,
+        image_transfer=request.image_transfer,
+        seed_volume=seed_volume_name(facts.image_id),
+        privileges=choose_privileges(facts.engine),
+        network=request.network,
+        mtu=request.mtu or facts.host.mtu,
+        dns=request.dns,
+        open_files_limit=facts.host.open_files_limit,
+        limits=TimeLimits().scaled(request.patience),
+        attached=request.attached,
+        ttl_s=request.ttl_s,
+        owner_uid=facts.host.owner_uid,
+        owner_gid=facts.host.owner_gid,
+        levels=levels,
+    )
+
+
+def _check_request(request: Request) -> None:
+    if not 0 <= request.depth <= GREATEST_DEPTH:
+        raise Refusal(
+            f"depth {request.depth} is not between 0 and {GREATEST_DEPTH}",
+            remedy="ask for a depth in that range with --depth",
+            usage=True,
+        )
+    if not is_name(request.name):
+        raise Refusal(
+            f"{request.name!r} cannot name a chain",
+            remedy=f"use lower-case letters, digits and inner hyphens, {NAME_LIMIT} at most",
+            usage=True,
+        )
+    if not request.patience > 0:
+        raise Refusal(f"patience {request.patience} is not above 0", remedy="use 1 or more", usage=True)
+
+
+def _check_socket_paths(run_directory: RunDirectory, depth: int) -> None:
+    longest = str(run_directory.socket(depth))
+    if len(longest.encode()) > SOCKET_PATH_LIMIT:
+        raise Refusal(
+            f"socket path {longest} is longer than {SOCKET_PATH_LIMIT} bytes",
+            remedy="use a shorter --name, or a shorter INCEPTION_RUN_ROOT",
+        )
+
+
+def _pid_namespaces(request: Request, facts: Facts) -> tuple[PidNamespace, ...]:
+    free = facts.host.pid_namespaces_free
+    try:
+        return assign_pid_namespaces(request.pid, request.depth, free, request.headroom)
+    except TooFewPidNamespaces as error:
+        raise Refusal(
+            f"{error}: {free} are free and {request.headroom} stay so for containers at the bottom",
+            remedy=f"go {error.greatest_depth} deep at most, or let the deepest levels share with --pid auto",
+        ) from error
+
+
+def _subnets(request: Request, facts: Facts) -> tuple[Subnet, ...]:
+    try:
+        pool = IPv4Network(request.pool or DEFAULT_POOL)
+    except ValueError as error:
+        raise Refusal(
+            f"pool {request.pool!r} is not an IPv4 network", remedy=f"write it like {DEFAULT_POOL}", usage=True
+        ) from error
+    try:
+        return cut_subnets(pool, request.depth, facts.host.routes + facts.engine.networks)
+    except PoolTooSmall as error:
+        raise Refusal(str(error), remedy=f"give a /{error.needed_prefix} or wider with --pool") from error
+
+

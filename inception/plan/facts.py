@@ -1,0 +1,63 @@
+"""What was read about the host and its engine, before anything is planned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineFacts:
+    """The level-0 engine, as it describes itself (`GET /info`, `GET /version`).
+
+    `local` engines see this machine's file system; the run directory reaches a remote one by its API.
+    `capabilities` are those that its containers can be given, without the `CAP_` prefix, in upper case.
+    `privileged` says whether it can start a `--privileged` container.
+    """
+
+    endpoint: str
+    name: str
+    version: str
+    api_version: str
+    local: bool
+    cgroup_version: int
+    cgroup_driver: str
+    storage_driver: str
+    data_root: str
+    capabilities: tuple[str, ...]
+    privileged: bool
+    security_options: tuple[str, ...]
+    networks: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostFacts:
+    """The machine under the engine. Sizes are in bytes; `None` means that it could not be read from here.
+
+    `pid_namespaces_free` is how many PID namespaces can still be nested inside the one the engine's containers start
+    from. `routes` are the destinations (CIDR) that the host routes. `mtu` is that of the route outward.
+    `data_root_carries_overlay` says whether an overlay can have its upper directory on the engine's data-root, checked there.
+    """
+
+    kernel: str
+    cpus: int
+    pid_namespaces_free: int
+    routes: tuple[str, ...]
+    mtu: int
+    resolvers: tuple[str, ...]
+    memory_available: int | None
+    disk_free: int | None
+    inodes_free: int | None
+    open_files_limit: int
+    data_root_carries_overlay: bool
+    owner_uid: int
+    owner_gid: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """All that a plan is made from, besides the request."""
+
+    engine: EngineFacts
+    host: HostFacts
+    run_root: str
+    image_id: str

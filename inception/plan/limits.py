@@ -1,0 +1,42 @@
+"""How long each phase may take, in seconds. A deadline that passes is a failure of that phase."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from inception.plan.events import Phase
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeLimits:
+    """Seconds for each phase of one level. `level_stop_s` is for one level's daemons to stop once nothing runs below."""
+
+    create_s: float = 60.0
+    start_s: float = 60.0
+    image_s: float = 300.0
+    containerd_s: float = 20.0
+    dockerd_s: float = 60.0
+    level_stop_s: float = 15.0
+
+    def of(self, phase: Phase) -> float:
+        """The limit of a phase that has one."""
+        limits = {
+            Phase.CREATE: self.create_s,
+            Phase.START: self.start_s,
+            Phase.IMAGE: self.image_s,
+            Phase.CONTAINERD: self.containerd_s,
+            Phase.DOCKERD: self.dockerd_s,
+            Phase.UNWIND: self.level_stop_s,
+        }
+        return limits[phase]
+
+    def scaled(self, patience: float) -> TimeLimits:
+        """These limits, each multiplied by `patience`."""
+        return TimeLimits(
+            create_s=self.create_s * patience,
+            start_s=self.start_s * patience,
+            image_s=self.image_s * patience,
+            containerd_s=self.containerd_s * patience,
+            dockerd_s=self.dockerd_s * patience,
+            level_stop_s=self.level_stop_s * patience,
+        )

@@ -1,0 +1,39 @@
+"""Which levels have a PID namespace of their own.
+
+The kernel nests 32 of them (`MAX_PID_NS_LEVEL`, include/linux/pid_namespace.h) and answers ENOSPC to the 33rd. A
+level that shares its parent's namespace takes none. Level 1 is always private, so that killing it ends the chain.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from inception.plan.request import PidMode
+
+
+class PidNamespace(StrEnum):
+    """One level's PID namespace: its own, or that of the level above."""
+
+    PRIVATE = "private"
+    SHARED = "shared"
+
+
+class TooFewPidNamespaces(ValueError):
+    """The kernel has no room for so many; `greatest_depth` would fit."""
+
+    def __init__(self, depth: int, greatest_depth: int) -> None:
+        super().__init__(f"depth {depth} needs more PID namespaces than this host has free")
+        self.greatest_depth = greatest_depth
+
+
+def assign_pid_namespaces(mode: PidMode, depth: int, free: int, headroom: int) -> tuple[PidNamespace, ...]:
+    """The PID namespace of each level, level 1 first.
+
+    `free` is how many can still be nested on this host, `headroom` how many of them stay free for containers at the bottom.
+    Raises TooFewPidNamespaces if `mode` asks for more than there are.
+    """
+    room = free - headroom
+    private = {PidMode.ISOLATED: depth, PidMode.AUTO: min(depth, max(room, 1)), PidMode.SHARED: min(depth, 1)}[mode]
+    if private > room:
+        raise TooFewPidNamespaces(depth, max(room, 0))
+    return (PidNamespace.PRIVATE,) * private + (PidNamespace.SHARED,) * (depth - private)

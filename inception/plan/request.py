@@ -1,0 +1,78 @@
+"""What the user asks for."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+NAME_LIMIT = 32
+"""Characters in a chain's name: short, so that socket paths stay below `paths.SOCKET_PATH_LIMIT`."""
+
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
+
+
+class ImageTransfer(StrEnum):
+    """How a level's engine gets the chain's image."""
+
+    AUTO = "auto"
+    GRAFT = "graft"
+    LOAD = "load"
+
+
+class PidMode(StrEnum):
+    """Which levels have a PID namespace of their own."""
+
+    AUTO = "auto"
+    ISOLATED = "isolated"
+    SHARED = "shared"
+
+
+class Storage(StrEnum):
+    """What carries a level's data-root."""
+
+    AUTO = "auto"
+    VOLUME = "volume"
+    LOOPBACK = "loopback"
+    TMPFS = "tmpfs"
+
+
+class NetworkMode(StrEnum):
+    """How a level is joined to the one above."""
+
+    BRIDGE = "bridge"
+    HOST = "host"
+    NONE = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One chain, as asked for.
+
+    `pool` is the IPv4 range (CIDR) that the levels' subnets are cut from. `headroom` is the number of PID namespaces
+    kept free below the bottom. `storage_size` is level 1's loopback size in bytes. `mtu` is in bytes.
+    `patience` multiplies every time limit. `attached` chains end with their client, others after `ttl_s` seconds
+    or when told to. `force` starts what the estimates say cannot fit.
+    """
+
+    depth: int
+    name: str
+    image: str
+    image_transfer: ImageTransfer = ImageTransfer.AUTO
+    pool: str | None = None
+    pid: PidMode = PidMode.AUTO
+    headroom: int = 1
+    storage: Storage = Storage.AUTO
+    storage_size: int | None = None
+    network: NetworkMode = NetworkMode.BRIDGE
+    dns: tuple[str, ...] = ()
+    mtu: int | None = None
+    patience: float = 1.0
+    attached: bool = True
+    ttl_s: float | None = None
+    force: bool = False
+
+
+def is_name(name: str) -> bool:
+    """Whether `name` can name a chain: lower-case letters, digits and inner hyphens, `NAME_LIMIT` at most."""
+    return len(name) <= NAME_LIMIT and _NAME.fullmatch(name) is not None
