@@ -1,0 +1,59 @@
+# Everything a target needs it sets up itself: see `make help`.
+
+PYTHON ?= python3
+DEPTH ?= 4
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-unit test-integration test-vm check bench image venv clean host-packages
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: host-packages .venv/run.stamp ## Descend DEPTH (4) levels: a shell at the bottom
+	$(BIN)/inception --depth $(DEPTH)
+
+test: host-packages .venv/dev.stamp ## Run all tests but those in a virtual machine
+	$(BIN)/pytest
+
+test-unit: .venv/dev.stamp ## Run the tests that need no engine
+	$(BIN)/pytest tests/unit tests/property
+
+test-integration: host-packages .venv/dev.stamp ## Run the tests on real engines
+	$(BIN)/pytest tests/integration
+
+test-vm: host-packages .venv/dev.stamp ## Run the tests on a second kernel, in an emulated machine
+	$(BIN)/pytest tests/vm
+
+check: .venv/dev.stamp ## Lint, check format, types and imports
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: host-packages .venv/dev.stamp ## Measure levels against the naive way
+	$(BIN)/python -m tests.bench
+
+image: host-packages .venv/run.stamp ## Build the level image
+	$(BIN)/inception image build
+
+venv: .venv/dev.stamp ## Make .venv with the program and the development tools
+
+host-packages:
+	@.ci/host-packages
+
+# The virtual environment follows pyproject.toml; the program in it is this checkout.
+.venv/pyvenv.cfg: | host-packages
+	$(PYTHON) -m venv .venv
+
+.venv/run.stamp: pyproject.toml .venv/pyvenv.cfg
+	$(BIN)/pip install -qq --disable-pip-version-check --editable .
+	@touch $@
+
+.venv/dev.stamp: pyproject.toml .venv/run.stamp
+	$(BIN)/pip install -qq --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+clean: ## Remove what make made in this directory (images and running chains stay)
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist bench.json
+	find inception tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The level image: its recipe, how it is built, and where it is kept."""
