@@ -5,10 +5,11 @@ The run directory has the same path everywhere, so a path made here is right at 
     <run root>/<chain>/
       plan.json       the plan, written once before anything is touched
       events.jsonl    one JSON object a line, appended by every level (see `events`)
-      client.lock     held by the client of an attached chain; level 1 unwinds when it falls free
-      chain.lock      held by level 1; the levels below unwind when it falls free
       payload/        the runner: a copy of `inception/plan` and `inception/level`
-      <k>/            level k: docker.sock, runner.log, containerd.log, dockerd.log
+      <k>/            level k: docker.sock, lifeline, runner.log, containerd.log, dockerd.log
+      0/              the client of an attached chain: lifeline
+
+A lifeline is a lock file that its level holds as long as it lives; the level below unwinds when it falls free.
 """
 
 from __future__ import annotations
@@ -38,14 +39,6 @@ class RunDirectory:
         return self.root / "events.jsonl"
 
     @property
-    def client_lock(self) -> PurePosixPath:
-        return self.root / "client.lock"
-
-    @property
-    def chain_lock(self) -> PurePosixPath:
-        return self.root / "chain.lock"
-
-    @property
     def payload(self) -> PurePosixPath:
         return self.root / "payload"
 
@@ -55,6 +48,10 @@ class RunDirectory:
     def socket(self, number: int) -> PurePosixPath:
         """The Docker socket of level `number`."""
         return self.level(number) / "docker.sock"
+
+    def lifeline(self, number: int) -> PurePosixPath:
+        """The lock that level `number` holds; 0 is the client's."""
+        return self.level(number) / "lifeline"
 
     def log(self, number: int, program: str) -> PurePosixPath:
         """The log of `program` (runner, containerd or dockerd) at level `number`."""

@@ -1,0 +1,83 @@
+"""Control groups: open what the engine above closed, and keep the cgroups of all levels side by side.
+
+Level 1 has a cgroup namespace of its own, and its root is where every level below builds its cgroups too: those levels
+share the namespace and mount the hierarchies afresh, which shows them that root in place of their own cgroup. Nested the
+usual way, a cgroup would be as deep as the chain, and each wake-up and page charge would walk that path.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable
+from pathlib import Path
+
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_fixed
+
+from inception.level.mounts import Mount, MountCgroup, MountPoint, RemountWritable
+from inception.plan.chain import CgroupNamespace
+
+_ROOT = Path("/sys/fs/cgroup")
+_LEAF = "inception"
+"""The cgroup that takes the processes of a v2 root: only an empty one may give controllers to its children."""
+_EVACUATION_ATTEMPTS = 20
+_EVACUATION_PAUSE_S = 0.05
+
+
+def plan_mounts(namespace: CgroupNamespace, mounts: Iterable[MountPoint]) -> tuple[Mount, ...]:
+    """What opens the hierarchies among `mounts` (this level's own): v1, hybrid or v2."""
+    hierarchies = [mount for mount in mounts if mount.filesystem in {"cgroup", "cgroup2"}]
+    if namespace is CgroupNamespace.PRIVATE:
+        return tuple(RemountWritable(mount.target) for mount in hierarchies)
+    return tuple(
+        MountCgroup(
+            target=mount.target,
+            filesystem=mount.filesystem,
+            options=_hierarchy_name(mount) if mount.filesystem == "cgroup" else None,
+        )
+        for mount in hierarchies
+    )
+
+
+def _hierarchy_name(mount: MountPoint) -> str:
+    """The mount option that selects a v1 hierarchy: its controllers, or `name=systemd` and the like."""
+    flags = {"rw", "ro", "xattr", "noprefix", "clone_children", "cpuset_v2_mode", "seclabel"}
+    names = [option for option in mount.super_options if option not in flags and "release_agent" not in option]
+    # A hierarchy without controllers is asked for as such (cgroup-v1/cgroups.rst, "none").
+    return ",".join(["none", *names] if any(name.startswith("name=") for name in names) else names)
+
+
+def delegate_controllers(root: Path = _ROOT) -> None:
+    """On v2, move every process of `root` into a leaf and hand all controllers to the children of `root`.
+
+    A cgroup with processes of its own cannot give controllers to children (EBUSY; "no internal processes", cgroup-v2.rst),
+    and a `docker exec` can bring a new process in at any time: hence the bounded loop. Raises OSError when it runs out.
+    """
+    if not (root / "cgroup.controllers").exists():
+        return
+    attempts = Retrying(
+        retry=retry_if_result(lambda delegated: not delegated),
+        stop=stop_after_attempt(_EVACUATION_ATTEMPTS),
+        wait=wait_fixed(_EVACUATION_PAUSE_S),
+    )
+    try:
+        attempts(_try_to_delegate, root)
+    except RetryError as error:
+        raise OSError(errno.EBUSY, "processes keep entering the root cgroup", str(root)) from error
+
+
+def _try_to_delegate(root: Path) -> bool:
+    leaf = root / _LEAF
+    leaf.mkdir(exist_ok=True)
+    for process in (root / "cgroup.procs").read_text().split():
+        try:
+            (leaf / "cgroup.procs").write_text(process)
+        except ProcessLookupError:
+            continue  # It ended meanwhile.
+    controllers = (root / "cgroup.controllers").read_text().split()
+    try:
+        (root / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in controllers))
+    except OSError as error:
+        if error.errno == errno.EBUSY:
+            return False
+        raise
+    return True

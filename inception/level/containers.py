@@ -1,0 +1,120 @@
+"""A level's container, as the engine above makes it: level 1 from outside, every deeper one from the level above it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+from typing import Any
+
+import docker
+from docker.types import Mount
+
+from inception.plan.chain import LABEL_CHAIN, LABEL_LEVEL, CgroupNamespace, ChainPlan, LevelPlan
+from inception.plan.paths import SEED_DIRECTORY
+from inception.plan.pids import PidNamespace
+from inception.plan.privileges import Privileges
+
+DATA_ROOT = "/var/lib/docker"
+_UNKNOWN_CAPABILITY = re.compile(r"unknown capability: \"?(?:CAP_)?(?P<name>[A-Z_]+)")
+# tini reaps what loses its parent, also where it is not process 1 (-s): daemons' children in a shared PID namespace.
+# The shell hands the runner a log from its first instruction on.
+_ENTRYPOINT = ("tini", "-s", "--", "sh", "-c", 'PYTHONPATH="$0" exec python3 -m inception.level "$1" >>"$2" 2>&1')
+
+
+def create_level(client: docker.APIClient, plan: ChainPlan, number: int, image: str) -> str:
+    """Create the container of level `number` from `image` in the engine above it; returns its id.
+
+    Raises docker.errors.APIError.
+
+    Capabilities that this engine does not know, being older than the kernel, are left out.
+    """
+    privileges = plan.privileges
+    while True:
+        try:
+            return _create(client, plan, plan.level(number), image, privileges)
+        except docker.errors.APIError as error:
+            unknown = _UNKNOWN_CAPABILITY.search(str(error))
+            if unknown is None or unknown["name"] not in privileges.capabilities:
+                raise
+            known = tuple(name for name in privileges.capabilities if name != unknown["name"])
+            privileges = Privileges(privileged=False, capabilities=known)
+
+
+def _create(
+    client: docker.APIClient, plan: ChainPlan, level: LevelPlan, image: str, privileges: Privileges
+) -> str:
+    labels = {LABEL_CHAIN: plan.name, LABEL_LEVEL: str(level.number)}
+    created = client.create_container(
+        image=image,
+        name=level.container,
+        hostname=level.hostname,
+        entrypoint=[
+            *_ENTRYPOINT,
+            str(plan.paths.payload),
+            str(level.number),
+            str(plan.paths.log(level.number, "runner")),
+        ],
+        environment={
+            "INCEPTION_PLAN": str(plan.paths.plan),
+            "INCEPTION_CHAIN": plan.name,
+            "INCEPTION_LEVEL": str(level.number),
+            "INCEPTION_DEPTH": str(plan.depth),
+            "INCEPTION_IMAGE": plan.image,
+        },
+        labels=labels,
+        stop_timeout=stop_timeout_s(plan, level.number),
+        host_config=_host_config(client, plan, level, privileges, labels),
+    )
+    return str(created["Id"])
+
+
+def stop_timeout_s(plan: ChainPlan, number: int) -> int:
+    """Seconds that level `number` may take to end: it waits for all levels below, one after the other."""
+    return int(plan.limits.level_stop_s * (plan.depth - number + 1)) + 1
+
+
+def _host_config(
+    client: docker.APIClient, plan: ChainPlan, level: LevelPlan, privileges: Privileges, labels: dict[str, str]
+) -> dict[str, Any]:
+    outermost = level.number == 1
+    # `host`, said to an engine, is the namespace of the level that the engine runs in.
+    config: dict[str, Any] = client.create_host_config(
+        privileged=privileges.privileged,
+        cap_add=list(privileges.capabilities) or None,
+        security_opt=["seccomp=unconfined", "apparmor=unconfined", "label=disable"],
+        device_cgroup_rules=["a *:* rwm"],
+        mounts=_mounts(plan, level, labels),
+        tmpfs={"/run": "mode=755"},
+        pid_mode="host" if level.pid_namespace is PidNamespace.SHARED else None,
+        network_mode=plan.network,
+        # The levels below end with level 1's data-root: removing each on its own would be work done twice.
+        auto_remove=outermost,
+        log_config={"Type": "none"},
+        ulimits=[{"Name": "nofile", "Soft": plan.open_files_limit, "Hard": plan.open_files_limit}],
+    )
+    config["CgroupnsMode"] = "host" if level.cgroup_namespace is CgroupNamespace.SHARED else "private"
+    # What `--security-opt systempaths=unconfined` says: the API has these two lists instead.
+    config["MaskedPaths"] = []
+    config["ReadonlyPaths"] = []
+    return config
+
+
+def _mounts(plan: ChainPlan, level: LevelPlan, labels: dict[str, str]) -> list[Mount]:
+    outermost = level.number == 1
+    run_directory = PurePosixPath(plan.run_directory)
+    # Level 1 sees the run root, so that it can remove the chain's directory when nobody is left outside to do so.
+    shared = str(run_directory.parent if outermost else run_directory)
+    seed = (
+        Mount(str(SEED_DIRECTORY), plan.seed_volume, type="volume", read_only=True, no_copy=True)
+        if outermost
+        else bind(str(SEED_DIRECTORY), str(SEED_DIRECTORY), read_only=True)
+    )
+    data_root = Mount(DATA_ROOT, None, type="volume", labels=labels, no_copy=True)
+    return [bind(shared, shared), seed, data_root]
+
+
+def bind(source: str, target: str, *, read_only: bool = False) -> Mount:
+    """A bind mount without the mounts below `source`: with them, each level would inherit those of all levels above."""
+    mount = Mount(target, source, type="bind", read_only=read_only)
+    mount["BindOptions"] = {"NonRecursive": True, "Propagation": "private"}
+    return mount

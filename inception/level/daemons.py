@@ -1,0 +1,134 @@
+"""The two daemons of a level's engine: containerd first, then dockerd on it.
+
+A dockerd that starts its own containerd dials before the socket is there and then waits a second in gRPC's back-off.
+Each daemon gets a session of its own, so that Ctrl-C in a shell of this level does not reach it, and a log of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from inception.level.failure import PhaseError
+from inception.plan.chain import ChainPlan, LevelPlan
+
+CONTAINERD_SOCKET = Path("/run/containerd/containerd.sock")
+DATA_ROOT = Path("/var/lib/docker")
+_CONTAINERD_CONFIG = Path("/run/inception-containerd.toml")
+_POLL_S = 0.004
+# What a level never uses. Each plugin costs start-up time and memory, once a level.
+_UNUSED_PLUGINS = (
+    "io.containerd.grpc.v1.cri",
+    "io.containerd.cri.v1.images",
+    "io.containerd.cri.v1.runtime",
+    "io.containerd.snapshotter.v1.aufs",
+    "io.containerd.snapshotter.v1.blockfile",
+    "io.containerd.snapshotter.v1.btrfs",
+    "io.containerd.snapshotter.v1.devmapper",
+    "io.containerd.snapshotter.v1.zfs",
+    "io.containerd.internal.v1.opt",
+    "io.containerd.internal.v1.tracing",
+    "io.containerd.tracing.processor.v1.otlp",
+    "io.containerd.nri.v1.nri",
+)
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """One running daemon."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+
+    def stop(self, timeout_s: float) -> bool:
+        """Ask it to end, and end it after `timeout_s` seconds. Says whether it ended by itself."""
+        self.process.terminate()
+        try:
+            self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            return False
+        return True
+
+
+def _start(name: str, command: list[str], log: Path) -> Daemon:
+    descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        process = subprocess.Popen(  # noqa: S603 - our own command, from the plan
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=descriptor,
+            stderr=descriptor,
+            start_new_session=True,
+            # dockerd then leaves AppArmor alone: a container has no way to load profiles.
+            env={**os.environ, "container": "docker"},
+        )
+    finally:
+        os.close(descriptor)
+    return Daemon(name, process)
+
+
+def containerd_config(root: Path) -> str:
+    """The configuration of a level's containerd, its content under `root`. Its state stays below /run, as ever."""
+    disabled = ", ".join(f'"{plugin}"' for plugin in _UNUSED_PLUGINS)
+    return f'version = 2\nroot = "{root}"\noom_score = -500\ndisabled_plugins = [{disabled}]\n'
+
+
+def start_containerd(data_root: Path, log: Path) -> Daemon:
+    """Start containerd. It is ready when `CONTAINERD_SOCKET` answers: see `wait_for_socket`."""
+    _CONTAINERD_CONFIG.write_text(containerd_config(data_root / "containerd-root"))
+    return _start("containerd", ["containerd", "--config", str(_CONTAINERD_CONFIG)], log)
+
+
+def dockerd_command(plan: ChainPlan, level: LevelPlan, data_root: Path) -> list[str]:
+    """The command line of a level's dockerd."""
+    command = [
+        "dockerd",
+        f"--containerd={CONTAINERD_SOCKET}",
+        f"--data-root={data_root}",
+        "--host=unix:///run/docker.sock",
+        f"--host=unix://{plan.paths.socket(level.number)}",
+        f"--bip={level.subnet.bridge}",
+        f"--mtu={plan.mtu}",
+        "--log-level=warn",
+    ]
+    command += [
+        f"--default-address-pool=base={pool},size={level.subnet.address_pool_prefix}"
+        for pool in level.subnet.address_pools
+    ]
+    command += [f"--dns={server}" for server in plan.dns]
+    return command
+
+
+def start_dockerd(command: list[str], log: Path) -> Daemon:
+    """Start dockerd with `dockerd_command`'s words."""
+    return _start("dockerd", command, log)
+
+
+def wait_for_socket(path: Path, daemon: Daemon, timeout_s: float) -> None:
+    """Wait until `path` takes connections. Raises PhaseError when `daemon` ends first or `timeout_s` seconds pass."""
+
+    def connect() -> None:
+        if (status := daemon.process.poll()) is not None:
+            raise PhaseError(f"{daemon.name} ended with status {status}", remedy=f"see {daemon.name}.log of this level")
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(path))
+
+    attempts = Retrying(
+        retry=retry_if_exception_type((FileNotFoundError, ConnectionRefusedError)),
+        stop=stop_after_delay(timeout_s),
+        wait=wait_fixed(_POLL_S),
+        reraise=True,
+    )
+    try:
+        attempts(connect)
+    except (FileNotFoundError, ConnectionRefusedError) as error:
+        raise PhaseError(
+            f"{daemon.name} did not answer within {timeout_s:g} s", remedy="give it longer with --patience"
+        ) from error

@@ -1,0 +1,52 @@
+"""Why this level ends: a signal, a lifeline that fell free, a daemon or a level below that is gone.
+
+Each of them ends in one place: as EndOfLevel, raised once in the main thread, wherever it is.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from types import FrameType
+
+
+class EndOfLevel(BaseException):
+    """It is time to unwind. Not an Exception: no phase may take it for its own failure."""
+
+
+class Ending:
+    """Turns signals and `because` into one EndOfLevel in the main thread. Later ones are noted and change nothing."""
+
+    _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+
+    def __init__(self) -> None:
+        self._begun = False
+        self.reason = "a signal came"
+        for number in self._SIGNALS:
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        if not self._begun:
+            self._begun = True
+            raise EndOfLevel(self.reason)
+
+    @property
+    def begun(self) -> bool:
+        return self._begun
+
+    def because(self, reason: str) -> None:
+        """End the level, from any thread."""
+        if not self._begun:
+            self.reason = reason
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def unwind_now(self) -> None:
+        """From here on nothing interrupts the main thread."""
+        self._begun = True
+
+    @staticmethod
+    def wait() -> None:
+        """Sleep until EndOfLevel is raised."""
+        while True:
+            signal.pause()

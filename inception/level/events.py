@@ -1,0 +1,87 @@
+"""Tells the outside what happens here: appends to the chain's event file."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from inception.level.failure import LevelFailure, explain
+from inception.plan.events import Event, Phase, State
+from inception.plan.paths import RunDirectory
+
+_TAIL_LINES = 12
+
+
+class EventLog:
+    """Appends events of level `number`. Whole lines: each is one write on an O_APPEND descriptor."""
+
+    def __init__(self, paths: RunDirectory, number: int) -> None:
+        self._paths = paths
+        self._number = number
+        self._descriptor = os.open(paths.events, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def write(
+        self,
+        phase: Phase,
+        state: State,
+        *,
+        level: int | None = None,
+        seconds: float | None = None,
+        message: str | None = None,
+        remedy: str | None = None,
+        log_tail: tuple[str, ...] = (),
+    ) -> None:
+        """Append one event, of this level unless `level` says another."""
+        event = Event(
+            time_s=time.time(),
+            monotonic_s=time.monotonic(),
+            level=self._number if level is None else level,
+            phase=phase,
+            state=state,
+            seconds=seconds,
+            message=message,
+            remedy=remedy,
+            log_tail=log_tail,
+        )
+        os.write(self._descriptor, event.to_line().encode())
+
+    def note(self, phase: Phase, message: str) -> None:
+        """Say something that the user should know, though nothing failed."""
+        self.write(phase, State.NOTE, message=message)
+
+    @contextmanager
+    def phase(self, phase: Phase, *, level: int | None = None, log: str = "runner") -> Iterator[None]:
+        """Report a phase's begin and its end, or its failure with the tail of this level's `log`.
+
+        Raises LevelFailure in place of the error that ended the phase, once: an inner phase's failure passes through.
+        """
+        self.write(phase, State.BEGIN, level=level)
+        begun_s = time.monotonic()
+        try:
+            yield
+        except LevelFailure:
+            raise
+        except Exception as error:
+            reason, remedy = explain(error)
+            self.write(
+                phase,
+                State.FAIL,
+                level=level,
+                seconds=time.monotonic() - begun_s,
+                message=reason,
+                remedy=remedy,
+                log_tail=tail(Path(self._paths.log(self._number, log))),
+            )
+            raise LevelFailure(reason) from error
+        self.write(phase, State.END, level=level, seconds=time.monotonic() - begun_s)
+
+
+def tail(log: Path) -> tuple[str, ...]:
+    """The last lines of a log, oldest first; none if there is no such log."""
+    try:
+        return tuple(log.read_text(errors="replace").splitlines()[-_TAIL_LINES:])
+    except OSError:
+        return ()

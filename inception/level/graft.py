@@ -1,0 +1,79 @@
+"""Give a level the chain's image without copying it: bind the layers of the seed, read-only, into its data-root.
+
+What an engine knows about an image is small (`image/overlay2`, and two or three little files a layer); that is copied.
+The layers' files are large and never change: each layer's `diff` is bound from the seed. The binds must be read-only: an
+engine that deletes the image would otherwise delete the files of every level.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from inception.level.mounts import BindReadOnly
+
+_DRIVER = "overlay2"
+_LAYER_FILES = ("link", "lower", "committed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seed:
+    """A data-root that holds just the chain's image, and what its engine said of it.
+
+    `image_id` is the image's id as a level's engine reports it: level 0 may name it otherwise (containerd's image store).
+    """
+
+    directory: Path
+    image_id: str
+
+    @property
+    def data_root(self) -> Path:
+        return self.directory / "data-root"
+
+    @property
+    def tarball(self) -> Path:
+        return self.directory / "image.tar"
+
+    @classmethod
+    def read(cls, directory: Path) -> Seed:
+        """The seed in `directory`. Raises OSError or ValueError if it is not whole."""
+        fields = json.loads((directory / "seed.json").read_text())
+        return cls(directory=directory, image_id=fields["image_id"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Graft:
+    """What one level needs of a seed: directories to copy, small files to copy, layers to bind."""
+
+    copies: tuple[tuple[Path, Path], ...]
+    binds: tuple[BindReadOnly, ...]
+
+    def execute(self) -> None:
+        """Make the data-root. It must not hold an image yet."""
+        for source, target in self.copies:
+            if source.is_dir():
+                shutil.copytree(source, target, symlinks=True)
+            else:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, target)
+        for bind in self.binds:
+            bind.target.mkdir(parents=True)
+            bind.execute()
+
+
+def plan_graft(seed: Seed, data_root: Path) -> Graft:
+    """How to graft `seed` into `data_root`. Raises FileNotFoundError if the seed is not an overlay2 data-root."""
+    copies = [
+        (seed.data_root / "image", data_root / "image"),
+        (seed.data_root / _DRIVER / "l", data_root / _DRIVER / "l"),
+    ]
+    binds = []
+    for layer in sorted((seed.data_root / _DRIVER).iterdir()):
+        if layer.name == "l" or not (layer / "diff").is_dir():
+            continue
+        target = data_root / _DRIVER / layer.name
+        binds.append(BindReadOnly(layer / "diff", target / "diff"))
+        copies.extend((layer / name, target / name) for name in _LAYER_FILES if (layer / name).exists())
+    return Graft(copies=tuple(copies), binds=tuple(binds))

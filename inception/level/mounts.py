@@ -1,0 +1,98 @@
+"""Mounts as frozen values: each says what it does (`describe`) and does it (`execute`)."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+# include/uapi/linux/mount.h
+_MS_RDONLY = 0x1
+_MS_NOSUID = 0x2
+_MS_NODEV = 0x4
+_MS_NOEXEC = 0x8
+_MS_REMOUNT = 0x20
+_MS_BIND = 0x1000
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _mount(source: str, target: Path, filesystem: str | None, flags: int, data: str | None) -> None:
+    arguments = (source.encode(), os.fsencode(target), filesystem and filesystem.encode(), flags, data and data.encode())
+    if _libc.mount(*arguments) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(target))
+
+
+@dataclass(frozen=True)
+class RemountWritable:
+    """Open a mount that the engine above made read-only in this mount namespace."""
+
+    target: Path
+
+    def describe(self) -> str:
+        return f"mount -o remount,bind,rw {self.target}"
+
+    def execute(self) -> None:
+        _mount("none", self.target, None, _MS_REMOUNT | _MS_BIND, None)
+
+
+@dataclass(frozen=True)
+class BindReadOnly:
+    """Show `source` at `target`, read-only. Both exist already."""
+
+    source: Path
+    target: Path
+
+    def describe(self) -> str:
+        return f"mount --bind -o ro {self.source} {self.target}"
+
+    def execute(self) -> None:
+        _mount(str(self.source), self.target, None, _MS_BIND, None)
+        # A bind takes its flags from the source: read-only needs a second call (mount(2), "Creating a bind mount").
+        _mount("none", self.target, None, _MS_REMOUNT | _MS_BIND | _MS_RDONLY, None)
+
+
+@dataclass(frozen=True)
+class MountCgroup:
+    """Mount a control group hierarchy as this cgroup namespace sees it. `options` is its v1 name; v2 has none."""
+
+    target: Path
+    filesystem: str
+    options: str | None = None
+
+    def describe(self) -> str:
+        options = f" -o {self.options}" if self.options else ""
+        return f"mount -t {self.filesystem}{options} {self.filesystem} {self.target}"
+
+    def execute(self) -> None:
+        _mount(self.filesystem, self.target, self.filesystem, _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, self.options)
+
+
+Mount = RemountWritable | BindReadOnly | MountCgroup
+
+
+@dataclass(frozen=True, kw_only=True)
+class MountPoint:
+    """One line of /proc/self/mountinfo (proc_pid_mountinfo(5)). `super_options` are the file system's own."""
+
+    target: Path
+    filesystem: str
+    super_options: tuple[str, ...]
+
+
+def parse_mountinfo(text: str) -> tuple[MountPoint, ...]:
+    """The mounts that the text of a mountinfo file lists, in its order."""
+    return tuple(_parse_line(line) for line in text.splitlines())
+
+
+def _parse_line(line: str) -> MountPoint:
+    fields = line.split(" ")
+    separator = fields.index("-", 6)
+    return MountPoint(
+        # Spaces and the like are octal escapes.
+        target=Path(fields[4].encode().decode("unicode_escape")),
+        filesystem=fields[separator + 1],
+        super_options=tuple(fields[separator + 3].split(",")),
+    )

@@ -1,0 +1,71 @@
+"""One level, from its first instruction to its last: prepare, boot the engine, go one deeper, wait, unwind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from inception.level import cgroups, fds, lifeline
+from inception.level.below import EXIT_FAILED, EXIT_UNWOUND, LevelBelow
+from inception.level.ending import Ending, EndOfLevel
+from inception.level.engine import LevelEngine
+from inception.level.events import EventLog
+from inception.level.failure import LevelFailure, PhaseError
+from inception.level.mounts import RemountWritable, parse_mountinfo
+from inception.plan.chain import CgroupNamespace, ChainPlan, LevelPlan
+from inception.plan.events import Phase, State
+
+_DATA_ROOT = Path("/var/lib/docker")
+
+
+def main() -> None:
+    """Be the level whose number is the first argument, of the chain whose plan INCEPTION_PLAN names."""
+    fds.close_inherited()
+    plan = ChainPlan.from_json(Path(os.environ["INCEPTION_PLAN"]).read_text())
+    sys.exit(run(plan, int(sys.argv[1])))
+
+
+def run(plan: ChainPlan, number: int) -> int:
+    """Be level `number` of `plan` until it ends; returns the exit status."""
+    ending = Ending()
+    events = EventLog(plan.paths, number)
+    held = lifeline.hold(Path(plan.paths.lifeline(number)))
+    engine = LevelEngine(plan, number, _DATA_ROOT, events)
+    below = LevelBelow(plan, number + 1, engine.connect, events) if number < plan.depth else None
+    try:
+        if number > 1 or plan.attached:
+            above = Path(plan.paths.lifeline(number - 1))
+            lifeline.call_when_free(above, lambda: ending.because(f"level {number - 1} is gone"))
+        with events.phase(Phase.PREPARE):
+            prepare(plan.level(number))
+        engine.boot()
+        engine.watch(ending)
+        events.write(Phase.READY, State.END)
+        if below is not None:
+            below.start(engine.image_id, ending)
+        ending.wait()
+    except EndOfLevel:
+        status = EXIT_UNWOUND
+    except (LevelFailure, PhaseError):
+        status = EXIT_FAILED
+    ending.unwind_now()
+    with events.phase(Phase.UNWIND):
+        os.close(held)
+        if below is not None:
+            below.outlive()
+        engine.stop()
+    if number == 1 and plan.attached:
+        shutil.rmtree(plan.run_directory, ignore_errors=True)
+    return status
+
+
+def prepare(level: LevelPlan) -> None:
+    """Make this container fit for an engine: a writable /sys and writable control groups. Raises OSError."""
+    RemountWritable(Path("/sys")).execute()
+    mounts = parse_mountinfo(Path("/proc/self/mountinfo").read_text())
+    for mount in cgroups.plan_mounts(level.cgroup_namespace, mounts):
+        mount.execute()
+    if level.cgroup_namespace is CgroupNamespace.PRIVATE:
+        cgroups.delegate_controllers()
