@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_fixed
 
-from inception.level.mounts import Mount, MountCgroup, MountPoint, RemountWritable
+from inception.level.mounts import Mount, RemountCgroup, MountPoint, RemountWritable
 from inception.plan.chain import CgroupNamespace
 
 _ROOT = Path("/sys/fs/cgroup")
@@ -29,7 +29,7 @@ def plan_mounts(namespace: CgroupNamespace, mounts: Iterable[MountPoint]) -> tup
     if namespace is CgroupNamespace.PRIVATE:
         return tuple(RemountWritable(mount.target) for mount in hierarchies)
     return tuple(
-        MountCgroup(
+        RemountCgroup(
             target=mount.target,
             filesystem=mount.filesystem,
             options=_hierarchy_name(mount) if mount.filesystem == "cgroup" else None,

@@ -14,6 +14,7 @@ _MS_NODEV = 0x4
 _MS_NOEXEC = 0x8
 _MS_REMOUNT = 0x20
 _MS_BIND = 0x1000
+_MNT_DETACH = 0x2
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -21,6 +22,12 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def _mount(source: str, target: Path, filesystem: str | None, flags: int, data: str | None) -> None:
     arguments = (source.encode(), os.fsencode(target), filesystem and filesystem.encode(), flags, data and data.encode())
     if _libc.mount(*arguments) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(target))
+
+
+def _unmount(target: Path) -> None:
+    if _libc.umount2(os.fsencode(target), _MNT_DETACH) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), str(target))
 
@@ -55,8 +62,11 @@ class BindReadOnly:
 
 
 @dataclass(frozen=True)
-class MountCgroup:
-    """Mount a control group hierarchy as this cgroup namespace sees it. `options` is its v1 name; v2 has none."""
+class RemountCgroup:
+    """Mount a control group hierarchy anew, as this cgroup namespace sees it. `options` is its v1 name; v2 has none.
+
+    The old mount goes first: the kernel refuses a file system on a mount point of its own (EBUSY, do_add_mount).
+    """
 
     target: Path
     filesystem: str
@@ -64,13 +74,14 @@ class MountCgroup:
 
     def describe(self) -> str:
         options = f" -o {self.options}" if self.options else ""
-        return f"mount -t {self.filesystem}{options} {self.filesystem} {self.target}"
+        return f"umount -l {self.target} && mount -t {self.filesystem}{options} {self.filesystem} {self.target}"
 
     def execute(self) -> None:
+        _unmount(self.target)
         _mount(self.filesystem, self.target, self.filesystem, _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, self.options)
 
 
-Mount = RemountWritable | BindReadOnly | MountCgroup
+Mount = RemountWritable | BindReadOnly | RemountCgroup
 
 
 @dataclass(frozen=True, kw_only=True)
