@@ -1,0 +1,1 @@
+"""Reads the host and its engine into facts."""

@@ -1,0 +1,110 @@
+"""Which capabilities the engine's containers can be given, and so whether it can start a `--privileged` one.
+
+A name must pass two gates. The engine must know it: Docker 20.10 refuses all after AUDIT_READ, whatever the kernel
+has, and 23.0 and later refuse those they do not hold themselves. And the engine must hold it: 20.10 takes a name
+that its own bounding set lacks, and the container then fails to start.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import docker
+from docker.errors import APIError, ImageNotFound
+
+NAMES = (
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "DAC_READ_SEARCH",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "SETGID",
+    "SETUID",
+    "SETPCAP",
+    "LINUX_IMMUTABLE",
+    "NET_BIND_SERVICE",
+    "NET_BROADCAST",
+    "NET_ADMIN",
+    "NET_RAW",
+    "IPC_LOCK",
+    "IPC_OWNER",
+    "SYS_MODULE",
+    "SYS_RAWIO",
+    "SYS_CHROOT",
+    "SYS_PTRACE",
+    "SYS_PACCT",
+    "SYS_ADMIN",
+    "SYS_BOOT",
+    "SYS_NICE",
+    "SYS_RESOURCE",
+    "SYS_TIME",
+    "SYS_TTY_CONFIG",
+    "MKNOD",
+    "LEASE",
+    "AUDIT_WRITE",
+    "AUDIT_CONTROL",
+    "SETFCAP",
+    "MAC_OVERRIDE",
+    "MAC_ADMIN",
+    "SYSLOG",
+    "WAKE_ALARM",
+    "BLOCK_SUSPEND",
+    "AUDIT_READ",
+    "PERFMON",
+    "BPF",
+    "CHECKPOINT_RESTORE",
+)
+"""Every capability, each at the place that is its number (include/uapi/linux/capability.h)."""
+
+_ABSENT_IMAGE = "inception/asks-about-capabilities:none"
+"""An image that nobody has: an engine checks capabilities first, so nothing is created by asking."""
+
+_REFUSED_NAME = re.compile(r'"CAP_([A-Z_]+)"')
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capabilities:
+    """`given` is what a container can be given; `privileged` says whether `--privileged` works."""
+
+    given: tuple[str, ...]
+    privileged: bool
+
+
+def names_in(mask: int) -> tuple[str, ...]:
+    """The names of the capabilities in a bit mask, as `/proc/PID/status` shows it. Unknown bits are left out."""
+    return tuple(name for number, name in enumerate(NAMES) if mask >> number & 1)
+
+
+def decide(*, known: tuple[str, ...], held: tuple[str, ...]) -> Capabilities:
+    """What can be given by an engine that knows the names `known` and holds `held` itself.
+
+    `--privileged` asks for every capability that the engine knows, so one that it does not hold is enough to fail it.
+    """
+    return Capabilities(given=tuple(name for name in known if name in held), privileged=set(known) <= set(held))
+
+
+def ask_known(client: docker.APIClient) -> tuple[str, ...]:
+    """The names that the engine takes in `CapAdd`. It creates nothing. Raises docker.errors.APIError."""
+    asked = list(NAMES)
+    while asked:
+        refused = _refused_name(client, asked)
+        if refused is None:
+            break
+        asked.remove(refused)
+    return tuple(asked)
+
+
+def _refused_name(client: docker.APIClient, asked: list[str]) -> str | None:
+    """The first name that the engine refuses, of those asked for together."""
+    try:
+        client.create_container(_ABSENT_IMAGE, ["true"], host_config=client.create_host_config(cap_add=asked))
+    except ImageNotFound:
+        return None
+    except APIError as error:
+        named = _REFUSED_NAME.search(error.explanation or "")
+        if named is None or named[1] not in asked:
+            raise
+        return named[1]
+    raise AssertionError(f"an image called {_ABSENT_IMAGE} exists")

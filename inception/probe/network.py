@@ -1,0 +1,126 @@
+"""Routes, the size of the way out, and resolvers, as the engine's network namespace has them."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import re
+import socket
+import struct
+from concurrent.futures import ThreadPoolExecutor
+from ipaddress import IPv4Network, ip_address
+from pathlib import Path
+
+USUAL_MTU = 1500
+"""Bytes; of a host that has no way out, and so no path that could be narrower."""
+
+_CLONE_NEWNET = 0x40000000
+_SIOCGIFMTU = 0x8921
+_LEAF = re.compile(r"\|-- (\S+)")
+_DESTINATION = re.compile(r"/(\d+) \w+ (?:UNICAST|LOCAL|BLACKHOLE|UNREACHABLE|PROHIBIT|THROW)")
+_LOOPBACK = IPv4Network("127.0.0.0/8")
+
+
+def parse_destinations(fib_trie: str) -> tuple[str, ...]:
+    """The destinations (CIDR) in `/proc/net/fib_trie`: the routes of all tables and this host's own addresses.
+
+    Those inside another are left out, and so are the default route and loopback.
+    """
+    found: set[IPv4Network] = set()
+    leaf = ""
+    for line in fib_trie.splitlines():
+        if address := _LEAF.search(line):
+            leaf = address[1]
+        elif prefix := _DESTINATION.search(line):
+            found.add(IPv4Network(f"{leaf}/{prefix[1]}"))
+    routed = sorted(network for network in found if network.prefixlen and not network.overlaps(_LOOPBACK))
+    return tuple(
+        str(network) for network in routed if not any(network != wider and network.subnet_of(wider) for wider in routed)
+    )
+
+
+def parse_default_link(route: str) -> str | None:
+    """The link of the default route with the least metric in `/proc/net/route`, if there is a default route."""
+    defaults = []
+    for line in route.splitlines()[1:]:
+        link, destination, _gateway, _flags, _references, _use, metric, mask, *_ = line.split()
+        if int(destination, 16) == int(mask, 16) == 0:
+            defaults.append((int(metric), link))
+    return min(defaults)[1] if defaults else None
+
+
+def parse_resolvers(resolv_conf: str) -> tuple[str, ...]:
+    """The addresses of the name servers in a resolv.conf, IPv6 zones cut off."""
+    lines = re.findall(r"^nameserver[ \t]+([^\s%]+)", resolv_conf, re.MULTILINE)
+    return tuple(address for address in lines if _is_address(address))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def read_destinations(process: Path) -> tuple[str, ...]:
+    """What the network namespace of a process (its directory in /proc) routes."""
+    return parse_destinations((process / "net" / "fib_trie").read_text())
+
+
+def read_mtu(process: Path) -> int:
+    """Bytes in the largest packet that goes from the engine outward whole.
+
+    Where the engine has a network namespace of its own, its packets leave through ours too: the smaller one counts.
+    """
+    ours = _default_link_mtu(Path("/proc/self"))
+    namespace = process / "ns" / "net"
+    try:
+        if namespace.samefile("/proc/self/ns/net"):
+            return ours
+        # `setns` moves only the thread that calls it, and this thread ends with the block.
+        with ThreadPoolExecutor(max_workers=1) as thread:
+            return min(ours, thread.submit(_mtu_inside, process).result())
+    except PermissionError:
+        return ours
+
+
+def _mtu_inside(process: Path) -> int:
+    libc = ctypes.CDLL(None, use_errno=True)
+    descriptor = os.open(process / "ns" / "net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if libc.setns(descriptor, _CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    finally:
+        os.close(descriptor)
+    return _default_link_mtu(process)
+
+
+def _default_link_mtu(process: Path) -> int:
+    link = parse_default_link((process / "net" / "route").read_text())
+    if link is None:
+        return USUAL_MTU
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        answer = fcntl.ioctl(any_socket, _SIOCGIFMTU, struct.pack("16si12x", link.encode(), 0))
+    mtu: int = struct.unpack("16si12x", answer)[1]
+    return mtu
+
+
+def read_resolvers(root: Path) -> tuple[str, ...]:
+    """The resolvers of the file system at `root`, in the order in which they are asked.
+
+    Where all are loopback addresses, which no container can reach, and systemd-resolved keeps a list of those behind
+    them, that list is it.
+    """
+    resolvers = _resolvers_of(root / "etc" / "resolv.conf")
+    if all(ip_address(resolver).is_loopback for resolver in resolvers):
+        return _resolvers_of(root / "run" / "systemd" / "resolve" / "resolv.conf") or resolvers
+    return resolvers
+
+
+def _resolvers_of(path: Path) -> tuple[str, ...]:
+    try:
+        return parse_resolvers(path.read_text())
+    except OSError:
+        return ()
