@@ -6,7 +6,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import docker
@@ -18,7 +18,7 @@ from inception.engine.translate import translated
 from inception.errors import ChainError, LevelError
 from inception.level import lifeline
 from inception.level.containers import create_level, stop_timeout_s
-from inception.level.engine import API_VERSION
+from inception.level.engine import connect_level
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
 
@@ -39,7 +39,7 @@ class RunningChain:
         """A client of the engine at `level`; 0 is the one that the chain stands on."""
         if level == 0:
             return self._client
-        return docker.APIClient(base_url=f"unix://{self.plan.paths.socket(level)}", version=API_VERSION, timeout=None)
+        return connect_level(self.plan, level)
 
     def start_level_1(self) -> None:
         """Create and start level 1; it does the rest."""
@@ -55,14 +55,16 @@ class RunningChain:
             self._client.start(level.container)
 
     def _wait_until_gone(self, container: str) -> None:
-        try:
+        # An error says that it was gone before we asked, or that its engine is.
+        with suppress(docker.errors.DockerException, RequestException, OSError):
             self._client.wait(container, condition="removed", timeout=None)
-        except (docker.errors.DockerException, RequestException, OSError):
-            pass  # Gone before we asked, or its engine is.
         self._gone.set()
 
     def wait_until_ready(self, show: Callable[[Event], None]) -> None:
-        """Show every event until the bottom answers. Raises LevelError, or ChainError if the chain is gone without a word."""
+        """Show every event until the bottom answers.
+
+        Raises LevelError, or ChainError if the chain is gone without a word.
+        """
         for event in follow(self._events_path, stop=self._gone.is_set):
             show(event)
             if event.state is State.FAIL:

@@ -1,7 +1,7 @@
 """The seed of an image: a volume of the level-0 engine that every level grafts the image from. Made once an image.
 
-The volume holds `image.tar` (what `docker save` gives, for levels that load), `data-root/` (what a level's engine made of
-it) and, written last, `seed.json`.
+The volume holds `image.tar` (what `docker save` gives, for levels that load), `data-root/` (what a level's engine
+made of it) and, written last, `seed.json`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO
 
 import docker

@@ -21,7 +21,7 @@ def run_root() -> Path:
 
 
 def state_directory() -> Path:
-    """Where things are kept between chains: INCEPTION_STATE_DIR, or the system's or the user's place for such things."""
+    """Where things are kept between chains: INCEPTION_STATE_DIR, or the system's or the user's place for them."""
     if configured := os.environ.get("INCEPTION_STATE_DIR"):
         return Path(configured).absolute()
     if os.geteuid() == 0:

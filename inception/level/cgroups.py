@@ -1,8 +1,8 @@
 """Control groups: open what the engine above closed, and keep the cgroups of all levels side by side.
 
-Level 1 has a cgroup namespace of its own, and its root is where every level below builds its cgroups too: those levels
-share the namespace and mount the hierarchies afresh, which shows them that root in place of their own cgroup. Nested the
-usual way, a cgroup would be as deep as the chain, and each wake-up and page charge would walk that path.
+Level 1 has a cgroup namespace of its own, and its root is where every level below builds its cgroups too: those
+levels share the namespace and mount the hierarchies afresh, which shows them that root in place of their own cgroup.
+Nested the usual way, a cgroup would be as deep as the chain, and each wake-up and page charge would walk that path.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_fixed
 
-from inception.level.mounts import Mount, RemountCgroup, MountPoint, RemountWritable
+from inception.level.mounts import Mount, MountPoint, RemountCgroup, RemountWritable
 from inception.plan.chain import CgroupNamespace
 
 _ROOT = Path("/sys/fs/cgroup")
@@ -49,8 +49,9 @@ def _hierarchy_name(mount: MountPoint) -> str:
 def delegate_controllers(root: Path = _ROOT) -> None:
     """On v2, move every process of `root` into a leaf and hand all controllers to the children of `root`.
 
-    A cgroup with processes of its own cannot give controllers to children (EBUSY; "no internal processes", cgroup-v2.rst),
-    and a `docker exec` can bring a new process in at any time: hence the bounded loop. Raises OSError when it runs out.
+    A cgroup with processes of its own cannot give controllers to children (EBUSY; cgroup-v2.rst, "No Internal Process
+    Constraint"), and a `docker exec` can bring a new one in at any time: hence the bounded loop. Raises OSError when
+    it runs out.
     """
     if not (root / "cgroup.controllers").exists():
         return

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import docker
-from docker.types import Mount
+from docker.types import LogConfig, Mount, Ulimit
 
 from inception.plan.chain import LABEL_CHAIN, LABEL_LEVEL, CgroupNamespace, ChainPlan, LevelPlan
 from inception.plan.paths import SEED_DIRECTORY
@@ -40,9 +40,7 @@ def create_level(client: docker.APIClient, plan: ChainPlan, number: int, image: 
             privileges = Privileges(privileged=False, capabilities=known)
 
 
-def _create(
-    client: docker.APIClient, plan: ChainPlan, level: LevelPlan, image: str, privileges: Privileges
-) -> str:
+def _create(client: docker.APIClient, plan: ChainPlan, level: LevelPlan, image: str, privileges: Privileges) -> str:
     labels = {LABEL_CHAIN: plan.name, LABEL_LEVEL: str(level.number)}
     created = client.create_container(
         image=image,
@@ -89,8 +87,8 @@ def _host_config(
         network_mode=plan.network,
         # The levels below end with level 1's data-root: removing each on its own would be work done twice.
         auto_remove=outermost,
-        log_config={"Type": "none"},
-        ulimits=[{"Name": "nofile", "Soft": plan.open_files_limit, "Hard": plan.open_files_limit}],
+        log_config=LogConfig(type=LogConfig.types.NONE),
+        ulimits=[Ulimit(name="nofile", soft=plan.open_files_limit, hard=plan.open_files_limit)],
     )
     config["CgroupnsMode"] = "host" if level.cgroup_namespace is CgroupNamespace.SHARED else "private"
     # What `--security-opt systempaths=unconfined` says: the API has these two lists instead.

@@ -60,7 +60,7 @@ class Daemon:
 def _start(name: str, command: list[str], log: Path) -> Daemon:
     descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        process = subprocess.Popen(  # noqa: S603 - our own command, from the plan
+        process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=descriptor,

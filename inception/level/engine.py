@@ -47,9 +47,8 @@ class LevelEngine:
         return self._seed.image_id
 
     def connect(self) -> docker.APIClient:
-        """A client of this engine; its requests have no time limit but those they set themselves."""
-        socket = self._plan.paths.socket(self._level.number)
-        return docker.APIClient(base_url=f"unix://{socket}", version=API_VERSION, timeout=None)
+        """A client of this engine."""
+        return connect_level(self._plan, self._level.number)
 
     def boot(self) -> None:
         """Bring the engine up, with the image in it. Raises LevelFailure."""
@@ -83,7 +82,9 @@ class LevelEngine:
     def watch(self, ending: Ending) -> None:
         """End the level when one of its daemons ends."""
         for daemon in self._daemons:
-            threading.Thread(target=self._watch, args=(daemon, ending), name=f"watch {daemon.name}", daemon=True).start()
+            threading.Thread(
+                target=self._watch, args=(daemon, ending), name=f"watch {daemon.name}", daemon=True
+            ).start()
 
     def _watch(self, daemon: Daemon, ending: Ending) -> None:
         status = daemon.process.wait()
@@ -121,6 +122,12 @@ class LevelEngine:
             load_tarball(client, self._seed.tarball)
             if not self._holds_image(client):
                 raise PhaseError(f"{self._plan.image} was loaded, but the engine does not know it")
+
+
+def connect_level(plan: ChainPlan, number: int) -> docker.APIClient:
+    """A client of the engine of level `number`; no request of it is shorter-lived than the longest phase."""
+    socket = plan.paths.socket(number)
+    return docker.APIClient(base_url=f"unix://{socket}", version=API_VERSION, timeout=int(plan.limits.image_s))
 
 
 def load_tarball(client: docker.APIClient, tarball: Path) -> None:

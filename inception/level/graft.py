@@ -1,8 +1,8 @@
 """Give a level the chain's image without copying it: bind the layers of the seed, read-only, into its data-root.
 
-What an engine knows about an image is small (`image/overlay2`, and two or three little files a layer); that is copied.
-The layers' files are large and never change: each layer's `diff` is bound from the seed. The binds must be read-only: an
-engine that deletes the image would otherwise delete the files of every level.
+What an engine knows about an image is small (`image/overlay2`, and two or three little files a layer): it is copied.
+The layers' files are large and never change: each layer's `diff` is bound from the seed. The binds must be read-only:
+an engine that deletes the image would otherwise delete the files of every level.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ _LAYER_FILES = ("link", "lower", "committed")
 class Seed:
     """A data-root that holds just the chain's image, and what its engine said of it.
 
-    `image_id` is the image's id as a level's engine reports it: level 0 may name it otherwise (containerd's image store).
+    `image_id` is the image's id as a level's engine reports it: level 0 may name it otherwise (containerd's image
+    store does).
     """
 
     directory: Path

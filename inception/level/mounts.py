@@ -20,7 +20,13 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def _mount(source: str, target: Path, filesystem: str | None, flags: int, data: str | None) -> None:
-    arguments = (source.encode(), os.fsencode(target), filesystem and filesystem.encode(), flags, data and data.encode())
+    arguments = (
+        source.encode(),
+        os.fsencode(target),
+        filesystem and filesystem.encode(),
+        flags,
+        data and data.encode(),
+    )
     if _libc.mount(*arguments) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), str(target))

@@ -1,4 +1,4 @@
-"""`python -m inception.level.seeding <tag>`: make the seed of image <tag>, with a real engine, in the volume that keeps it.
+"""`python -m inception.level.seeding <tag> <patience>`: make the seed of an image, with a real engine.
 
 Runs once an image, in a container of that image whose seed directory is the volume, with `image.tar` already in it.
 """
@@ -44,7 +44,7 @@ def make_seed(directory: Path, tag: str, limits: TimeLimits) -> None:
     dockerd = start_dockerd(command, _LOGS / "dockerd.log")
     try:
         wait_for_socket(_SOCKET, dockerd, limits.dockerd_s)
-        client = docker.APIClient(base_url=f"unix://{_SOCKET}", version=API_VERSION, timeout=None)
+        client = docker.APIClient(base_url=f"unix://{_SOCKET}", version=API_VERSION, timeout=int(limits.image_s))
         load_tarball(client, seed.tarball)
         image_id = client.inspect_image(tag)["Id"]
         engine_version = client.version()["Version"]

@@ -221,5 +221,3 @@ def _subnets(request: Request, facts: Facts) -> tuple[Subnet, ...]:
         return cut_subnets(pool, request.depth, facts.host.routes + facts.engine.networks)
     except PoolTooSmall as error:
         raise Refusal(str(error), remedy=f"give a /{error.needed_prefix} or wider with --pool") from error
-
-

@@ -35,7 +35,8 @@ class HostFacts:
 
     `pid_namespaces_free` is how many PID namespaces can still be nested inside the one the engine's containers start
     from. `routes` are the destinations (CIDR) that the host routes. `mtu` is that of the route outward.
-    `data_root_carries_overlay` says whether an overlay can have its upper directory on the engine's data-root, checked there.
+    `data_root_carries_overlay` says whether an overlay can have its upper directory on the engine's data-root, checked
+    there.
     """
 
     kernel: str

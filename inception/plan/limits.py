@@ -9,7 +9,7 @@ from inception.plan.events import Phase
 
 @dataclass(frozen=True, kw_only=True)
 class TimeLimits:
-    """Seconds for each phase of one level. `level_stop_s` is for one level's daemons to stop once nothing runs below."""
+    """Seconds for each phase of one level. `level_stop_s` is for its daemons to stop once nothing runs below."""
 
     create_s: float = 60.0
     start_s: float = 60.0
