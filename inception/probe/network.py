@@ -65,8 +65,12 @@ def _is_address(text: str) -> bool:
 
 
 def read_destinations(process: Path) -> tuple[str, ...]:
-    """What the network namespace of a process (its directory in /proc) routes."""
-    return parse_destinations((process / "net" / "fib_trie").read_text())
+    """What the network namespace of a process (its directory in /proc) routes, and ours with it.
+
+    Ours is that of the host where the engine has one of its own: what is routed there lies on the way outward too.
+    """
+    tables = (place / "net" / "fib_trie" for place in (process, Path("/proc/self")))
+    return parse_destinations("".join(table.read_text() for table in tables))
 
 
 def read_mtu(process: Path) -> int:

@@ -1,4 +1,4 @@
-# ruff: noqa: PTH (pathlib would take longer to load than all this takes to run)
+# ruff: noqa: PTH102, PTH106, PTH108 (pathlib would take longer to load than all this takes to run)
 """Try a real overlay with its upper directory below the directory given, and print `ok` or the error.
 
     mount_overlay.py DIRECTORY [MOUNT_NAMESPACE]

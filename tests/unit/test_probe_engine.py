@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inception.probe import daemon
+from inception.probe.capabilities import Capabilities
+from inception.probe.engine import parse_engine, parse_networks
+
+INFO = {
+    "Name": "vm",
+    "CgroupDriver": "cgroupfs",
+    "CgroupVersion": "2",
+    "Driver": "overlay2",
+    "DockerRootDir": "/var/lib/docker",
+    "SecurityOptions": ["name=seccomp,profile=default", "name=cgroupns"],
+}
+VERSION = {"Version": "26.1.5+dfsg1", "ApiVersion": "1.45"}
+
+
+def test_engine_out_of_its_answers() -> None:
+    facts = parse_engine(
+        info=INFO,
+        version=VERSION,
+        networks=("172.17.0.0/16",),
+        capabilities=Capabilities(given=("SYS_ADMIN",), privileged=False),
+        endpoint="unix:///var/run/docker.sock",
+        local=True,
+    )
+    assert (facts.name, facts.version, facts.api_version) == ("vm", "26.1.5+dfsg1", "1.45")
+    assert (facts.cgroup_version, facts.cgroup_driver) == (2, "cgroupfs")
+    assert (facts.storage_driver, facts.data_root) == ("overlay2", "/var/lib/docker")
+    assert (facts.capabilities, facts.privileged) == (("SYS_ADMIN",), False)
+    assert facts.security_options == ("name=seccomp,profile=default", "name=cgroupns")
+
+
+def test_an_engine_that_says_no_cgroup_version_has_the_first() -> None:
+    info = {key: value for key, value in INFO.items() if key not in {"CgroupVersion", "SecurityOptions"}}
+    facts = parse_engine(
+        info=info,
+        version=VERSION,
+        networks=(),
+        capabilities=Capabilities(given=(), privileged=True),
+        endpoint="tcp://192.0.2.1:2376",
+        local=False,
+    )
+    assert facts.cgroup_version == 1
+    assert facts.security_options == ()
+
+
+def test_networks_without_addresses_and_of_ipv6_are_left_out() -> None:
+    answer: list[dict[str, Any]] = [
+        {"IPAM": {"Config": [{"Subnet": "172.17.0.0/16", "Gateway": "172.17.0.1"}, {"Subnet": "fd00::/64"}]}},
+        {"IPAM": {"Config": []}},
+        {"IPAM": {"Config": None}},
+        {"IPAM": {"Config": [{"Gateway": "192.0.2.1"}]}},
+    ]
+    assert parse_networks(answer) == ("172.17.0.0/16",)
+
+
+def test_an_engine_over_tcp_is_no_process_of_ours() -> None:
+    assert daemon.find_daemon("tcp://192.0.2.1:2376") is None
+
+
+def _proc(directory: Path, programs: dict[int, str]) -> Path:
+    for pid, program in programs.items():
+        (directory / str(pid)).mkdir()
+        (directory / str(pid) / "comm").write_text(f"{program}\n")
+    (directory / "self").mkdir()
+    return directory
+
+
+@pytest.mark.parametrize(
+    ("programs", "found"),
+    [
+        ({os.getpid(): "dockerd", 7: "dockerd"}, os.getpid()),
+        ({os.getpid(): "podman"}, os.getpid()),
+        # Socket activation: the listener is systemd.
+        ({os.getpid(): "systemd", 7: "dockerd"}, 7),
+        ({os.getpid(): "systemd", 7: "dockerd", 8: "dockerd"}, None),
+        ({os.getpid(): "systemd"}, None),
+    ],
+)
+def test_the_engine_is_who_listens_or_the_only_one_there_is(
+    programs: dict[int, str], found: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemon, "_PROC", _proc(tmp_path, programs))
+    monkeypatch.setattr(daemon, "_PID_FILES", ())
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "docker.sock"))
+        listener.listen()
+        assert daemon.find_daemon(f"unix://{tmp_path}/docker.sock") == found
+
+
+@pytest.mark.parametrize(("pid_file", "found"), [("8", 8), ("9", None), ("", None)])
+def test_the_pid_file_says_which_of_several(
+    pid_file: str, found: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemon, "_PROC", _proc(tmp_path, {os.getpid(): "systemd", 7: "dockerd", 8: "dockerd"}))
+    (tmp_path / "docker.pid").write_text(pid_file)
+    monkeypatch.setattr(daemon, "_PID_FILES", (tmp_path / "absent.pid", tmp_path / "docker.pid"))
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "docker.sock"))
+        listener.listen()
+        assert daemon.find_daemon(f"unix://{tmp_path}/docker.sock") == found
+
+
+def test_a_process_that_sees_our_directories_and_one_that_does_not(tmp_path: Path) -> None:
+    assert daemon.sees_directory(os.getpid(), tmp_path)
+    assert daemon.sees_directory(os.getpid(), tmp_path / "absent" / "deeper")
+    gone = 4_194_305  # above the greatest pid_max
+    assert not daemon.sees_directory(gone, tmp_path)
