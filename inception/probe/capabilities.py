@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 import docker
-from docker.errors import APIError, ImageNotFound
+from docker.errors import APIError, NotFound
 
 NAMES = (
     "CHOWN",
@@ -100,7 +100,7 @@ def _refused_name(client: docker.APIClient, asked: list[str]) -> str | None:
     """The first name that the engine refuses, of those asked for together."""
     try:
         client.create_container(_ABSENT_IMAGE, ["true"], host_config=client.create_host_config(cap_add=asked))
-    except ImageNotFound:
+    except NotFound:
         return None
     except APIError as error:
         named = _REFUSED_NAME.search(error.explanation or "")

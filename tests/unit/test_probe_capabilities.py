@@ -42,8 +42,7 @@ class Engine:
         # Docker 23.0 and later
         (
             ALL - {"SYS_RESOURCE"},
-            "invalid CapAdd: capability not supported by your kernel or not available in the current environment: "
-            '"CAP_{}"',
+            'capability not supported by your kernel or not available in the current environment: "CAP_{}"',
         ),
         (ALL, ""),
     ],
