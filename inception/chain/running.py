@@ -15,7 +15,7 @@ from requests.exceptions import RequestException
 from inception.chain.payload import copy_payload
 from inception.chain.watch import follow
 from inception.engine.translate import translated
-from inception.errors import ChainError, LevelError
+from inception.errors import ChainError, Interrupted, LevelError
 from inception.level import lifeline
 from inception.level.containers import create_level, stop_timeout_s
 from inception.level.engine import connect_level
@@ -24,35 +24,34 @@ from inception.plan.events import Event, Phase, State
 
 _PRIVATE = 0o700
 _KICK_LIMIT_S = 30.0
+_LAST_EVENTS_LIMIT_S = 2.0
 
 
 class RunningChain:
-    """One chain of `plan`, in the engine of `client`."""
+    """One chain of `plan` in the engine of `client`. `show` is given every event, from a thread of its own."""
 
-    def __init__(self, client: docker.APIClient, plan: ChainPlan) -> None:
+    def __init__(self, client: docker.APIClient, plan: ChainPlan, show: Callable[[Event], None]) -> None:
         self._client = client
-        self.plan = plan
-        self._events_path = Path(plan.paths.events)
+        self._show = show
         self._gone = threading.Event()
+        self._settled = threading.Event()
+        self._failure: Event | None = None
+        self._follower = threading.Thread(target=self._follow, name="follow events", daemon=True)
+        self.plan = plan
 
     def client_of(self, level: int) -> docker.APIClient:
         """A client of the engine at `level`; 0 is the one that the chain stands on."""
-        if level == 0:
-            return self._client
-        return connect_level(self.plan, level)
+        return self._client if level == 0 else connect_level(self.plan, level)
 
-    def start_level_1(self) -> None:
+    def start(self) -> None:
         """Create and start level 1; it does the rest."""
-        level = self.plan.level(1)
-        try:
-            with translated("creating level 1"):
-                create_level(self._client, self.plan, 1, self.plan.image)
-        except BaseException:
-            self._gone.set()
-            raise
-        threading.Thread(target=self._wait_until_gone, args=(level.container,), daemon=True).start()
+        container = self.plan.level(1).container
+        with translated("creating level 1"):
+            create_level(self._client, self.plan, 1, self.plan.image)
+        threading.Thread(target=self._wait_until_gone, args=(container,), name="wait for level 1", daemon=True).start()
+        self._follower.start()
         with translated("starting level 1"):
-            self._client.start(level.container)
+            self._client.start(container)
 
     def _wait_until_gone(self, container: str) -> None:
         # An error says that it was gone before we asked, or that its engine is.
@@ -60,60 +59,78 @@ class RunningChain:
             self._client.wait(container, condition="removed", timeout=None)
         self._gone.set()
 
-    def wait_until_ready(self, show: Callable[[Event], None]) -> None:
-        """Show every event until the bottom answers.
-
-        Raises LevelError, or ChainError if the chain is gone without a word.
-        """
-        for event in follow(self._events_path, stop=self._gone.is_set):
-            show(event)
-            if event.state is State.FAIL:
-                raise LevelError(
-                    level=event.level,
-                    phase=event.phase,
-                    reason=event.message or "no reason given",
-                    remedy=event.remedy,
-                    log_tail=event.log_tail,
-                )
+    def _follow(self) -> None:
+        for event in follow(Path(self.plan.paths.events), stop=self._gone.is_set):
+            self._show(event)
+            if event.state is State.FAIL and self._failure is None:
+                self._failure = event
+                self._settled.set()
             if event.phase is Phase.READY and event.level == self.plan.depth:
-                return
-        raise ChainError(f"chain {self.plan.name} ended before its bottom was reached", remedy="see the engine's log")
+                self._settled.set()
+        self._settled.set()
 
-    def wait_until_gone(self, timeout_s: float) -> bool:
-        """Whether level 1, and with it everything below, is gone within `timeout_s` seconds."""
-        return self._gone.wait(timeout_s)
+    def wait_until_ready(self) -> None:
+        """Wait until the bottom answers. Raises LevelError, or ChainError if the chain ended without a word."""
+        self._settled.wait()
+        self.check()
+
+    def check(self) -> None:
+        """Raise LevelError if a level failed, or ChainError if the chain is gone."""
+        if (failure := self._failure) is not None:
+            raise LevelError(
+                level=failure.level,
+                phase=failure.phase,
+                reason=failure.message or "no reason given",
+                remedy=failure.remedy,
+                log_tail=failure.log_tail,
+            )
+        if self._gone.is_set():
+            raise ChainError(f"chain {self.plan.name} ended by itself", remedy="see the log of the engine it stood on")
+
+    def unwind(self) -> None:
+        """Wait until all levels have ended, as they do once the client's lifeline is free; kick them if they do not.
+
+        An ending signal while waiting kicks the chain at once.
+        """
+        if not self._follower.is_alive() and not self._settled.is_set():
+            return  # Level 1 was never created.
+        with suppress(Interrupted):
+            self._gone.wait(stop_timeout_s(self.plan, 1))
+        if not self._gone.is_set():
+            self.kick()
+        self._follower.join(_LAST_EVENTS_LIMIT_S)
 
     def kick(self) -> None:
         """End the chain at once: killing level 1's PID namespace kills every process below."""
-        try:
-            self._client.remove_container(self.plan.level(1).container, force=True, v=True)
-        except docker.errors.NotFound:
-            self._gone.set()
-        except docker.errors.APIError as error:
-            if error.status_code != 409:  # noqa: PLR2004 - HTTP: its removal is already in progress
-                raise
+        with translated(f"kicking chain {self.plan.name}"):
+            try:
+                self._client.remove_container(self.plan.level(1).container, force=True, v=True)
+            except docker.errors.NotFound:
+                self._gone.set()
+            except docker.errors.APIError as error:
+                if error.status_code != 409:  # noqa: PLR2004 - HTTP: its removal is already in progress
+                    raise
         self._gone.wait(_KICK_LIMIT_S)
 
 
 @contextmanager
-def running(client: docker.APIClient, plan: ChainPlan) -> Iterator[RunningChain]:
-    """Start the chain of `plan` and unwind it in the end, whatever happens in between.
+def running(client: docker.APIClient, plan: ChainPlan, show: Callable[[Event], None]) -> Iterator[RunningChain]:
+    """The chain of `plan`, its bottom answering; it is unwound in the end, whatever happens in between.
 
-    Raises ChainError if its name is taken.
+    Raises ChainError if its name is taken, LevelError if a level fails on the way down.
     """
     run_directory = Path(plan.run_directory)
     _make_run_directory(run_directory, plan)
     try:
-        client_lifeline = lifeline.hold(Path(plan.paths.lifeline(0)))
-        chain = RunningChain(client, plan)
+        held = lifeline.hold(Path(plan.paths.lifeline(0)))
+        chain = RunningChain(client, plan, show)
         try:
-            chain.start_level_1()
+            chain.start()
+            chain.wait_until_ready()
             yield chain
         finally:
-            os.close(client_lifeline)
-            with translated("unwinding"):
-                if not chain.wait_until_gone(stop_timeout_s(plan, 1)):
-                    chain.kick()
+            os.close(held)
+            chain.unwind()
     finally:
         shutil.rmtree(run_directory, ignore_errors=True)
 

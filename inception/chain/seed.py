@@ -18,7 +18,7 @@ import docker
 from docker.types import Mount
 
 from inception.chain.payload import payload_archive
-from inception.chain.store import locked
+from inception.places import locked
 from inception.engine.translate import translated
 from inception.errors import ImageError
 from inception.plan.chain import seed_volume_name

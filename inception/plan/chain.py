@@ -133,7 +133,7 @@ def seed_volume_name(image_id: str) -> str:
 
 def plan_chain(request: Request, facts: Facts) -> ChainPlan:
     """Plan the chain that `request` asks for on the host that `facts` describe. Raises Refusal."""
-    _check_request(request)
+    check_request(request)
     run_directory = RunDirectory(PurePosixPath(facts.run_root) / request.name)
     _check_socket_paths(run_directory, request.depth)
     pids = _pid_namespaces(request, facts)
@@ -173,7 +173,8 @@ def plan_chain(request: Request, facts: Facts) -> ChainPlan:
     )
 
 
-def _check_request(request: Request) -> None:
+def check_request(request: Request) -> None:
+    """Raise Refusal for what no host could carry."""
     if not 0 <= request.depth <= GREATEST_DEPTH:
         raise Refusal(
             f"depth {request.depth} is not between 0 and {GREATEST_DEPTH}",

@@ -30,7 +30,7 @@ def assign_pid_namespaces(mode: PidMode, depth: int, free: int, headroom: int) -
     """The PID namespace of each level, level 1 first.
 
     `free` is how many can still be nested on this host, `headroom` how many of them stay free for containers at the
-    bottom.     Raises TooFewPidNamespaces if `mode` asks for more than there are.
+    bottom. Raises TooFewPidNamespaces if `mode` asks for more than there are.
     """
     room = free - headroom
     private = {PidMode.ISOLATED: depth, PidMode.AUTO: min(depth, max(room, 1)), PidMode.SHARED: min(depth, 1)}[mode]

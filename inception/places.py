@@ -1,4 +1,4 @@
-"""Where chains are kept on this machine: the run root, one directory a chain, and the state directory."""
+"""Where things lie on this machine: the run root, one directory a chain, and the state directory."""
 
 from __future__ import annotations
 

@@ -1,0 +1,67 @@
+"""From a request to a plan: the image is found or built, the facts are read, the plan is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from inception.chain.seed import ensure_seed
+from inception.engine.connect import Engine
+from inception.engine.translate import translated
+from inception.errors import ImageError, PlanError, UsageError
+from inception.image.build import build_image
+from inception.image.recipe import default_tag
+from inception.image.store import find_image
+from inception.places import run_root
+from inception.plan.chain import ChainPlan, Refusal, check_request, plan_chain
+from inception.plan.request import Request
+from inception.probe.facts import read_facts
+
+
+def refuse_early(request: Request) -> None:
+    """Raise UsageError for what no host could carry, before anything is asked of one."""
+    try:
+        check_request(request)
+    except Refusal as refusal:
+        raise UsageError(str(refusal), remedy=refusal.remedy) from refusal
+
+
+def plan_on(engine: Engine, request: Request, image_id: str) -> ChainPlan:
+    """The plan of `request` on `engine`; nothing is touched. Raises PlanError or UsageError."""
+    with translated("reading the engine's facts"):
+        facts = read_facts(
+            engine.client,
+            endpoint=engine.endpoint,
+            local=engine.local,
+            image_id=image_id,
+            run_root=str(run_root()),
+        )
+    try:
+        return plan_chain(request, facts)
+    except Refusal as refusal:
+        kind = UsageError if refusal.usage else PlanError
+        raise kind(str(refusal), remedy=refusal.remedy) from refusal
+
+
+def prepare(engine: Engine, request: Request, progress: Callable[[str], None]) -> ChainPlan:
+    """A plan whose image and seed are on the engine. Raises ImageError, PlanError, UsageError or EngineError.
+
+    The default image is built when it is missing; one that the user names is not.
+    """
+    image_id = find_image(engine.client, request.image)
+    if image_id is None:
+        if request.image != default_tag():
+            raise ImageError(
+                f"image {request.image} is not on this engine", remedy="see `inception image ls`, or `docker pull` it"
+            )
+        progress("the level image is missing: building it, once")
+        image_id = build_image(engine.client, progress=progress).image_id
+    plan = plan_on(engine, request, image_id)
+    ensure_seed(
+        engine.client,
+        image=request.image,
+        image_id=image_id,
+        privileges=plan.privileges,
+        patience=request.patience,
+        progress=progress,
+    )
+    return plan

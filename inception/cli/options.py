@@ -1,0 +1,102 @@
+"""The options that several commands take, each defined once."""
+
+from __future__ import annotations
+
+import inspect
+import secrets
+from collections.abc import Callable
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from inception.plan.request import ImageTransfer, NetworkMode, PidMode, Request, Storage
+
+EngineAddress = Annotated[
+    str,
+    typer.Option("--engine", metavar="host|private|auto|ADDRESS", help="Engine to stand on; auto starts one if needed."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+_NAME_ALPHABET = "bcdfghjkmnpqrstvwxz23456789"  # no vowels, no words; nothing that looks like another
+_NAME_LENGTH = 7
+
+
+def made_up_name() -> str:
+    """A chain name that no other has: about 33 bits of chance."""
+    return "".join(secrets.choice(_NAME_ALPHABET) for _ in range(_NAME_LENGTH))
+
+
+def make_request(
+    *,
+    depth: Annotated[
+        int, typer.Option("--depth", "-d", metavar="N", help="How many engines to nest; 0 is the host itself.")
+    ],
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the chain.  [default: made up]")] = None,
+    image: Annotated[
+        str | None, typer.Option(metavar="TAG", help="Level image.  [default: our own, built when missing]")
+    ] = None,
+    image_transfer: Annotated[
+        ImageTransfer, typer.Option(help="How the image goes inward: graft is fast, load what everyone else does.")
+    ] = ImageTransfer.AUTO,
+    pool: Annotated[
+        str | None, typer.Option(metavar="CIDR", help="IPv4 range that the levels' subnets are cut from.")
+    ] = None,
+    pid: Annotated[
+        PidMode, typer.Option(help="PID namespaces: as many levels as fit, one each, or level 1's for all.")
+    ] = PidMode.AUTO,
+    headroom: Annotated[int, typer.Option(metavar="N", help="PID namespaces kept free below the bottom.")] = 1,
+    storage: Annotated[Storage, typer.Option(help="What carries each level's data-root.")] = Storage.AUTO,
+    storage_size: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="Level 1's loopback size, like 5GB.", envvar="VAR_LIB_DOCKER_SIZE")
+    ] = None,
+    network: Annotated[
+        NetworkMode, typer.Option(help="How each level is joined to the one above.")
+    ] = NetworkMode.BRIDGE,
+    dns: Annotated[list[str] | None, typer.Option(metavar="ADDRESS", help="Name server for every level.")] = None,
+    mtu: Annotated[int | None, typer.Option(metavar="BYTES", help="MTU of every level.")] = None,
+    patience: Annotated[
+        float, typer.Option(metavar="FACTOR", help="Multiplies every time limit; for slow machines.")
+    ] = 1.0,
+    force: Annotated[bool, typer.Option("--force", help="Start what the estimates say cannot fit.")] = False,
+) -> Request:
+    """The request that these options make. Raises UsageError for what no host could carry."""
+    from inception.chain.prepare import refuse_early
+    from inception.image.recipe import default_tag
+    from inception.plan.size import parse_size
+
+    request = Request(
+        depth=depth,
+        name=name or made_up_name(),
+        image=image or default_tag(),
+        image_transfer=image_transfer,
+        pool=pool,
+        pid=pid,
+        headroom=headroom,
+        storage=storage,
+        storage_size=None if storage_size is None else parse_size(storage_size),
+        network=network,
+        dns=tuple(dns or ()),
+        mtu=mtu,
+        patience=patience,
+        force=force,
+    )
+    refuse_early(request)
+    return request
+
+
+def with_chain_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command every option of `make_request`; it is called with the `request` that they make."""
+    shared = inspect.signature(make_request).parameters
+    own = [it for it in inspect.signature(command).parameters.values() if it.name != "request"]
+
+    def wrapper(**arguments: Any) -> None:  # noqa: ANN401 - whatever the options are
+        request = make_request(**{name: arguments.pop(name) for name in shared})
+        command(request=request, **arguments)
+
+    hints = {**get_type_hints(make_request, include_extras=True), **get_type_hints(command, include_extras=True)}
+    wrapper.__name__ = command.__name__
+    wrapper.__doc__ = command.__doc__
+    wrapper.__annotations__ = {it.name: hints[it.name] for it in (*shared.values(), *own)}
+    wrapper.__signature__ = inspect.Signature([*shared.values(), *own])  # type: ignore[attr-defined]
+    return wrapper

@@ -1,0 +1,30 @@
+"""`inception --depth N [-- COMMAND]`: descend, give a shell or run a command at the bottom, and climb back."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from inception.cli import options
+from inception.plan.request import Request
+
+
+@options.with_chain_options
+def run(
+    *,
+    request: Request,
+    command: Annotated[
+        list[str] | None, typer.Argument(metavar="[-- COMMAND...]", help="Run this at the bottom.  [default: a shell]")
+    ] = None,
+    engine: options.EngineAddress = "auto",
+    quiet: options.Quiet = False,
+    json_events: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write each step to FILE, one JSON object a line.")
+    ] = None,
+) -> None:
+    """Descend N levels and give a shell at the bottom, or run COMMAND there and exit with its status."""
+    from inception.cli.descent import run_at_depth
+
+    status = run_at_depth(request, command or None, engine=engine, quiet=quiet, json_events=json_events)
+    raise typer.Exit(status)
