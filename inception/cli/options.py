@@ -13,7 +13,9 @@ from inception.plan.request import ImageTransfer, NetworkMode, PidMode, Request,
 
 EngineAddress = Annotated[
     str,
-    typer.Option("--engine", metavar="host|private|auto|ADDRESS", help="Engine to stand on; auto starts one if needed."),
+    typer.Option(
+        "--engine", metavar="host|private|auto|ADDRESS", help="Engine to stand on; auto starts one if needed."
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -48,7 +50,8 @@ def make_request(
     headroom: Annotated[int, typer.Option(metavar="N", help="PID namespaces kept free below the bottom.")] = 1,
     storage: Annotated[Storage, typer.Option(help="What carries each level's data-root.")] = Storage.AUTO,
     storage_size: Annotated[
-        str | None, typer.Option(metavar="SIZE", help="Level 1's loopback size, like 5GB.", envvar="VAR_LIB_DOCKER_SIZE")
+        str | None,
+        typer.Option(metavar="SIZE", help="Level 1's loopback size, like 5GB.", envvar="VAR_LIB_DOCKER_SIZE"),
     ] = None,
     network: Annotated[
         NetworkMode, typer.Option(help="How each level is joined to the one above.")
@@ -90,7 +93,7 @@ def with_chain_options(command: Callable[..., None]) -> Callable[..., None]:
     shared = inspect.signature(make_request).parameters
     own = [it for it in inspect.signature(command).parameters.values() if it.name != "request"]
 
-    def wrapper(**arguments: Any) -> None:  # noqa: ANN401 - whatever the options are
+    def wrapper(**arguments: Any) -> None:
         request = make_request(**{name: arguments.pop(name) for name in shared})
         command(request=request, **arguments)
 

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from inception.level import lifeline
+
+_HOLDER = "import sys, time; from inception.level import lifeline; from pathlib import Path; \
+lifeline.hold(Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"
+
+
+def test_the_callback_comes_when_the_holder_lets_go(tmp_path: Path) -> None:
+    path = tmp_path / "lifeline"
+    held = lifeline.hold(path)
+    free = threading.Event()
+    lifeline.call_when_free(path, free.set)
+    assert not free.wait(0.1)
+    os.close(held)
+    assert free.wait(5)
+
+
+def test_the_callback_comes_when_the_holder_is_killed(tmp_path: Path) -> None:
+    path = tmp_path / "lifeline"
+    with subprocess.Popen([sys.executable, "-c", _HOLDER, str(path)], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        free = threading.Event()
+        lifeline.call_when_free(path, free.set)
+        assert not free.wait(0.1)
+        holder.kill()
+        assert free.wait(5)
+
+
+def test_a_lifeline_has_one_holder(tmp_path: Path) -> None:
+    held = lifeline.hold(tmp_path / "lifeline")
+    with pytest.raises(BlockingIOError):
+        lifeline.hold(tmp_path / "lifeline")
+    os.close(held)
+
+
+def test_a_refused_holder_leaks_no_descriptor(tmp_path: Path) -> None:
+    held = lifeline.hold(tmp_path / "lifeline")
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(BlockingIOError):
+        lifeline.hold(tmp_path / "lifeline")
+    assert len(os.listdir("/proc/self/fd")) == before
+    os.close(held)
