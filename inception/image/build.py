@@ -1,0 +1,124 @@
+"""Build the level image on an engine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import docker
+
+from inception.engine.translate import reason, translated
+from inception.errors import ImageError, UsageError
+from inception.image.dockerfile import build_by_dockerfile
+from inception.image.mmdebstrap import build_by_mmdebstrap, has_mmdebstrap
+from inception.image.recipe import DEFAULT_BASE, LABEL_RECIPE, LABEL_WAY, default_tag, find_recipe
+from inception.image.store import find_image, remove_untagged
+from inception.image.way import Way
+from inception.places import locked
+
+SIZE_LIMIT = 300_000_000
+"""Bytes that a level image takes at most, unpacked. A base or an engine that is not ours may take more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuiltImage:
+    """A level image just built, the way it was, the bytes that it takes unpacked, and the seconds it took."""
+
+    tag: str
+    image_id: str
+    size_bytes: int
+    way: Way
+    seconds: float
+
+
+def build_image(
+    client: docker.APIClient,
+    *,
+    way: Way = Way.AUTO,
+    base: str | None = None,
+    engine_from_host: bool = False,
+    progress: Callable[[str], None],
+) -> BuiltImage:
+    """Build the level image and tag it; an older one with the same tag goes. A build that fails leaves nothing.
+
+    `base` is the image that the Dockerfile starts from, in place of Debian's. `engine_from_host` puts the host's engine
+    in. `progress` takes lines for the user. Raises ImageError, EngineError, and UsageError for what excludes another.
+    """
+    recipe = find_recipe(base=base, engine_from_host=engine_from_host)
+    started = time.monotonic()
+    chosen = _choose_way(client, way, base, progress)
+    tag = recipe.tag()
+    previous = find_image(client, tag)
+    labels = {LABEL_RECIPE: recipe.digest(), LABEL_WAY: chosen.value}
+    with recipe.staged() as directory:
+        if chosen is Way.DOCKERFILE:
+            build_by_dockerfile(
+                client, directory, tag=tag, base=base or DEFAULT_BASE, labels=labels, progress=progress
+            )
+        else:
+            build_by_mmdebstrap(
+                client, directory, tag=tag, labels=labels, settings=recipe.image_settings(), progress=progress
+            )
+    with translated("reading the level image"):
+        image = client.inspect_image(tag)
+    if previous is not None and previous != image["Id"]:
+        remove_untagged(client, previous)
+    built = BuiltImage(
+        tag=tag, image_id=image["Id"], size_bytes=image["Size"], way=chosen, seconds=time.monotonic() - started
+    )
+    progress(f"built {tag} with {chosen} in {built.seconds:.0f} s: {built.size_bytes / 1e6:.0f} MB unpacked")
+    return built
+
+
+def ensure_image(client: docker.APIClient, *, progress: Callable[[str], None]) -> str:
+    """The id of the default level image, built if it is missing; several processes at once build it once.
+
+    Raises ImageError and EngineError.
+    """
+    tag = default_tag()
+    with locked("image-build.lock"):
+        image_id = find_image(client, tag)
+        if image_id is None:
+            progress(f"the level image {tag} is missing: building it, once")
+            image_id = build_image(client, progress=progress).image_id
+    return image_id
+
+
+def _choose_way(client: docker.APIClient, way: Way, base: str | None, progress: Callable[[str], None]) -> Way:
+    if way is Way.MMDEBSTRAP:
+        if base is not None:
+            raise UsageError(
+                f"mmdebstrap starts from packages, not from {base}", remedy="leave out --base or --way mmdebstrap"
+            )
+        return way
+    wanted = base or DEFAULT_BASE
+    refusal = _fetch_base(client, wanted, progress)
+    if refusal is None:
+        return Way.DOCKERFILE
+    if way is Way.DOCKERFILE or base is not None:
+        raise ImageError(
+            f"no base image {wanted}: {refusal}", remedy="`docker pull` or `docker load` it, or name another with --base"
+        )
+    if not has_mmdebstrap():
+        raise ImageError(
+            f"no base image {wanted} ({refusal}), and mmdebstrap is not installed here",
+            remedy="install mmdebstrap, or name a base image that is here with --base",
+        )
+    progress(f"no registry gives {wanted} ({refusal}): building with mmdebstrap")
+    return Way.MMDEBSTRAP
+
+
+def _fetch_base(client: docker.APIClient, base: str, progress: Callable[[str], None]) -> str | None:
+    """Have the engine pull `base` unless it has it; returns why it cannot, or None if it is there."""
+    if find_image(client, base) is not None:
+        return None
+    progress(f"pulling {base}")
+    repository, tag = docker.utils.parse_repository_tag(base)
+    with translated(f"pulling {base}"):
+        try:
+            client.pull(repository, tag=tag or "latest")
+        except docker.errors.APIError as error:
+            return reason(error)
+        # A pull that fails half-way says so in its stream, which the SDK does not look at.
+        return None if find_image(client, base) is not None else "the pull did not finish"

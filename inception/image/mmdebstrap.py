@@ -1,0 +1,138 @@
+"""Build the level image from Debian's packages alone, where no registry answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import docker
+
+from inception.engine.translate import translated
+from inception.errors import ImageError
+from inception.image.recipe import SUITE, package_names
+
+SOURCE_DATE_EPOCH = 1754697600
+"""Unix time that no file of the image is newer than: the day of the Debian release. Builds a day apart give the same."""
+_CHUNK_BYTES = 1 << 20
+_STOP_S = 60.0
+"""Seconds for mmdebstrap to unmount and remove its temporary root: it lets the running step of dpkg end first."""
+_KEPT_LINES = 50
+# Documentation and translations are not even unpacked.
+_DPKG_OPTIONS = ("path-exclude=/usr/share/doc/*", "path-exclude=/usr/share/locale/*", "path-exclude=/usr/share/man/*")
+# Engines make a container's /dev; and `finish` has removed the package managers that there would be to clean.
+_SKIPPED = ("output/dev", "cleanup/apt", "cleanup/mmdebstrap")
+
+
+def has_mmdebstrap() -> bool:
+    """Whether mmdebstrap is installed here."""
+    return shutil.which("mmdebstrap") is not None
+
+
+def build_by_mmdebstrap(
+    client: docker.APIClient,
+    recipe_directory: Path,
+    *,
+    tag: str,
+    labels: dict[str, str],
+    settings: tuple[str, ...],
+    progress: Callable[[str], None],
+) -> None:
+    """Make the image's root with mmdebstrap and import it as `tag`, as it comes: nothing is written in between.
+
+    `settings` and `labels` become the image's. Raises ImageError and EngineError.
+    """
+    changes = [*settings, *(f"LABEL {name}={value}" for name, value in labels.items())]
+    repository, _, version = tag.rpartition(":")
+    with _running(mmdebstrap_command(recipe_directory), progress) as root, translated("importing the level image"):
+        answer = client.import_image_from_stream(root, repository=repository, tag=version, changes=changes)
+    for line in answer.splitlines():
+        if error := json.loads(line).get("error"):
+            raise ImageError(f"the engine refused the level image: {error}", remedy="see the engine's log")
+
+
+def mmdebstrap_command(recipe_directory: Path) -> list[str]:
+    """The command that writes the image's root to its standard output as a tar archive."""
+    return [
+        "mmdebstrap",
+        "--variant=essential",
+        "--format=tar",
+        f"--include={','.join(package_names(recipe_directory))}",
+        '--aptopt=APT::Install-Recommends "false"',
+        *(f"--dpkgopt={option}" for option in _DPKG_OPTIONS),
+        f"--skip={','.join(_SKIPPED)}",
+        f'--customize-hook=sh {shlex.quote(str(recipe_directory / "finish"))} "$1"',
+        SUITE,
+        "-",
+    ]
+
+
+@contextmanager
+def _running(command: list[str], progress: Callable[[str], None]) -> Iterator[Iterator[bytes]]:
+    """Run mmdebstrap and give its standard output in chunks; it ends when the block does, its mounts and files gone.
+
+    The chunks end with ImageError if it fails, so that an import of them fails too.
+    """
+    if not has_mmdebstrap():
+        raise ImageError("mmdebstrap is not installed here", remedy="install it, or build with --way dockerfile")
+    # It is told when we are killed: it would otherwise go on for half a minute, for nothing.
+    told = ["setpriv", "--pdeathsig", "TERM", "--", *command]
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": str(SOURCE_DATE_EPOCH)}
+    process = subprocess.Popen(
+        told, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None  # noqa: S101 for mypy: both are pipes
+    assert process.stderr is not None  # noqa: S101
+    lines: deque[str] = deque(maxlen=_KEPT_LINES)
+    listener = threading.Thread(target=_listen, args=(process.stderr, lines, progress), daemon=True)
+    listener.start()
+    try:
+        yield _chunks(process, process.stdout, listener, lines)
+    finally:
+        # Its pipe is closed last: it treats a broken one as a reason to stop, but a signal says it sooner.
+        if process.poll() is None:
+            process.terminate()
+        try:
+            process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        listener.join()
+        process.stdout.close()
+        process.stderr.close()
+
+
+def _chunks(
+    process: subprocess.Popen[bytes], output: IO[bytes], listener: threading.Thread, lines: deque[str]
+) -> Iterator[bytes]:
+    while chunk := output.read(_CHUNK_BYTES):
+        yield chunk
+    if process.wait() != 0:
+        listener.join()
+        raise ImageError(
+            f"mmdebstrap failed: {failure_in(lines, process.returncode)}",
+            remedy="see that Debian's packages can be reached and that there is room in /tmp",
+        )
+
+
+def failure_in(lines: deque[str], status: int) -> str:
+    """What mmdebstrap said first of what went wrong: its later complaints follow from that."""
+    errors = (line[3:] for line in lines if line.startswith("E: "))
+    return next(errors, None) or (lines[-1] if lines else f"exit status {status}")
+
+
+def _listen(stream: IO[bytes], lines: deque[str], progress: Callable[[str], None]) -> None:
+    for raw in stream:
+        line = raw.decode(errors="replace").strip()
+        lines.append(line)
+        # Its steps end with dots; the rest is about its temporary files.
+        if line.startswith("I: ") and line.endswith("...") and "/" not in line:
+            progress(f"mmdebstrap: {line[3:].rstrip('.')}")

@@ -1,0 +1,102 @@
+"""What the level image is made from, and the tag that follows from it.
+
+The recipe is the directory `image/` of the repository; an installed package carries a copy of it. The tag is a digest
+of everything in it, which includes the packages that the runner imports, and of what a build was asked to use instead:
+the same inputs give the same tag, so an image that is there need not be built again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from inception.errors import ImageError
+from inception.image.host_engine import HostFile, copy_host_engine, find_host_engine
+
+REPOSITORY = "inception-level"
+LABEL_RECIPE = "inception.recipe"
+"""Label of every level image: the whole digest that its tag begins."""
+LABEL_WAY = "inception.way"
+SUITE = "trixie"
+"""The Debian release that mmdebstrap takes packages from."""
+DEFAULT_BASE = f"debian:{SUITE}-slim"
+_DIGITS_IN_TAG = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """One level image to be: the recipe's directory, the base asked for, and the host's engine if it goes in."""
+
+    directory: Path
+    base: str | None = None
+    host_engine: tuple[HostFile, ...] = ()
+
+    def digest(self) -> str:
+        """SHA-256 of everything that decides what is in the image, in hexadecimal."""
+        whole = hashlib.sha256()
+        for path in sorted(self.directory.rglob("*")):
+            if path.is_file():
+                _add(whole, str(path.relative_to(self.directory)), path)
+        if self.base is not None:
+            whole.update(f"base {self.base}\n".encode())
+        for file in self.host_engine:
+            _add(whole, str(file.target), file.source)
+        return whole.hexdigest()
+
+    def tag(self) -> str:
+        return f"{REPOSITORY}:{self.digest()[:_DIGITS_IN_TAG]}"
+
+    @contextmanager
+    def staged(self) -> Iterator[Path]:
+        """A copy of the recipe to build from, with the host's engine in it and the same modes everywhere."""
+        with tempfile.TemporaryDirectory(prefix="inception-image-") as name:
+            directory = Path(name) / "recipe"
+            shutil.copytree(self.directory, directory)
+            if self.host_engine:
+                copy_host_engine(self.host_engine, directory / "engine")
+            for path in [directory, *directory.rglob("*")]:
+                path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+            yield directory
+
+    def image_settings(self) -> tuple[str, ...]:
+        """The Dockerfile's last stage without its copying: the instructions that set PATH, the command and so on."""
+        last_stage = (self.directory / "Dockerfile").read_text().rpartition("\nFROM ")[2]
+        lines = (line.strip() for line in last_stage.splitlines()[1:])
+        return tuple(line for line in lines if line and not line.startswith(("#", "COPY")))
+
+
+def find_recipe(*, base: str | None = None, engine_from_host: bool = False) -> Recipe:
+    """The recipe of this program. Raises ImageError if the host lacks the engine that is to go in."""
+    return Recipe(
+        directory=_recipe_directory(), base=base, host_engine=find_host_engine() if engine_from_host else ()
+    )
+
+
+def default_tag(*, base: str | None = None, engine_from_host: bool = False) -> str:
+    """The tag of the level image that this program builds when asked for these."""
+    return find_recipe(base=base, engine_from_host=engine_from_host).tag()
+
+
+def package_names(recipe_directory: Path) -> tuple[str, ...]:
+    """The Debian packages of the level image."""
+    lines = (recipe_directory / "packages.txt").read_text().splitlines()
+    return tuple(name for line in lines for name in line.partition("#")[0].split())
+
+
+def _recipe_directory() -> Path:
+    package = Path(__file__).resolve().parent
+    for directory in (package / "recipe_files", package.parents[1] / "image"):
+        if (directory / "packages.txt").is_file():
+            return directory
+    raise ImageError("the recipe of the level image is not installed", remedy="install inception-dind again")
+
+
+def _add(whole: "hashlib._Hash", name: str, path: Path) -> None:
+    """Add one file's name and content. Sizes and ends are part of what is hashed, so nothing can shift between files."""
+    with path.open("rb") as content:
+        whole.update(f"{name} {hashlib.file_digest(content, 'sha256').hexdigest()}\n".encode())

@@ -1,0 +1,141 @@
+"""Where level images are kept: on the engine, each with the seed that was made of it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import docker
+
+from inception.engine.translate import reason, translated
+from inception.errors import ImageError
+from inception.image.recipe import LABEL_RECIPE, LABEL_WAY
+from inception.plan.chain import seed_volume_name
+
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredImage:
+    """A level image on an engine. `size_bytes` is unpacked, `created_s` Unix time, `seed` the seed's volume if any."""
+
+    tags: tuple[str, ...]
+    image_id: str
+    size_bytes: int
+    created_s: int
+    recipe: str
+    way: str
+    seed: str | None
+
+
+def find_image(client: docker.APIClient, tag: str) -> str | None:
+    """The id of the image that `tag` (or an id) names on the engine, or None. Raises EngineError."""
+    with translated(f"looking for image {tag}"):
+        try:
+            image_id: str = client.inspect_image(tag)["Id"]
+        except docker.errors.NotFound:
+            return None
+    return image_id
+
+
+def list_images(client: docker.APIClient) -> tuple[StoredImage, ...]:
+    """Every level image that inception built on the engine, newest first. Raises EngineError."""
+    with translated("listing level images"):
+        images = client.images(filters={"label": LABEL_RECIPE})
+        volumes = {volume["Name"] for volume in client.volumes()["Volumes"] or ()}
+    stored = (
+        StoredImage(
+            tags=tuple(tag for tag in image["RepoTags"] or () if tag != "<none>:<none>"),
+            image_id=image["Id"],
+            size_bytes=image["Size"],
+            created_s=image["Created"],
+            recipe=image["Labels"][LABEL_RECIPE],
+            way=image["Labels"].get(LABEL_WAY, ""),
+            seed=seed if (seed := seed_volume_name(image["Id"])) in volumes else None,
+        )
+        for image in images
+    )
+    return tuple(sorted(stored, key=lambda image: image.created_s, reverse=True))
+
+
+def remove_image(client: docker.APIClient, name: str) -> None:
+    """Remove the image that `name` (a tag or an id) names, and its seed.
+
+    Raises ImageError if it is not there or a chain uses it; both are then still there. Raises EngineError.
+    """
+    image_id = find_image(client, name)
+    if image_id is None:
+        raise ImageError(f"image {name} is not on this engine", remedy="see inception image ls")
+    users = _containers_of(client, image_id)
+    if users:
+        raise ImageError(f"image {name} is in use by {', '.join(users)}", remedy="end what uses it first")
+    _remove_seed(client, image_id)
+    with translated(f"removing image {name}"):
+        client.remove_image(name)
+
+
+def remove_untagged(client: docker.APIClient, image_id: str) -> None:
+    """Remove an image that a newer one has taken the tag of, and its seed, unless something still uses it."""
+    with translated("removing the older level image"):
+        try:
+            image = client.inspect_image(image_id)
+        except docker.errors.NotFound:
+            return
+    if not image["RepoTags"] and not _containers_of(client, image_id):
+        _remove_seed(client, image_id)
+        with translated("removing the older level image"):
+            client.remove_image(image_id)
+
+
+def export_image(client: docker.APIClient, name: str, path: Path) -> int:
+    """Write the image to `path` as `docker save` does; returns the bytes written. Never leaves part of a file.
+
+    Raises ImageError if the image is not there or `path` cannot be written, and EngineError.
+    """
+    if find_image(client, name) is None:
+        raise ImageError(f"image {name} is not on this engine", remedy="build it with inception image build")
+    try:
+        descriptor, part = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            for chunk in _saved(client, name):
+                file.write(chunk)
+            size = file.tell()
+        Path(part).chmod(0o644)
+        Path(part).replace(path)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    finally:
+        Path(part).unlink(missing_ok=True)
+    return size
+
+
+def _saved(client: docker.APIClient, name: str) -> Iterator[bytes]:
+    with translated(f"exporting image {name}"):
+        yield from client.get_image(name, chunk_size=_CHUNK_BYTES)
+
+
+def _unwritable(path: Path, error: OSError) -> ImageError:
+    return ImageError(f"{path} cannot be written: {error.strerror}", remedy="name a file in a directory with room")
+
+
+def _containers_of(client: docker.APIClient, image_id: str) -> tuple[str, ...]:
+    with translated("listing what uses the image"):
+        containers = client.containers(all=True, filters={"ancestor": image_id})
+    return tuple(sorted(container["Names"][0].removeprefix("/") for container in containers))
+
+
+def _remove_seed(client: docker.APIClient, image_id: str) -> None:
+    volume = seed_volume_name(image_id)
+    with translated(f"removing the seed {volume}"):
+        try:
+            client.remove_volume(volume)
+        except docker.errors.NotFound:
+            return
+        except docker.errors.APIError as error:
+            raise ImageError(f"the seed {volume} cannot be removed: {reason(error)}", remedy="end what uses it") from error
