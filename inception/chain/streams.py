@@ -70,8 +70,8 @@ class Demultiplexer:
 class Outlet:
     """Bytes waiting to be written to a descriptor, which stays blocking.
 
-    It is shared with whoever started us, so O_NONBLOCK, which belongs to the open file and not to us, is not ours to set.
-    A pipe that polls as writable takes PIPE_BUF bytes without blocking (pipe(7)), so that much is written at a time.
+    It is shared with whoever started us, so O_NONBLOCK, which belongs to the open file, is not ours to set. A pipe that
+    polls as writable takes PIPE_BUF bytes without blocking (pipe(7)), so that much is written at a time.
     """
 
     def __init__(self, descriptor: int) -> None:
