@@ -1,0 +1,57 @@
+"""Which addresses the private engine gets: some that nothing on the host routes. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+
+POOL = IPv4Network("10.204.0.0/14")
+"""Beside the default pool of the levels, `plan.network.DEFAULT_POOL`."""
+_BLOCK_PREFIX = 20
+_NETWORK_PREFIX = 24
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineAddresses:
+    """The addresses of one private engine, all CIDR.
+
+    `host` and `inside` are the two ends of its link to the host; `bridge` is what dockerd takes as `bip`; `pool` is cut
+    into networks of `pool_prefix` that users make.
+    """
+
+    host: str
+    inside: str
+    bridge: str
+    pool: str
+    pool_prefix: int
+
+    @property
+    def gateway(self) -> str:
+        """The host's end, without its prefix length."""
+        return self.host.partition("/")[0]
+
+
+class NoFreeAddresses(ValueError):
+    """Everything in the pool is routed already."""
+
+
+def choose_addresses(taken: Iterable[str]) -> EngineAddresses:
+    """Addresses out of `POOL` that overlap none of `taken` (CIDR). Raises NoFreeAddresses."""
+    routed = [network for network in map(IPv4Network, taken) if network.prefixlen > 0]
+    for block in POOL.subnets(new_prefix=_BLOCK_PREFIX):
+        if not any(block.overlaps(network) for network in routed):
+            return _cut(block)
+    raise NoFreeAddresses(f"all of {POOL} is routed already")
+
+
+def _cut(block: IPv4Network) -> EngineAddresses:
+    link, bridge, *_ = block.subnets(new_prefix=_NETWORK_PREFIX)
+    _, pool = block.subnets(prefixlen_diff=1)
+    return EngineAddresses(
+        host=f"{link[1]}/30",
+        inside=f"{link[2]}/30",
+        bridge=f"{bridge[1]}/{bridge.prefixlen}",
+        pool=str(pool),
+        pool_prefix=_NETWORK_PREFIX,
+    )

@@ -1,0 +1,109 @@
+"""Connect to the level-0 engine: the host's own, or a private one that is started for us."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+
+import docker
+
+from inception.engine.endpoint import Endpoint, find_endpoint
+from inception.engine.layout import EngineDirectory
+from inception.engine.private import lacking_for_private, private_engine
+from inception.engine.translate import translated
+from inception.errors import EngineError, EngineUnreachable, UsageError
+from inception.places import state_directory
+
+CONNECT_TIMEOUT_S = 5
+"""Seconds for an engine to say its version. One that is alive does so in milliseconds."""
+REQUEST_TIMEOUT_S = 300
+"""Seconds for the answer to one request to begin. Loading an image on a slow disk is silent for minutes."""
+
+
+class EngineChoice(StrEnum):
+    """Which engine carries level 1: the host's, a private one, or the host's if it answers and else a private one."""
+
+    HOST = "host"
+    PRIVATE = "private"
+    AUTO = "auto"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """A connection to the level-0 engine.
+
+    `local` engines listen on a socket of this machine; `private` ones were started by us.
+    """
+
+    client: docker.APIClient
+    endpoint: str
+    local: bool
+    private: bool
+
+
+@contextmanager
+def connect(choice: EngineChoice, *, endpoint: str | None = None, progress: Callable[[str], None]) -> Iterator[Engine]:
+    """Connect to the engine of `choice`; a private one stops after the last of those who use it has left.
+
+    `endpoint` (an address as in DOCKER_HOST) names an engine before all else. One that the user named in any way is
+    never passed over for another. `progress` takes lines for the user about what takes time.
+    Raises EngineUnreachable, EngineError, and UsageError for what is no address.
+    """
+    if choice is EngineChoice.PRIVATE:
+        if endpoint is not None:
+            raise UsageError(
+                f"a private engine has no other address, so {endpoint} cannot be it",
+                remedy="leave out one of the two, --engine private or the address",
+            )
+        with _private(progress) as engine:
+            yield engine
+        return
+    place = find_endpoint(endpoint, os.environ)
+    try:
+        client = open_client(place)
+    except EngineUnreachable as silence:
+        if choice is EngineChoice.HOST or place.named:
+            raise EngineUnreachable(silence.message, remedy=_remedy(place)) from silence
+        if (lack := lacking_for_private()) is not None:
+            raise EngineUnreachable(f"{silence.message}, and a private one {lack.why}", remedy=lack.remedy) from silence
+    else:
+        with closing(client):
+            yield Engine(client=client, endpoint=place.address, local=place.local, private=False)
+        return
+    progress(f"no engine answers at {place.address}: starting a private one")
+    with _private(progress) as engine:
+        yield engine
+
+
+def open_client(place: Endpoint) -> docker.APIClient:
+    """A client of the engine at `place`, speaking the engine's own API version. Raises EngineError."""
+    with translated(f"Docker engine at {place}"):
+        try:
+            client = docker.APIClient(base_url=place.address, tls=place.tls or False, timeout=CONNECT_TIMEOUT_S)
+        except docker.errors.DockerException as error:
+            if "paramiko" in str(error):
+                raise EngineError(
+                    f"Docker engine at {place}: the SDK reaches ssh:// with paramiko, which is not installed",
+                    remedy="install paramiko beside inception, with pip",
+                ) from error
+            raise
+    client.timeout = REQUEST_TIMEOUT_S
+    return client
+
+
+@contextmanager
+def _private(progress: Callable[[str], None]) -> Iterator[Engine]:
+    directory = EngineDirectory(state_directory() / "engine")
+    with private_engine(directory, progress) as address:
+        place = Endpoint(address=address, origin="private engine", named=True)
+        with closing(open_client(place)) as client:
+            yield Engine(client=client, endpoint=address, local=True, private=True)
+
+
+def _remedy(place: Endpoint) -> str:
+    if place.named:
+        return f"start it, or correct {place.origin}"
+    return "start it, name another with DOCKER_HOST, or let inception start its own with --engine private"

@@ -1,0 +1,134 @@
+"""Where the level-0 engine is: looked up as the Docker CLI does it.
+
+An address that the caller gives, then DOCKER_HOST, then DOCKER_CONTEXT, then the current context of the CLI's
+configuration, then the default socket. The SDK's own reader of contexts is not used: without a config.json it looks for
+them in the working directory, and what it cannot parse it raises as a bare Exception.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from docker.errors import DockerException
+from docker.tls import TLSConfig
+from docker.utils import kwargs_from_env, parse_host
+
+from inception.engine.translate import reason
+from inception.errors import UsageError
+
+DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
+_DEFAULT_CONTEXT = "default"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """One engine's address. `origin` is who says so; `named` is whether the user named it, which rules others out."""
+
+    address: str
+    origin: str
+    named: bool
+    tls: TLSConfig | None = None
+
+    @property
+    def local(self) -> bool:
+        """Whether it is a socket on this machine."""
+        return self.address.startswith("unix://")
+
+    def __str__(self) -> str:
+        return f"{self.address} (from {self.origin})" if self.named else self.address
+
+
+def find_endpoint(address: str | None, environment: Mapping[str, str]) -> Endpoint:
+    """The endpoint to use: `address` if given, else what `environment` and the CLI's configuration say.
+
+    Raises UsageError for what is no address, an unknown or unreadable context, and unreadable certificates.
+    """
+    if address:
+        return _from_address(address, "the command line", environment)
+    if host := environment.get("DOCKER_HOST"):
+        return _from_address(host, "DOCKER_HOST", environment)
+    configuration = Path(environment.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    if name := environment.get("DOCKER_CONTEXT"):
+        origin = "DOCKER_CONTEXT"
+    else:
+        name = _read_json(configuration / "config.json").get("currentContext") or _DEFAULT_CONTEXT
+        origin = str(configuration / "config.json")
+    if name == _DEFAULT_CONTEXT:
+        return Endpoint(address=DEFAULT_ADDRESS, origin="default", named=False)
+    return _from_context(name, origin, configuration / "contexts")
+
+
+def _from_address(text: str, origin: str, environment: Mapping[str, str]) -> Endpoint:
+    address = _checked(text, origin)
+    try:
+        # TLS means nothing on a socket, where the CLI passes over certificates that are not there.
+        tls = kwargs_from_env({**environment, "DOCKER_HOST": address}).get("tls") if _is_tcp(address) else None
+    except DockerException as error:
+        raise UsageError(
+            f"cannot use TLS for {address}: {reason(error)}",
+            remedy="put ca.pem, cert.pem and key.pem in the directory that DOCKER_CERT_PATH names",
+        ) from error
+    return Endpoint(address=address, origin=origin, named=True, tls=tls)
+
+
+def _from_context(name: str, origin: str, contexts: Path) -> Endpoint:
+    identifier = hashlib.sha256(name.encode()).hexdigest()
+    meta = _read_json(contexts / "meta" / identifier / "meta.json")
+    if not meta:
+        raise UsageError(f"Docker context {name!r} (from {origin}) does not exist", remedy="see: docker context ls")
+    docker = meta.get("Endpoints", {}).get("docker", {})
+    address = _checked(docker.get("Host") or DEFAULT_ADDRESS, f"context {name!r}")
+    certificates = contexts / "tls" / identifier / "docker"
+    tls = _context_tls(certificates, verify=not docker.get("SkipTLSVerify", False)) if _is_tcp(address) else None
+    return Endpoint(address=address, origin=f"context {name!r}", named=True, tls=tls)
+
+
+def _context_tls(certificates: Path, *, verify: bool) -> TLSConfig | None:
+    ca, certificate, key = (certificates / name for name in ("ca.pem", "cert.pem", "key.pem"))
+    if verify and not any(file.is_file() for file in (ca, certificate, key)):
+        return None
+    return TLSConfig(
+        client_cert=(str(certificate), str(key)) if certificate.is_file() and key.is_file() else None,
+        ca_cert=str(ca) if ca.is_file() else None,
+        verify=verify,
+    )
+
+
+def _checked(text: str, origin: str) -> str:
+    """`text` if it is an engine's address."""
+    try:
+        parsed = str(parse_host(text))
+    except (DockerException, ValueError) as error:
+        raise _no_address(text, origin) from error
+    if not parsed.startswith(("http+unix://", "http://", "https://", "ssh://")):
+        raise _no_address(text, origin)
+    return text
+
+
+def _no_address(text: str, origin: str) -> UsageError:
+    return UsageError(
+        f"{text!r} (from {origin}) is not the address of an engine",
+        remedy=f"write it like {DEFAULT_ADDRESS}, tcp://HOST:PORT or ssh://USER@HOST",
+    )
+
+
+def _is_tcp(address: str) -> bool:
+    return str(parse_host(address)).startswith(("http://", "https://"))
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    """What a file of the CLI's configuration says: nothing if it does not exist. Raises UsageError if it is broken."""
+    try:
+        content = json.loads(file.read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read {file}: {reason(error)}", remedy="repair or remove it") from error
+    if not isinstance(content, dict):
+        raise UsageError(f"cannot read {file}: not a JSON object", remedy="repair or remove it")
+    return content

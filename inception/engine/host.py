@@ -1,0 +1,112 @@
+"""What the private engine changes on the host, written down first, so that whoever comes next can undo it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from inception.engine.network import rules, run
+from inception.errors import EngineError
+
+_FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_LINKS = Path("/sys/class/net")
+_TAG_PREFIX = "incep"
+_STOCK_BRIDGE = "docker0"
+_MOST_COPIES = 10
+"""Of one rule: each supervisor that was killed before it could undo its own leaves one more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostChanges:
+    """All that a private engine changes on the host outside its own directory.
+
+    `tag` names its link and marks its rules, `address` (CIDR) is the host's end of the link. `forwarding` says whether
+    it is us who make the host forward packets, `directories` are those that we make. `boot` is the boot it happens in.
+    """
+
+    tag: str
+    address: str
+    forwarding: bool
+    directories: tuple[str, ...]
+    boot: str
+
+    def write(self, path: Path) -> None:
+        """Write this down at `path`, whole or not at all. Raises OSError."""
+        draft = path.with_suffix(".new")
+        draft.write_text(json.dumps(asdict(self)))
+        draft.replace(path)
+
+    @classmethod
+    def read(cls, path: Path) -> HostChanges | None:
+        """What is written at `path`, if anything is."""
+        try:
+            fields = json.loads(path.read_text())
+            return cls(**{**fields, "directories": tuple(fields["directories"])})
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+
+
+def intended_changes(tag: str, address: str, directories: tuple[Path, ...]) -> HostChanges:
+    """What will be changed on this host as it is now: only those of `directories` that do not exist will be made."""
+    return HostChanges(
+        tag=tag,
+        address=address,
+        forwarding=not _forwards(),
+        directories=tuple(str(directory) for directory in directories if not directory.exists()),
+        boot=_boot(),
+    )
+
+
+def apply(changes: HostChanges) -> None:
+    """Open the host for the link, which exists already, and make the directories. Raises EngineError, OSError."""
+    for directory in changes.directories:
+        Path(directory).mkdir(mode=0o711, parents=True, exist_ok=True)
+    if changes.forwarding:
+        _FORWARDING.write_text("1")
+    for rule in rules(changes.tag, changes.address, changes.tag):
+        run(rule.command("-I"))
+
+
+def undo(changes: HostChanges) -> None:
+    """Undo `changes`, as far as they were made. Does nothing to what somebody else has changed since."""
+    for directory in reversed(changes.directories):
+        _remove_if_empty(Path(directory))
+    if changes.boot != _boot():
+        return
+    _try(("ip", "link", "delete", changes.tag))
+    for rule in rules(changes.tag, changes.address, changes.tag):
+        for _ in range(_MOST_COPIES):
+            if not _try(rule.command("-D")):
+                break
+    if changes.forwarding and not _others_forward():
+        _FORWARDING.write_text("0")
+
+
+def _others_forward() -> bool:
+    """Whether another engine has come to rely on the host's forwarding meanwhile."""
+    return any(link.name == _STOCK_BRIDGE or link.name.startswith(_TAG_PREFIX) for link in _LINKS.iterdir())
+
+
+def _forwards() -> bool:
+    return _FORWARDING.read_text().strip() == "1"
+
+
+def _boot() -> str:
+    return _BOOT_ID.read_text().strip()
+
+
+def _remove_if_empty(directory: Path) -> None:
+    try:
+        directory.rmdir()
+    except OSError:
+        return
+
+
+def _try(command: tuple[str, ...]) -> bool:
+    try:
+        run(command)
+    except EngineError:
+        return False
+    return True

@@ -1,0 +1,133 @@
+"""The private engine's network: a namespace of its own, and one link to the host.
+
+So its bridges and rules never touch those of the host, nor of an engine that runs there.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from ipaddress import IPv4Interface
+from typing import ParamSpec, TypeVar
+
+from inception.engine.addresses import EngineAddresses
+from inception.engine.kernel import CLONE_NEWNET, unshare
+from inception.engine.locks import Share, lock
+from inception.engine.translate import one_line, reason
+from inception.errors import EngineError
+
+_LOCK_TIMEOUT_S = 20.0
+_COMMAND_TIMEOUT_S = 20.0
+_INSIDE_LINK = "eth0"
+_REMEDY = "a private engine needs a root that may change the network; or name another engine with DOCKER_HOST"
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class NetworkNamespace:
+    """A network namespace, alive as long as this object is open or a process is in it.
+
+    A thread holds it: only that thread's calls, and the processes that it starts, are inside.
+    """
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(max_workers=1)
+        self._thread.submit(unshare, CLONE_NEWNET).result()
+        self.path = f"/proc/{os.getpid()}/task/{self.call(threading.get_native_id)}/ns/net"
+
+    def call(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """What `function` returns or raises, called inside."""
+        return self._thread.submit(function, *args, **kwargs).result()
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._thread.shutdown()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One rule of the host's iptables."""
+
+    table: str
+    chain: str
+    words: tuple[str, ...]
+
+    def command(self, action: str) -> tuple[str, ...]:
+        """The command that does `action` (`-I` inserts it as the first, `-D` deletes it)."""
+        return ("iptables", "--wait", "-t", self.table, action, self.chain, *self.words)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """The pair of virtual Ethernet links between the host, where it is called `name`, and the engine."""
+
+    name: str
+    addresses: EngineAddresses
+    mtu: int
+
+    def host_commands(self, namespace: str) -> tuple[tuple[str, ...], ...]:
+        """What makes it, with its other end in the network namespace at the path `namespace`."""
+        mtu = str(self.mtu)
+        ends = ("type", "veth", "peer", "name", _INSIDE_LINK, "mtu", mtu, "netns", namespace)
+        return (
+            ("ip", "link", "add", self.name, "mtu", mtu, *ends),
+            ("ip", "address", "add", self.addresses.host, "dev", self.name),
+            ("ip", "link", "set", self.name, "up"),
+        )
+
+    def inside_commands(self) -> tuple[tuple[str, ...], ...]:
+        """What joins its other end, to be run inside."""
+        return (
+            ("ip", "link", "set", "lo", "up"),
+            ("ip", "address", "add", self.addresses.inside, "dev", _INSIDE_LINK),
+            ("ip", "link", "set", _INSIDE_LINK, "up"),
+            ("ip", "route", "add", "default", "via", self.addresses.gateway),
+        )
+
+
+def rules(link: str, host_address: str, tag: str) -> tuple[Rule, ...]:
+    """What lets packets from behind `link` out, and their answers in, also where the host forwards nothing else.
+
+    `host_address` (CIDR) is the host's end of it.
+    """
+    comment = ("-m", "comment", "--comment", tag)
+    behind = str(IPv4Interface(host_address).network)
+    answers = ("-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED")
+    return (
+        Rule(table="nat", chain="POSTROUTING", words=("-s", behind, "!", "-o", link, *comment, "-j", "MASQUERADE")),
+        Rule(table="filter", chain="FORWARD", words=("-i", link, *comment, "-j", "ACCEPT")),
+        Rule(table="filter", chain="FORWARD", words=("-o", link, *answers, *comment, "-j", "ACCEPT")),
+    )
+
+
+def run(command: tuple[str, ...]) -> None:
+    """Run one command of this module. Raises EngineError with what it says."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_COMMAND_TIMEOUT_S, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise EngineError(f"{command[0]}: {reason(error)}", remedy=_REMEDY) from error
+    if done.returncode != 0:
+        said = one_line(done.stderr) or f"status {done.returncode}"
+        raise EngineError(f"{' '.join(command)}: {said}", remedy=_REMEDY)
+
+
+@contextmanager
+def host_network_locked() -> Iterator[None]:
+    """Be the only one here who looks for free addresses: the lock is on the network namespace itself.
+
+    Raises EngineError if another takes too long over it.
+    """
+    descriptor = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        lock(descriptor, Share.ALONE, _LOCK_TIMEOUT_S)
+        yield
+    except TimeoutError as error:
+        raise EngineError("another private engine is taking addresses for ever", remedy="end that one") from error
+    finally:
+        os.close(descriptor)

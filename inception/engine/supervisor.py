@@ -1,0 +1,194 @@
+"""The supervisor of a private engine: starts it, waits until nobody needs it any more, stops it, leaves no trace.
+
+Run as `python -m inception.engine.supervisor DIRECTORY`, detached from who starts it, once for each engine directory.
+Its standard output takes one line: what came of the start.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import resource
+import signal
+import sys
+import time
+from contextlib import ExitStack, closing
+from functools import partial
+from pathlib import Path
+from types import FrameType
+
+import docker
+
+from inception.engine import daemons, host, kernel
+from inception.engine.addresses import EngineAddresses, NoFreeAddresses, choose_addresses
+from inception.engine.layout import EngineDirectory
+from inception.engine.locks import Share, held, opened, try_lock, unlock
+from inception.engine.network import Link, NetworkNamespace, host_network_locked, run
+from inception.engine.report import Report
+from inception.engine.residents import living_levels, remove_ended_levels
+from inception.engine.resolvers import reachable_list
+from inception.engine.sweep import sweep
+from inception.engine.translate import reason, translated
+from inception.errors import EngineError, InceptionError
+from inception.probe.network import read_destinations, read_mtu
+
+DAEMON_START_TIMEOUT_S = 60.0
+"""Seconds for each daemon to answer: dockerd looks through all that it keeps."""
+DAEMON_STOP_TIMEOUT_S = 20.0
+"""Seconds for each daemon to end by itself: dockerd gives containers that nobody ended 15 of them."""
+_LOCK_TIMEOUT_S = 5.0
+_REQUEST_TIMEOUT_S = 60
+_POLL_S = 0.25
+_POLL_LEVELS_S = 1.0
+_SHIM_SOCKETS = Path("/run/containerd")
+"""Where every containerd has the sockets of its shims, whatever its configuration says."""
+
+_log = logging.getLogger("supervisor")
+
+
+class StopRequest:
+    """Whether a signal has told us to stop."""
+
+    def __init__(self) -> None:
+        self.made = False
+
+    def listen(self) -> None:
+        """Take SIGTERM and SIGINT as requests from now on."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._note)
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        self.made = True
+
+
+class Teller:
+    """Tells whoever started us, once, what came of it."""
+
+    def tell(self, report: Report) -> None:
+        """Write the line and close standard output: its reader waits for no more."""
+        try:
+            os.write(sys.stdout.fileno(), report.to_line().encode())
+        except BrokenPipeError:
+            _log.warning("who started this engine is gone")
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def supervise(directory: EngineDirectory, teller: Teller, request: StopRequest) -> None:
+    """The whole life of one engine. Raises EngineError or OSError if it cannot start."""
+    with ExitStack() as undo:
+        undo.enter_context(held(directory.supervisor_lock, Share.ALONE, _LOCK_TIMEOUT_S))
+        users = undo.enter_context(opened(directory.users_lock))
+        sweep(directory)
+        undo.callback(sweep, directory)
+        prepare(directory)
+        # Before there is a second thread: it would stay in the host's mount namespace.
+        kernel.separate_mounts()
+        namespace = undo.enter_context(closing(NetworkNamespace()))
+        mtu = read_mtu(Path("/proc/self"))
+        addresses = join_host(directory, namespace, mtu)
+        cover_shared_places()
+
+        containerd = namespace.call(daemons.start_containerd, directory)
+        undo.callback(containerd.stop, DAEMON_STOP_TIMEOUT_S)
+        containerd.wait_until(partial(daemons.containerd_answers, directory), DAEMON_START_TIMEOUT_S)
+        dockerd = namespace.call(daemons.start_dockerd, directory, addresses, mtu)
+        undo.callback(dockerd.stop, DAEMON_STOP_TIMEOUT_S)
+        dockerd.wait_until(partial(daemons.dockerd_answers, directory), DAEMON_START_TIMEOUT_S)
+        with translated("connecting to the private engine"):
+            client = docker.APIClient(base_url=directory.address, timeout=_REQUEST_TIMEOUT_S)
+        undo.callback(client.close)
+
+        directory.ready.touch()
+        undo.callback(directory.ready.unlink, missing_ok=True)
+        teller.tell(Report())
+        _log.info("ready at %s, bridge %s, mtu %d", directory.address, addresses.bridge, mtu)
+        _log.info("stopping: %s", wait_until_unneeded(client, users, (containerd, dockerd), request))
+        if not dockerd.ended:
+            remove_ended_levels(client)
+
+
+def prepare(directory: EngineDirectory) -> None:
+    """Make the directories, and pass the greatest limit of open files on to the daemons."""
+    for path in (directory.data_root, directory.containerd_root, directory.exec_root):
+        path.mkdir(mode=0o711, parents=True, exist_ok=True)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def join_host(directory: EngineDirectory, namespace: NetworkNamespace, mtu: int) -> EngineAddresses:
+    """Link the namespace to the host, and open the host for it. `mtu` is in bytes. Raises EngineError."""
+    with host_network_locked():
+        try:
+            addresses = choose_addresses(read_destinations(Path("/proc/self")))
+        except NoFreeAddresses as error:
+            raise EngineError(f"no addresses for a private engine: {error}", remedy="free a part of it") from error
+        changes = host.intended_changes(directory.tag, addresses.host, (_SHIM_SOCKETS,))
+        changes.write(directory.host_changes)
+        link = Link(name=directory.tag, addresses=addresses, mtu=mtu)
+        for command in link.host_commands(namespace.path):
+            run(command)
+    for command in link.inside_commands():
+        namespace.call(run, command)
+    host.apply(changes)
+    return addresses
+
+
+def cover_shared_places() -> None:
+    """Give this mount namespace its own of what the daemons would share with the host's."""
+    kernel.mount_tmpfs(_SHIM_SOCKETS)
+    if (names := reachable_list(Path("/"))) is not None:
+        kernel.bind(names, Path("/etc/resolv.conf").resolve())
+
+
+def wait_until_unneeded(
+    client: docker.APIClient, users: int, running: tuple[daemons.Daemon, ...], request: StopRequest
+) -> str:
+    """Wait until the engine is to stop, and say why.
+
+    If that is because nobody uses it, `users` stays locked: who comes now must wait.
+    """
+    while True:
+        if request.made:
+            return "told to"
+        for daemon in running:
+            if daemon.ended:
+                return f"{daemon.name} ended: {daemons.last_words(daemon.log)}"
+        pause_s = _POLL_S
+        if try_lock(users, Share.ALONE):
+            try:
+                levels = living_levels(client)
+            except EngineError as error:
+                return str(error)
+            if not levels:
+                return "nobody uses it any more"
+            unlock(users)
+            pause_s = _POLL_LEVELS_S
+        time.sleep(pause_s)
+
+
+def main(arguments: list[str]) -> int:
+    """Supervise the engine of the directory that `arguments` name."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    request = StopRequest()
+    request.listen()
+    (root,) = arguments
+    teller = Teller()
+    try:
+        supervise(EngineDirectory(Path(root)), teller, request)
+    except InceptionError as error:
+        _log.error("%s", error)
+        teller.tell(Report(failure=error.message, remedy=error.remedy))
+        return 1
+    except OSError as error:
+        _log.exception("private engine failed")
+        teller.tell(Report(failure=f"the private engine in {root} failed: {reason(error)}"))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,105 @@
+"""The one boundary where what the Docker SDK raises becomes an error of ours.
+
+The SDK lets more through than its own exceptions: `wait` raises requests' time-outs, a hijacked stream urllib3's and
+http.client's errors, a socket plain OSErrors, and ssh:// what paramiko raises.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import requests
+import urllib3
+from docker.errors import APIError, DockerException, StreamParseError
+
+from inception.errors import EngineError, EngineUnreachable, InceptionError
+
+_SDK_ERRORS = (
+    DockerException,
+    StreamParseError,
+    requests.exceptions.RequestException,
+    urllib3.exceptions.HTTPError,
+    http.client.HTTPException,
+    json.JSONDecodeError,
+    OSError,
+)
+_SILENCE = (
+    requests.exceptions.ConnectionError,
+    requests.exceptions.Timeout,
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.TimeoutError,
+    urllib3.exceptions.ProtocolError,
+    http.client.RemoteDisconnected,
+    ConnectionError,
+    TimeoutError,
+)
+_TIME_OUTS = (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)
+_DEEPEST_CAUSE = 8
+"""How far the chain of causes is followed: an exception can, by mistake, be its own."""
+
+
+@contextmanager
+def translated(what: str) -> Iterator[None]:
+    """Raise what the SDK raises inside as EngineError, or EngineUnreachable where nothing answers.
+
+    `what` says what is being done, as in "creating level 1"; it begins the message.
+    """
+    try:
+        yield
+    except Exception as error:
+        translation = translate(what, error)
+        if translation is None:
+            raise
+        raise translation from error
+
+
+def translate(what: str, error: Exception) -> EngineError | None:
+    """The error of ours that stands for the SDK's `error`, or None if it is not one of the SDK's."""
+    if isinstance(error, InceptionError) or not _is_from_sdk(error):
+        return None
+    real = _unwrapped(error)
+    if isinstance(real, _SILENCE):
+        return EngineUnreachable(f"{what}: the engine does not answer ({reason(real)})")
+    return EngineError(f"{what}: {reason(real)}")
+
+
+def reason(error: BaseException) -> str:
+    """Why `error` happened, in one line, without the SDK's wrapping."""
+    if isinstance(error, APIError) and error.explanation:
+        return one_line(error.explanation)
+    for cause in _causes(error):
+        if isinstance(cause, OSError) and cause.strerror:
+            return one_line(cause.strerror)
+    if isinstance(error, _TIME_OUTS):
+        return "timed out"
+    return one_line(str(error)) or type(error).__name__
+
+
+def one_line(text: object) -> str:
+    """`text` (an engine may say bytes, or several lines) on one line."""
+    return " ".join((text.decode(errors="replace") if isinstance(text, bytes) else str(text)).split())
+
+
+def _is_from_sdk(error: Exception) -> bool:
+    # paramiko is there only for those who use ssh://, and its errors have no base in common with the others.
+    from_ssh = any(kind.__module__.startswith("paramiko.") for kind in type(error).__mro__)
+    return from_ssh or isinstance(error, _SDK_ERRORS)
+
+
+def _unwrapped(error: BaseException) -> BaseException:
+    """`APIClient()` wraps whatever kept it from asking for the version in a bare DockerException."""
+    return error.__cause__ if type(error) is DockerException and error.__cause__ is not None else error
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """`error` and what it wraps: requests and urllib3 put the cause in `args` or `reason`, not in `__cause__`."""
+    current: BaseException | None = error
+    for _ in range(_DEEPEST_CAUSE):
+        if current is None:
+            return
+        yield current
+        wrapped = (getattr(current, "reason", None), *reversed(current.args), current.__cause__, current.__context__)
+        current = next((cause for cause in wrapped if isinstance(cause, BaseException)), None)
