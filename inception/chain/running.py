@@ -17,8 +17,8 @@ from inception.chain.watch import follow
 from inception.engine.translate import translated
 from inception.errors import ChainError, Interrupted, LevelError
 from inception.level import lifeline
+from inception.level.api import connect_level
 from inception.level.containers import create_level, stop_timeout_s
-from inception.level.engine import connect_level
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
 
@@ -65,7 +65,7 @@ class RunningChain:
             if event.state is State.FAIL and self._failure is None:
                 self._failure = event
                 self._settled.set()
-            if event.phase is Phase.READY and event.level == self.plan.depth:
+            if event.phase is Phase.READY and event.state is State.END and event.level == self.plan.depth:
                 self._settled.set()
         self._settled.set()
 

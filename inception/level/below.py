@@ -3,37 +3,32 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import docker
 from requests.exceptions import ReadTimeout, RequestException
 
+from inception.level.api import connect_level
 from inception.level.containers import create_level, stop_timeout_s
-from inception.level.ending import Ending
+from inception.level.ending import EXIT_FAILED, EXIT_UNWOUND, Ending
 from inception.level.events import EventLog, tail
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Phase, State
 
-EXIT_UNWOUND = 0
-EXIT_FAILED = 70
-"""A runner that failed, said so in the event file and unwound (EX_SOFTWARE of sysexits.h; python's own is 1)."""
-
 
 class LevelBelow:
-    """Level `number`, in the engine that `connect` reaches."""
+    """Level `number`, in the engine of the level that we are."""
 
-    def __init__(self, plan: ChainPlan, number: int, connect: Callable[[], docker.APIClient], events: EventLog) -> None:
+    def __init__(self, plan: ChainPlan, number: int, events: EventLog) -> None:
         self._plan = plan
         self._number = number
-        self._connect = connect
         self._events = events
         self._name = plan.level(number).container
         self._begun = False
 
     def start(self, image: str, ending: Ending) -> None:
         """Create it from `image` and start it; from then on, its end is ours too."""
-        client = self._connect()
+        client = connect_level(self._plan, self._number - 1)
         self._begun = True
         with self._events.phase(Phase.CREATE, level=self._number, log="dockerd"):
             create_level(client, self._plan, self._number, image)
@@ -43,7 +38,7 @@ class LevelBelow:
 
     def _watch(self, ending: Ending) -> None:
         try:
-            status = self._connect().wait(self._name)["StatusCode"]
+            status = connect_level(self._plan, self._number - 1).wait(self._name)["StatusCode"]
         except (docker.errors.DockerException, RequestException, OSError):
             return  # The engine itself went away; whoever watches it says so.
         if ending.begun:
@@ -62,7 +57,7 @@ class LevelBelow:
         """Wait until it has ended, as it does by itself once our lifeline is free; kill it when that takes too long."""
         if not self._begun:
             return
-        client = self._connect()
+        client = connect_level(self._plan, self._number - 1)
         try:
             client.wait(self._name, timeout=stop_timeout_s(self._plan, self._number))
         except docker.errors.NotFound:

@@ -9,6 +9,10 @@ import os
 import signal
 from types import FrameType
 
+EXIT_UNWOUND = 0
+EXIT_FAILED = 70
+"""A runner that failed, said so in the event file and unwound (EX_SOFTWARE of sysexits.h; python's own is 1)."""
+
 
 class EndOfLevel(BaseException):
     """It is time to unwind. Not an Exception: no phase may take it for its own failure."""

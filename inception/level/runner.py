@@ -8,14 +8,13 @@ import sys
 from pathlib import Path
 
 from inception.level import cgroups, fds, lifeline
-from inception.level.below import EXIT_FAILED, EXIT_UNWOUND, LevelBelow
-from inception.level.ending import Ending, EndOfLevel
+from inception.level.ending import EXIT_FAILED, EXIT_UNWOUND, Ending, EndOfLevel
 from inception.level.engine import LevelEngine
 from inception.level.events import EventLog
-from inception.level.failure import LevelFailure, PhaseError
+from inception.level.failure import LevelFailure
 from inception.level.mounts import RemountWritable, parse_mountinfo
 from inception.plan.chain import CgroupNamespace, ChainPlan, LevelPlan
-from inception.plan.events import Phase, State
+from inception.plan.events import Phase
 
 _DATA_ROOT = Path("/var/lib/docker")
 
@@ -32,30 +31,35 @@ def run(plan: ChainPlan, number: int) -> int:
     ending = Ending()
     events = EventLog(plan.paths, number)
     held = lifeline.hold(Path(plan.paths.lifeline(number)))
-    engine = LevelEngine(plan, number, _DATA_ROOT, events)
-    below = LevelBelow(plan, number + 1, engine.connect, events) if number < plan.depth else None
+    engine, below = None, None
     try:
         if number > 1 or plan.attached:
             above = Path(plan.paths.lifeline(number - 1))
             lifeline.call_when_free(above, lambda: ending.because(f"level {number - 1} is gone"))
-        with events.phase(Phase.PREPARE):
-            prepare(plan.level(number))
-        engine.boot()
-        engine.watch(ending)
-        events.write(Phase.READY, State.END)
-        if below is not None:
+        with events.phase(Phase.READY):
+            with events.phase(Phase.PREPARE):
+                prepare(plan.level(number))
+                engine = LevelEngine(plan, number, _DATA_ROOT, events)
+            engine.boot()
+            engine.watch(ending)
+        if number < plan.depth:
+            # Not at the top: it brings the Docker SDK, which engine.boot() imports while dockerd boots.
+            from inception.level.below import LevelBelow
+
+            below = LevelBelow(plan, number + 1, events)
             below.start(engine.image_id, ending)
         ending.wait()
     except EndOfLevel:
         status = EXIT_UNWOUND
-    except (LevelFailure, PhaseError):
+    except LevelFailure:
         status = EXIT_FAILED
     ending.unwind_now()
     with events.phase(Phase.UNWIND):
         os.close(held)
         if below is not None:
             below.outlive()
-        engine.stop()
+        if engine is not None:
+            engine.stop()
     if number == 1 and plan.attached:
         shutil.rmtree(plan.run_directory, ignore_errors=True)
     return status

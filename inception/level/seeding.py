@@ -11,8 +11,8 @@ from pathlib import Path
 
 import docker
 
+from inception.level.api import API_VERSION, load_tarball
 from inception.level.daemons import CONTAINERD_SOCKET, start_containerd, start_dockerd, wait_for_socket
-from inception.level.engine import API_VERSION, load_tarball
 from inception.level.graft import Seed
 from inception.plan.limits import TimeLimits
 from inception.plan.paths import SEED_DIRECTORY
