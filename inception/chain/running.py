@@ -7,6 +7,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from http import HTTPStatus
 from pathlib import Path
 
 import docker
@@ -19,6 +20,8 @@ from inception.errors import ChainError, Interrupted, LevelError
 from inception.level import lifeline
 from inception.level.api import connect_level
 from inception.level.containers import create_level, stop_timeout_s
+from inception.level.events import EventLog
+from inception.level.failure import LevelFailure
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
 
@@ -37,6 +40,8 @@ class RunningChain:
         self._settled = threading.Event()
         self._failure: Event | None = None
         self._follower = threading.Thread(target=self._follow, name="follow events", daemon=True)
+        self._waiter = threading.Thread(target=self._wait_until_gone, name="wait for level 1", daemon=True)
+        self._container = plan.level(1).container
         self.plan = plan
 
     def client_of(self, level: int) -> docker.APIClient:
@@ -44,19 +49,20 @@ class RunningChain:
         return self._client if level == 0 else connect_level(self.plan, level)
 
     def start(self) -> None:
-        """Create and start level 1; it does the rest."""
-        container = self.plan.level(1).container
-        with translated("creating level 1"):
-            create_level(self._client, self.plan, 1, self.plan.image)
-        threading.Thread(target=self._wait_until_gone, args=(container,), name="wait for level 1", daemon=True).start()
+        """Create and start level 1; it does the rest. `wait_until_ready` tells how it went."""
+        events = EventLog(self.plan.paths, 0)
         self._follower.start()
-        with translated("starting level 1"):
-            self._client.start(container)
+        with suppress(LevelFailure):
+            with events.phase(Phase.CREATE, level=1):
+                create_level(self._client, self.plan, 1, self.plan.image)
+            self._waiter.start()
+            with events.phase(Phase.START, level=1):
+                self._client.start(self._container)
 
-    def _wait_until_gone(self, container: str) -> None:
+    def _wait_until_gone(self) -> None:
         # An error says that it was gone before we asked, or that its engine is.
         with suppress(docker.errors.DockerException, RequestException, OSError):
-            self._client.wait(container, condition="removed", timeout=None)
+            self._client.wait(self._container, condition="removed", timeout=None)
         self._gone.set()
 
     def _follow(self) -> None:
@@ -92,10 +98,9 @@ class RunningChain:
 
         An ending signal while waiting kicks the chain at once.
         """
-        if not self._follower.is_alive() and not self._settled.is_set():
-            return  # Level 1 was never created.
-        with suppress(Interrupted):
-            self._gone.wait(stop_timeout_s(self.plan, 1))
+        if self._waiter.is_alive():
+            with suppress(Interrupted):
+                self._gone.wait(stop_timeout_s(self.plan, 1))
         if not self._gone.is_set():
             self.kick()
         self._follower.join(_LAST_EVENTS_LIMIT_S)
@@ -104,13 +109,14 @@ class RunningChain:
         """End the chain at once: killing level 1's PID namespace kills every process below."""
         with translated(f"kicking chain {self.plan.name}"):
             try:
-                self._client.remove_container(self.plan.level(1).container, force=True, v=True)
+                self._client.remove_container(self._container, force=True, v=True)
             except docker.errors.NotFound:
-                self._gone.set()
+                pass
             except docker.errors.APIError as error:
-                if error.status_code != 409:  # noqa: PLR2004 - HTTP: its removal is already in progress
+                if error.status_code != HTTPStatus.CONFLICT:
                     raise
-        self._gone.wait(_KICK_LIMIT_S)
+                self._gone.wait(_KICK_LIMIT_S)  # Its removal is in progress.
+        self._gone.set()
 
 
 @contextmanager

@@ -18,9 +18,9 @@ import docker
 from docker.types import Mount
 
 from inception.chain.payload import payload_archive
-from inception.places import locked
 from inception.engine.translate import translated
 from inception.errors import ImageError
+from inception.places import locked
 from inception.plan.chain import seed_volume_name
 from inception.plan.paths import SEED_DIRECTORY
 from inception.plan.privileges import Privileges

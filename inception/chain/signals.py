@@ -19,7 +19,7 @@ def _raise_interrupted(number: int, frame: FrameType | None) -> None:
 
 @contextmanager
 def raising_interrupted() -> Iterator[None]:
-    """Inside, each of `ENDING_SIGNALS` raises Interrupted in the main thread. A second one ends the unwinding's patience."""
+    """Inside, each of `ENDING_SIGNALS` raises Interrupted in the main thread; a second one ends a patient unwinding."""
     before = {number: signal.signal(number, _raise_interrupted) for number in ENDING_SIGNALS}
     try:
         yield

@@ -53,13 +53,15 @@ def _session(chain: RunningChain, command: list[str] | None) -> int:
 
 @contextmanager
 def _recording(file: str | None) -> Iterator[Callable[[Event], None]]:
-    """A function that writes events to `file`, or does nothing without one. Raises UsageError if it cannot be written."""
-    if file is None:
-        yield lambda _: None
-        return
-    try:
-        stream = Path(file).open("w", encoding="utf-8", buffering=1)
-    except OSError as error:
-        raise UsageError(f"cannot write events to {file}: {error.strerror}", remedy="name another file") from error
-    with stream:
-        yield lambda event: stream.write(event.to_line()) and None
+    """A function that writes an event to `file`, or does nothing without one. Raises UsageError if it cannot."""
+    with ExitStack() as stack:
+        try:
+            stream = None if file is None else stack.enter_context(Path(file).open("w", encoding="utf-8", buffering=1))
+        except OSError as error:
+            raise UsageError(f"cannot write events to {file}: {error.strerror}", remedy="name another file") from error
+
+        def record(event: Event) -> None:
+            if stream is not None:
+                stream.write(event.to_line())
+
+        yield record

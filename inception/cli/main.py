@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from inception import __version__
-from inception.cli import image
+from inception.cli import image, plan, run
 from inception.errors import InceptionError, LevelError
 
 DEFAULT_COMMAND = "run"
@@ -39,6 +39,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+# A command of the bottom comes with options of its own: ours end where it begins.
+app.command(context_settings={"allow_interspersed_args": False})(run.run)
+app.command()(plan.plan)
 app.add_typer(image.app, name="image")
 
 
@@ -60,10 +63,10 @@ def _options(
 
 def main() -> NoReturn:
     """Run the command line, report what failed in one line, and exit."""
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(run_arguments(sys.argv[1:]))
 
 
-def run(arguments: list[str]) -> int:
+def run_arguments(arguments: list[str]) -> int:
     """Run the command line with `arguments` and return its exit status.
 
     A command sets its status with `typer.Exit`, and reports what failed by raising InceptionError.

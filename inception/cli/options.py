@@ -13,9 +13,7 @@ from inception.plan.request import ImageTransfer, NetworkMode, PidMode, Request,
 
 EngineAddress = Annotated[
     str,
-    typer.Option(
-        "--engine", metavar="host|private|auto|ADDRESS", help="Engine to stand on; auto starts one if needed."
-    ),
+    typer.Option("--engine", metavar="host|private|auto|ADDRESS", help="What to stand on; auto starts one if needed."),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -51,7 +49,7 @@ def make_request(
     storage: Annotated[Storage, typer.Option(help="What carries each level's data-root.")] = Storage.AUTO,
     storage_size: Annotated[
         str | None,
-        typer.Option(metavar="SIZE", help="Level 1's loopback size, like 5GB.", envvar="VAR_LIB_DOCKER_SIZE"),
+        typer.Option(metavar="SIZE", help="Level 1's loopback size: 5GB.", envvar="VAR_LIB_DOCKER_SIZE"),
     ] = None,
     network: Annotated[
         NetworkMode, typer.Option(help="How each level is joined to the one above.")

@@ -16,7 +16,7 @@ def plan(*, request: Request, engine: options.EngineAddress = "auto", json: opti
     from inception.cli.tables import plan_table
     from inception.image.store import find_image
 
-    with connected(engine) as level_0:
+    with connected("host" if engine == "auto" else engine, typer.echo) as level_0:
         image_id = find_image(level_0.client, request.image)
         made = plan_on(level_0, request, image_id or "")
     if json:

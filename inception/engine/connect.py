@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib.util import find_spec
 
 import docker
 
 from inception.engine.endpoint import Endpoint, find_endpoint
 from inception.engine.layout import EngineDirectory
 from inception.engine.private import lacking_for_private, private_engine
-from inception.engine.translate import translated
+from inception.engine.translate import is_denied, reason, translated
 from inception.errors import EngineError, EngineUnreachable, UsageError
 from inception.places import state_directory
 
@@ -66,9 +67,10 @@ def connect(choice: EngineChoice, *, endpoint: str | None = None, progress: Call
         client = open_client(place)
     except EngineUnreachable as silence:
         if choice is EngineChoice.HOST or place.named:
-            raise EngineUnreachable(silence.message, remedy=_remedy(place)) from silence
+            raise EngineUnreachable(silence.message, remedy=_remedy(place, silence)) from silence
         if (lack := lacking_for_private()) is not None:
-            raise EngineUnreachable(f"{silence.message}, and a private one {lack.why}", remedy=lack.remedy) from silence
+            remedy = _remedy(place, silence) if is_denied(silence) else lack.remedy
+            raise EngineUnreachable(f"{silence.message}; a private one {lack.why}", remedy=remedy) from silence
     else:
         with closing(client):
             yield Engine(client=client, endpoint=place.address, local=place.local, private=False)
@@ -80,16 +82,17 @@ def connect(choice: EngineChoice, *, endpoint: str | None = None, progress: Call
 
 def open_client(place: Endpoint) -> docker.APIClient:
     """A client of the engine at `place`, speaking the engine's own API version. Raises EngineError."""
-    with translated(f"Docker engine at {place}"):
-        try:
+    if place.address.startswith("ssh://") and find_spec("paramiko") is None:
+        raise EngineError(
+            f"the Docker SDK needs paramiko for {place}, which is not installed",
+            remedy="install paramiko beside inception, with pip",
+        )
+    try:
+        with translated(f"Docker engine at {place}"):
             client = docker.APIClient(base_url=place.address, tls=place.tls or False, timeout=CONNECT_TIMEOUT_S)
-        except docker.errors.DockerException as error:
-            if "paramiko" in str(error):
-                raise EngineError(
-                    f"Docker engine at {place}: the SDK reaches ssh:// with paramiko, which is not installed",
-                    remedy="install paramiko beside inception, with pip",
-                ) from error
-            raise
+    except EngineUnreachable as silence:
+        why = reason(silence.__cause__ or silence)
+        raise EngineUnreachable(f"no Docker engine answers at {place}: {why}") from silence.__cause__
     client.timeout = REQUEST_TIMEOUT_S
     return client
 
@@ -103,7 +106,9 @@ def _private(progress: Callable[[str], None]) -> Iterator[Engine]:
             yield Engine(client=client, endpoint=address, local=True, private=True)
 
 
-def _remedy(place: Endpoint) -> str:
+def _remedy(place: Endpoint, silence: EngineUnreachable) -> str:
+    if is_denied(silence):
+        return "run this as root, or as a member of the socket's group"
     if place.named:
         return f"start it, or correct {place.origin}"
     return "start it, name another with DOCKER_HOST, or let inception start its own with --engine private"

@@ -68,6 +68,7 @@ def translate(what: str, error: Exception) -> EngineError | None:
 
 def reason(error: BaseException) -> str:
     """Why `error` happened, in one line, without the SDK's wrapping."""
+    error = _unwrapped(error)
     if isinstance(error, APIError) and error.explanation:
         return one_line(error.explanation)
     for cause in _causes(error):
@@ -76,6 +77,11 @@ def reason(error: BaseException) -> str:
     if isinstance(error, _TIME_OUTS):
         return "timed out"
     return one_line(str(error)) or type(error).__name__
+
+
+def is_denied(error: BaseException) -> bool:
+    """Whether `error` happened because we may not use the engine's socket."""
+    return any(isinstance(cause, PermissionError) for cause in _causes(error))
 
 
 def one_line(text: object) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import docker
+from docker.utils import parse_repository_tag
 
 from inception.engine.translate import reason, translated
 from inception.errors import ImageError, UsageError
@@ -53,9 +54,7 @@ def build_image(
     labels = {LABEL_RECIPE: recipe.digest(), LABEL_WAY: chosen.value}
     with recipe.staged() as directory:
         if chosen is Way.DOCKERFILE:
-            build_by_dockerfile(
-                client, directory, tag=tag, base=base or DEFAULT_BASE, labels=labels, progress=progress
-            )
+            build_by_dockerfile(client, directory, tag=tag, base=base or DEFAULT_BASE, labels=labels, progress=progress)
         else:
             build_by_mmdebstrap(
                 client, directory, tag=tag, labels=labels, settings=recipe.image_settings(), progress=progress
@@ -98,7 +97,7 @@ def _choose_way(client: docker.APIClient, way: Way, base: str | None, progress: 
         return Way.DOCKERFILE
     if way is Way.DOCKERFILE or base is not None:
         raise ImageError(
-            f"no base image {wanted}: {refusal}", remedy="`docker pull` or `docker load` it, or name another with --base"
+            f"no base image {wanted}: {refusal}", remedy="docker pull or docker load it, or name another with --base"
         )
     if not has_mmdebstrap():
         raise ImageError(
@@ -114,7 +113,7 @@ def _fetch_base(client: docker.APIClient, base: str, progress: Callable[[str], N
     if find_image(client, base) is not None:
         return None
     progress(f"pulling {base}")
-    repository, tag = docker.utils.parse_repository_tag(base)
+    repository, tag = parse_repository_tag(base)
     with translated(f"pulling {base}"):
         try:
             client.pull(repository, tag=tag or "latest")

@@ -21,7 +21,7 @@ from inception.errors import ImageError
 from inception.image.recipe import SUITE, package_names
 
 SOURCE_DATE_EPOCH = 1754697600
-"""Unix time that no file of the image is newer than: the day of the Debian release. Builds a day apart give the same."""
+"""Unix time that no file of the image is newer than: the day of the Debian release."""
 _CHUNK_BYTES = 1 << 20
 _STOP_S = 60.0
 """Seconds for mmdebstrap to unmount and remove its temporary root: it lets the running step of dpkg end first."""

@@ -72,9 +72,7 @@ class Recipe:
 
 def find_recipe(*, base: str | None = None, engine_from_host: bool = False) -> Recipe:
     """The recipe of this program. Raises ImageError if the host lacks the engine that is to go in."""
-    return Recipe(
-        directory=_recipe_directory(), base=base, host_engine=find_host_engine() if engine_from_host else ()
-    )
+    return Recipe(directory=_recipe_directory(), base=base, host_engine=find_host_engine() if engine_from_host else ())
 
 
 def default_tag(*, base: str | None = None, engine_from_host: bool = False) -> str:
@@ -96,7 +94,7 @@ def _recipe_directory() -> Path:
     raise ImageError("the recipe of the level image is not installed", remedy="install inception-dind again")
 
 
-def _add(whole: "hashlib._Hash", name: str, path: Path) -> None:
-    """Add one file's name and content. Sizes and ends are part of what is hashed, so nothing can shift between files."""
+def _add(whole: hashlib._Hash, name: str, path: Path) -> None:
+    """Add one file's name and the digest of its content, on a line: nothing can shift from one file to the next."""
     with path.open("rb") as content:
         whole.update(f"{name} {hashlib.file_digest(content, 'sha256').hexdigest()}\n".encode())

@@ -48,6 +48,7 @@ def list_images(client: docker.APIClient) -> tuple[StoredImage, ...]:
         volumes = {volume["Name"] for volume in client.volumes()["Volumes"] or ()}
     stored = (
         StoredImage(
+            # An engine before 24 has a tag <none>:<none> for an image without any.
             tags=tuple(tag for tag in image["RepoTags"] or () if tag != "<none>:<none>"),
             image_id=image["Id"],
             size_bytes=image["Size"],
@@ -61,6 +62,14 @@ def list_images(client: docker.APIClient) -> tuple[StoredImage, ...]:
     return tuple(sorted(stored, key=lambda image: image.created_s, reverse=True))
 
 
+def stored_image(client: docker.APIClient, tag: str) -> StoredImage:
+    """The level image with this tag. Raises ImageError if it is not there, and EngineError."""
+    for image in list_images(client):
+        if tag in image.tags:
+            return image
+    raise _not_there(tag)
+
+
 def remove_image(client: docker.APIClient, name: str) -> None:
     """Remove the image that `name` (a tag or an id) names, and its seed.
 
@@ -68,7 +77,7 @@ def remove_image(client: docker.APIClient, name: str) -> None:
     """
     image_id = find_image(client, name)
     if image_id is None:
-        raise ImageError(f"image {name} is not on this engine", remedy="see inception image ls")
+        raise _not_there(name)
     users = _containers_of(client, image_id)
     if users:
         raise ImageError(f"image {name} is in use by {', '.join(users)}", remedy="end what uses it first")
@@ -96,7 +105,7 @@ def export_image(client: docker.APIClient, name: str, path: Path) -> int:
     Raises ImageError if the image is not there or `path` cannot be written, and EngineError.
     """
     if find_image(client, name) is None:
-        raise ImageError(f"image {name} is not on this engine", remedy="build it with inception image build")
+        raise _not_there(name)
     try:
         descriptor, part = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     except OSError as error:
@@ -120,6 +129,12 @@ def _saved(client: docker.APIClient, name: str) -> Iterator[bytes]:
         yield from client.get_image(name, chunk_size=_CHUNK_BYTES)
 
 
+def _not_there(name: str) -> ImageError:
+    return ImageError(
+        f"image {name} is not on this engine", remedy="see inception image ls, or make it with inception image build"
+    )
+
+
 def _unwritable(path: Path, error: OSError) -> ImageError:
     return ImageError(f"{path} cannot be written: {error.strerror}", remedy="name a file in a directory with room")
 
@@ -138,4 +153,4 @@ def _remove_seed(client: docker.APIClient, image_id: str) -> None:
         except docker.errors.NotFound:
             return
         except docker.errors.APIError as error:
-            raise ImageError(f"the seed {volume} cannot be removed: {reason(error)}", remedy="end what uses it") from error
+            raise ImageError(f"the seed {volume} stays: {reason(error)}", remedy="end what uses it first") from error

@@ -58,7 +58,7 @@ def _is_nester(process: Path) -> bool:
 
 
 def test_one_who_may_make_none_is_told_from_a_kernel_that_has_none_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    without = ["setpriv", "--bounding-set", "-sys_admin", sys.executable, "-I", "-S", NEST]
+    without = ["setpriv", "--bounding-set", "-sys_admin", sys.executable, "-I", "-S", str(NEST)]
     denied = subprocess.run(without, capture_output=True, text=True, check=True)
     monkeypatch.setattr(scripts, "answer", lambda _: denied.stdout)
     with subprocess.Popen(["true"], text=True) as unused:

@@ -45,8 +45,8 @@ def test_a_lifeline_has_one_holder(tmp_path: Path) -> None:
 
 def test_a_refused_holder_leaks_no_descriptor(tmp_path: Path) -> None:
     held = lifeline.hold(tmp_path / "lifeline")
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     with pytest.raises(BlockingIOError):
         lifeline.hold(tmp_path / "lifeline")
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
     os.close(held)
