@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Annotated, Any, NoReturn
 
@@ -91,8 +92,9 @@ def _report(message: str) -> None:
 
 
 def _as_reason(sentence: str) -> str:
-    """Turn typer's sentence into one that goes on after a colon."""
-    return sentence[:1].lower() + sentence[1:].rstrip(".")
+    """Turn typer's sentence, and its names of types, into words that go on after a colon."""
+    words = sentence[:1].lower() + sentence[1:].rstrip(".")
+    return re.sub(r"a valid int( range)?$", "a whole number", re.sub(r"a valid float( range)?$", "a number", words))
 
 
 def _usage_remedy(error: typer.TyperException) -> str:

@@ -99,5 +99,7 @@ def with_chain_options(command: Callable[..., None]) -> Callable[..., None]:
     wrapper.__name__ = command.__name__
     wrapper.__doc__ = command.__doc__
     wrapper.__annotations__ = {it.name: hints[it.name] for it in (*shared.values(), *own)}
-    wrapper.__signature__ = inspect.Signature([*shared.values(), *own])  # type: ignore[attr-defined]
+    # typer resolves no strings in a signature that is made by hand.
+    parameters = [it.replace(annotation=hints[it.name]) for it in (*shared.values(), *own)]
+    wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return wrapper
