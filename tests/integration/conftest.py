@@ -1,0 +1,98 @@
+"""What the tests on real engines share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from inception.chain.prepare import prepare
+from inception.engine.connect import Engine, EngineChoice, connect
+from inception.image.recipe import default_tag
+from inception.plan.request import Request
+from tests.integration.inventory import Inventory, diff
+
+INCEPTION = str(Path(sys.executable).with_name("inception"))
+"""The installed program, beside the Python that runs the tests."""
+SETTLE_S = 5.0
+"""Seconds that the host may take until all is as before: the kernel and the engine clean up behind our backs."""
+POLL_S = 0.1
+
+
+class RunInception(Protocol):
+    """Runs the program to its end: see the fixture `run_inception`."""
+
+    def __call__(
+        self,
+        *arguments: str,
+        stdin: bytes | None = None,
+        environment: Mapping[str, str] | None = None,
+        timeout_s: float = 120,
+    ) -> subprocess.CompletedProcess[bytes]: ...
+
+
+def difference_when_settled(before: Inventory, engine: Engine | None) -> list[str]:
+    """What differs from `before` even after `SETTLE_S` seconds."""
+    deadline = time.monotonic() + SETTLE_S
+    while (lines := diff(before, Inventory.take(engine))) and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+    return lines
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    """The level-0 engine that inception itself would take; a private one lives as long as the tests."""
+    with connect(EngineChoice.AUTO, progress=print) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def level_image(engine: Engine) -> str:
+    """The tag of the default level image. It and its seed are made if need be: both stay, as after a first descent."""
+    return prepare(engine, Request(depth=1, name="warm-up", image=default_tag()), print).image
+
+
+@pytest.fixture
+def unchanged_host(engine: Engine) -> Iterator[None]:
+    """Fails the test if it leaves anything on the host, or takes anything away."""
+    before = Inventory.take(engine)
+    yield
+    difference = difference_when_settled(before, engine)
+    assert not difference, "\n".join(difference)
+
+
+@pytest.fixture
+def inception_environment() -> dict[str, str]:
+    """The environment that the program under test starts in."""
+    return dict(os.environ)
+
+
+@pytest.fixture
+def run_inception(inception_environment: dict[str, str]) -> RunInception:
+    """Runs `inception ARGUMENTS` as a process of its own, without a terminal; its output is kept apart, as bytes.
+
+    `environment` is added to ours. Standard input is at its end where none is given.
+    """
+
+    def run(
+        *arguments: str,
+        stdin: bytes | None = None,
+        environment: Mapping[str, str] | None = None,
+        timeout_s: float = 120,
+    ) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [INCEPTION, *arguments],
+            input=stdin or b"",
+            capture_output=True,
+            env={**inception_environment, **(environment or {})},
+            timeout=timeout_s,
+            check=False,
+        )
+
+    return run
