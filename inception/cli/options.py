@@ -64,7 +64,6 @@ def make_request(
     """The request that these options make. Raises UsageError for what no host could carry."""
     from inception.chain.prepare import refuse_early
     from inception.image.recipe import default_tag
-    from inception.plan.size import parse_size
 
     request = Request(
         depth=depth,
@@ -75,7 +74,7 @@ def make_request(
         pid=pid,
         headroom=headroom,
         storage=storage,
-        storage_size=None if storage_size is None else parse_size(storage_size),
+        storage_size=None if storage_size is None else _size(storage_size),
         network=network,
         dns=tuple(dns or ()),
         mtu=mtu,
@@ -84,6 +83,16 @@ def make_request(
     )
     refuse_early(request)
     return request
+
+
+def _size(text: str) -> int:
+    from inception.errors import UsageError
+    from inception.plan.size import parse_size
+
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise UsageError(str(error), remedy="write it like 5GB or 512MiB") from error
 
 
 def with_chain_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, collapse_addresses
+from itertools import islice
 
 DEFAULT_POOL = "10.208.0.0/12"
 WIDEST_BLOCK = 22
@@ -19,11 +20,11 @@ NARROWEST_BLOCK = 27
 
 
 class PoolTooSmall(ValueError):
-    """The pool has too few free blocks; `needed_prefix` is the prefix length of a pool that would do."""
+    """The pool has too few free blocks; a pool of `needed_prefix` that nothing else routes would do."""
 
-    def __init__(self, pool: IPv4Network, depth: int, needed_prefix: int) -> None:
-        super().__init__(f"pool {pool} is too small for {depth} levels")
-        self.needed_prefix = needed_prefix
+    def __init__(self, pool: IPv4Network, depth: int) -> None:
+        super().__init__(f"pool {pool} is too small for {depth} levels beside the networks that are routed already")
+        self.needed_prefix = NARROWEST_BLOCK - (depth - 1).bit_length()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,10 +41,44 @@ class Subnet:
     address_pool_prefix: int
 
 
-def _free_blocks(pool: IPv4Network, prefix: int, taken: tuple[IPv4Network, ...]) -> Iterator[IPv4Network]:
-    for block in pool.subnets(new_prefix=prefix):
-        if not any(block.overlaps(network) for network in taken):
-            yield block
+def cut_subnets(pool: IPv4Network, depth: int, taken: Iterable[str]) -> tuple[Subnet, ...]:
+    """Cut `depth` subnets out of `pool`, none of which overlaps a `taken` network (CIDR) or another.
+
+    The blocks are as wide as the pool allows. Raises PoolTooSmall if even the narrowest do not fit.
+    """
+    free = _free_parts(pool, _routed(taken))
+    for prefix in range(WIDEST_BLOCK, NARROWEST_BLOCK + 1):
+        blocks = tuple(islice(_blocks(free, prefix), depth))
+        if len(blocks) == depth:
+            return tuple(_cut(block) for block in blocks)
+    raise PoolTooSmall(pool, depth)
+
+
+def _routed(taken: Iterable[str]) -> Iterable[IPv4Network]:
+    """The IPv4 networks among `taken`, without the default route and the two halves that VPN clients make of it."""
+    networks = (IPv4Network(text, strict=False) for text in taken if ":" not in text)
+    return collapse_addresses(network for network in networks if network.prefixlen > 1)
+
+
+def _free_parts(pool: IPv4Network, avoided: Iterable[IPv4Network]) -> list[IPv4Network]:
+    """What is left of `pool`: the widest networks that overlap none of those `avoided`, in order."""
+    parts = [pool]
+    for network in avoided:
+        parts = [left for part in parts for left in _without(part, network)]
+    return sorted(parts)
+
+
+def _without(part: IPv4Network, network: IPv4Network) -> Iterable[IPv4Network]:
+    if not part.overlaps(network):
+        return (part,)
+    return () if part.subnet_of(network) else part.address_exclude(network)
+
+
+def _blocks(parts: Iterable[IPv4Network], prefix: int) -> Iterator[IPv4Network]:
+    """Every block of that prefix length in `parts`. A free block lies inside one of them: they are the widest."""
+    for part in parts:
+        if part.prefixlen <= prefix:
+            yield from part.subnets(new_prefix=prefix)
 
 
 def _cut(block: IPv4Network) -> Subnet:
@@ -54,22 +89,3 @@ def _cut(block: IPv4Network) -> Subnet:
         address_pools=tuple(str(other) for other in others),
         address_pool_prefix=bridge.prefixlen,
     )
-
-
-def cut_subnets(pool: IPv4Network, depth: int, taken: Iterable[str]) -> tuple[Subnet, ...]:
-    """Cut `depth` subnets out of `pool`, none of which overlaps a `taken` network (CIDR) or another.
-
-    The blocks are as wide as the pool allows. Raises PoolTooSmall if even the narrowest do not fit.
-    """
-    avoided = tuple(
-        network
-        for network in (IPv4Network(text, strict=False) for text in taken if ":" not in text)
-        if network.prefixlen > 0 and network.overlaps(pool)
-    )
-    for prefix in range(max(WIDEST_BLOCK, pool.prefixlen), NARROWEST_BLOCK + 1):
-        if 1 << (prefix - pool.prefixlen) < depth:
-            continue
-        blocks = [block for _, block in zip(range(depth), _free_blocks(pool, prefix, avoided), strict=False)]
-        if len(blocks) == depth:
-            return tuple(_cut(block) for block in blocks)
-    raise PoolTooSmall(pool, depth, NARROWEST_BLOCK - (depth + len(avoided)).bit_length())

@@ -32,8 +32,8 @@ def assign_pid_namespaces(mode: PidMode, depth: int, free: int, headroom: int) -
     `free` is how many can still be nested on this host, `headroom` how many of them stay free for containers at the
     bottom. Raises TooFewPidNamespaces if `mode` asks for more than there are.
     """
-    room = free - headroom
+    room = max(free - headroom, 0)
     private = {PidMode.ISOLATED: depth, PidMode.AUTO: min(depth, max(room, 1)), PidMode.SHARED: min(depth, 1)}[mode]
     if private > room:
-        raise TooFewPidNamespaces(depth, max(room, 0))
+        raise TooFewPidNamespaces(depth, room)
     return (PidNamespace.PRIVATE,) * private + (PidNamespace.SHARED,) * (depth - private)
