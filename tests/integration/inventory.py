@@ -38,6 +38,8 @@ SYSCTLS = (
     "net/ipv4/ip_forward",
     "net/ipv6/conf/all/forwarding",
 )
+KERNEL_THREADS = "2"
+"""The process number of their common parent, kthreadd."""
 LISTENING_UNIX = 0x10000
 """The flag __SO_ACCEPTCON in /proc/net/unix (include/linux/net.h)."""
 LISTENING_TCP = "0A"
@@ -146,15 +148,16 @@ def processes() -> Iterator[str]:
             continue
         try:
             words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
-            stat = (entry / "stat").read_text()
-            elsewhere = _namespaces(entry) != home
+            name, _, rest = (entry / "stat").read_text().partition("(")[2].rpartition(")")
+            state, parent, *fields = rest.split()
+            if parent == KERNEL_THREADS or entry.name == KERNEL_THREADS:
+                continue
+            # A zombie has left its namespaces already.
+            stray = state == "Z" or _is_program(name, words) or _namespaces(entry) != home
         except OSError:  # It ended meanwhile.
             continue
-        name, _, rest = stat.partition("(")[2].rpartition(")")
-        state, *fields = rest.split()
-        kernel_thread = fields[0] == "2" or entry.name == "2"
-        if not kernel_thread and (elsewhere or state == "Z" or _is_program(name, words)):
-            yield f"{entry.name} started at {fields[18]}: {' '.join(words).strip() or f'[{name}]'}"[:200]
+        if stray:
+            yield f"{entry.name} started at {fields[17]}: {' '.join(words).strip() or f'[{name}]'}"[:200]
 
 
 def _is_program(name: str, words: list[str]) -> bool:
