@@ -8,7 +8,7 @@ from inception.chain.seed import ensure_seed
 from inception.engine.connect import Engine
 from inception.engine.translate import translated
 from inception.errors import ImageError, PlanError, UsageError
-from inception.image.build import build_image
+from inception.image.build import ensure_image
 from inception.image.recipe import default_tag
 from inception.image.store import find_image
 from inception.places import run_root
@@ -47,14 +47,14 @@ def prepare(engine: Engine, request: Request, progress: Callable[[str], None]) -
 
     The default image is built when it is missing; one that the user names is not.
     """
-    image_id = find_image(engine.client, request.image)
-    if image_id is None:
-        if request.image != default_tag():
-            raise ImageError(
-                f"image {request.image} is not on this engine", remedy="see `inception image ls`, or `docker pull` it"
-            )
-        progress("the level image is missing: building it, once")
-        image_id = build_image(engine.client, progress=progress).image_id
+    if request.image == default_tag():
+        image_id = ensure_image(engine.client, progress=progress)
+    elif (found := find_image(engine.client, request.image)) is not None:
+        image_id = found
+    else:
+        raise ImageError(
+            f"image {request.image} is not on this engine", remedy="see `inception image ls`, or `docker pull` it"
+        )
     plan = plan_on(engine, request, image_id)
     ensure_seed(
         engine.client,

@@ -1,0 +1,131 @@
+"""The main job on real engines: commands and shells at the bottom, and what a container there can reach."""
+
+from __future__ import annotations
+
+import json
+import os
+import socketserver
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from inception.engine.connect import Engine
+from inception.plan.events import Event, Phase, State
+from tests.integration.conftest import RunInception, inception_command
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("level_image", "unchanged_host")]
+
+
+def test_streams_stay_apart_and_the_status_is_the_command_s(run_inception: RunInception) -> None:
+    done = run_inception("--depth", "4", "--", "sh", "-c", "echo out; echo err >&2; exit 7")
+    assert (done.returncode, done.stdout) == (7, b"out\n")
+    assert done.stderr.endswith(b"err\n") or b"err\n" in done.stderr
+
+
+def test_quiet_adds_nothing_to_the_command_s_own_errors(run_inception: RunInception) -> None:
+    done = run_inception("--depth", "1", "--quiet", "--", "sh", "-c", "echo err >&2")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"err\n")
+
+
+def test_standard_input_is_piped_through(run_inception: RunInception) -> None:
+    done = run_inception("--depth", "3", "--", "wc", "-c", stdin=b"abc")
+    assert (done.returncode, done.stdout.strip()) == (0, b"3")
+
+
+def test_ten_random_megabytes_come_back_the_same(run_inception: RunInception) -> None:
+    sent = os.urandom(10 << 20)
+    done = run_inception("--depth", "4", "--", "cat", stdin=sent)
+    assert done.returncode == 0
+    assert done.stdout == sent
+
+
+def test_without_a_terminal_the_shell_reads_standard_input_and_ends_at_its_end(run_inception: RunInception) -> None:
+    done = run_inception("--depth", "2", stdin=b"echo at $INCEPTION_LEVEL of $INCEPTION_DEPTH\nexit 3\n")
+    assert (done.returncode, done.stdout) == (3, b"at 2 of 2\n")
+
+
+def test_depth_0_is_the_host_itself(run_inception: RunInception) -> None:
+    done = run_inception("--depth", "0", "--", "sh", "-c", "cat; exit 4", stdin=b"here")
+    assert (done.returncode, done.stdout) == (4, b"here")
+
+
+def test_events_tell_every_phase_of_every_level(run_inception: RunInception, tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    assert run_inception("--depth", "2", "--json-events", str(file), "--", "true").returncode == 0
+    events = [Event.from_line(line) for line in file.read_text().splitlines()]
+    for level in (1, 2):
+        ended = {event.phase for event in events if event.level == level and event.state is State.END}
+        assert ended == set(Phase)
+
+
+def test_loading_the_image_works_too(run_inception: RunInception, level_image: str) -> None:
+    done = run_inception("--depth", "2", "--image-transfer", "load", "--", "docker", "image", "ls", "--quiet")
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) == 1, level_image
+
+
+def test_a_runner_inherits_no_descriptor_but_the_first_three(run_inception: RunInception) -> None:
+    # What the level's shell script says of the processes around it: no daemon holds what it did not open.
+    script = "for p in $(pgrep -x containerd) $(pgrep -x dockerd); do ls -l /proc/$p/fd; done"
+    done = run_inception("--depth", "2", "--", "sh", "-c", script)
+    assert done.returncode == 0
+    assert b"lifeline" not in done.stdout
+    assert b"events.jsonl" not in done.stdout
+
+
+class _Greeter(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+
+
+class _Greeting(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        self.request.sendall(b"hello from the host\n")
+
+
+@pytest.fixture
+def greeter(engine: Engine) -> Iterator[tuple[str, int]]:
+    """A server on the host, at the address of it that the engine's containers have for their way out."""
+    host_address = engine.client.inspect_network("bridge")["IPAM"]["Config"][0]["Gateway"]
+    with _Greeter((host_address, 0), _Greeting) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield host_address, server.server_address[1]
+        server.shutdown()
+
+
+@pytest.mark.parametrize("depth", [1, 4, 8])
+def test_a_container_at_the_bottom_runs_and_reaches_the_host(
+    run_inception: RunInception, greeter: tuple[str, int], depth: int
+) -> None:
+    address, port = greeter
+    greet = f"import socket; print(socket.create_connection(({address!r}, {port}), 10).recv(99).decode(), end='')"
+    script = f'docker run --rm "$INCEPTION_IMAGE" python3 -c "{greet}"'
+    done = run_inception("--depth", str(depth), "--", "sh", "-c", script)
+    assert (done.returncode, done.stdout) == (0, b"hello from the host\n"), done.stderr.decode()
+
+
+def test_a_shell_at_the_bottom_on_a_terminal() -> None:
+    program, *arguments = inception_command(["--depth", "4", "--name", "dream"])
+    shell: pexpect.spawn[str] = pexpect.spawn(program, arguments, dimensions=(30, 100), timeout=120, encoding="utf-8")
+    shell.expect_exact("[4/4]")
+    shell.sendline("docker info --format '<{{.Name}}>'")
+    shell.expect_exact("<dream-4>")
+    shell.sendline('docker run --rm "$INCEPTION_IMAGE" echo a$((1 + 1))b')
+    shell.expect_exact("a2b")
+    shell.sendline("stty size")
+    shell.expect("30 100")
+    shell.setwinsize(41, 123)
+    shell.sendline("sleep 0.2; stty size")
+    shell.expect("41 123")
+    shell.sendline("exit 5")
+    shell.expect(pexpect.EOF)
+    shell.close()
+    assert shell.exitstatus == 5
+
+
+def test_the_plan_is_printed_and_touches_nothing(run_inception: RunInception) -> None:
+    done = run_inception("plan", "--depth", "3", "--json")
+    assert done.returncode == 0, done.stderr.decode()
+    assert [level["number"] for level in json.loads(done.stdout)["levels"]] == [1, 2, 3]

@@ -1,0 +1,237 @@
+"""Each way out of a chain of depth 3: afterwards the host holds what it held before."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from inception.chain.prepare import prepare
+from inception.chain.running import RunningChain, running
+from inception.engine.connect import Engine
+from inception.errors import LevelError
+from inception.places import run_root
+from inception.plan.chain import ChainPlan
+from inception.plan.events import Event, Phase, State
+from inception.plan.request import ImageTransfer, Request
+from tests.integration.conftest import RunInception, inception_command
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("level_image", "unchanged_host")]
+
+_DEPTH = 3
+_LIMIT_S = 60.0
+
+
+def _events(file: Path) -> list[Event]:
+    if not file.exists():
+        return []
+    return [Event.from_line(line) for line in file.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+
+def _wait_for(file: Path, level: int, phase: Phase, state: State) -> None:
+    deadline_s = time.monotonic() + _LIMIT_S
+    while not any((it.level, it.phase, it.state) == (level, phase, state) for it in _events(file)):
+        assert time.monotonic() < deadline_s, f"level {level} never came to {phase} {state}"
+        time.sleep(0.01)
+
+
+class Descent:
+    """A descent in a process of its own, which a test can send signals to."""
+
+    def __init__(self, directory: Path, *command: str) -> None:
+        self.events = directory / "events.jsonl"
+        self.process = subprocess.Popen(
+            inception_command(["--depth", str(_DEPTH), "--json-events", str(self.events), "--", *command]),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+    def wait_for(self, level: int, phase: Phase, state: State) -> None:
+        _wait_for(self.events, level, phase, state)
+
+    def end(self) -> tuple[int, str]:
+        _, errors = self.process.communicate(timeout=_LIMIT_S)
+        return self.process.returncode, errors.decode()
+
+
+def test_a_command_that_ends_well(run_inception: RunInception) -> None:
+    assert run_inception("--depth", str(_DEPTH), "--", "true").returncode == 0
+
+
+def test_a_command_that_fails(run_inception: RunInception) -> None:
+    assert run_inception("--depth", str(_DEPTH), "--", "false").returncode == 1
+
+
+def test_a_command_that_is_not_there(run_inception: RunInception) -> None:
+    assert run_inception("--depth", str(_DEPTH), "--", "no-such-command").returncode == 127
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    ("level", "phase", "state"),
+    [
+        (1, Phase.START, State.BEGIN),
+        (1, Phase.DOCKERD, State.BEGIN),
+        (2, Phase.START, State.BEGIN),
+        (3, Phase.CONTAINERD, State.BEGIN),
+    ],
+)
+def test_a_signal_during_the_descent(
+    tmp_path: Path,
+    number: signal.Signals,
+    level: int,
+    phase: Phase,
+    state: State,
+) -> None:
+    descent = Descent(tmp_path, "sleep", "60")
+    descent.wait_for(level, phase, state)
+    descent.process.send_signal(number)
+    status, errors = descent.end()
+    assert status == 128 + number, errors
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_at_the_bottom(tmp_path: Path, number: signal.Signals) -> None:
+    descent = Descent(tmp_path, "sleep", "60")
+    descent.wait_for(_DEPTH, Phase.READY, State.END)
+    time.sleep(0.3)
+    descent.process.send_signal(number)
+    status, errors = descent.end()
+    assert status == 128 + number, errors
+
+
+@pytest.mark.parametrize(
+    ("level", "phase"), [(1, Phase.DOCKERD), (2, Phase.CREATE), (3, Phase.CONTAINERD), (_DEPTH, Phase.READY)]
+)
+def test_our_own_process_killed(tmp_path: Path, level: int, phase: Phase) -> None:
+    """The levels notice by themselves: within 10 s not even the run directory is left."""
+    descent = Descent(tmp_path, "sleep", "60")
+    descent.wait_for(level, phase, State.END if phase is Phase.READY else State.BEGIN)
+    descent.process.kill()
+    descent.end()
+    deadline_s = time.monotonic() + 10
+    while run_root().exists() and any(run_root().iterdir()):
+        assert time.monotonic() < deadline_s, list(run_root().iterdir())
+        time.sleep(0.05)
+
+
+class Sabotage(Protocol):
+    """Spoils one level of a chain before it comes to be: its directory in the run directory is all it takes."""
+
+    def __call__(self, plan: ChainPlan, level: int) -> None: ...
+
+
+def _block(plan: ChainPlan, level: int, name: str) -> None:
+    (Path(plan.paths.level(level)) / name / "in the way").mkdir(parents=True)
+
+
+_SABOTAGES: dict[Phase, Sabotage] = {
+    Phase.CONTAINERD: lambda plan, level: _block(plan, level, "containerd.log"),
+    Phase.DOCKERD: lambda plan, level: _block(plan, level, "docker.sock"),
+}
+
+
+def _fail(engine: Engine, plan: ChainPlan, sabotage: Callable[[], None] = lambda: None) -> LevelError:
+    """Descend into a chain that cannot reach its bottom; returns what it said."""
+    with pytest.raises(LevelError) as raised, running(engine.client, plan, _once(sabotage)):
+        pytest.fail("the bottom was reached")
+    return raised.value
+
+
+def _once(act: Callable[[], None]) -> Callable[[Event], None]:
+    """Act at the first event: level 1 is not created yet, but its run directory is there."""
+    left = [act]
+
+    def show(event: Event) -> None:
+        del event
+        while left:
+            left.pop()()
+
+    return show
+
+
+@pytest.fixture
+def plan(engine: Engine, level_image: str) -> ChainPlan:
+    return prepare(engine, Request(depth=_DEPTH, name="sabotaged", image=level_image), print)
+
+
+@pytest.mark.parametrize("level", [1, 2, 3])
+@pytest.mark.parametrize("phase", list(_SABOTAGES))
+def test_a_failure_of_a_daemon(engine: Engine, plan: ChainPlan, level: int, phase: Phase) -> None:
+    error = _fail(engine, plan, lambda: _SABOTAGES[phase](plan, level))
+    assert (error.level, error.phase) == (level, phase)
+
+
+@pytest.mark.parametrize("level", [1, 2, 3])
+def test_a_level_that_cannot_be_created(engine: Engine, plan: ChainPlan, level: int) -> None:
+    error = _fail(engine, _with_level(plan, level, container="no name"))
+    assert (error.level, error.phase) == (level, Phase.CREATE)
+
+
+@pytest.mark.parametrize("level", [1, 2, 3])
+def test_a_level_that_cannot_be_started(engine: Engine, plan: ChainPlan, level: int) -> None:
+    error = _fail(engine, _with_level(plan, level, hostname="h" * 65))
+    assert (error.level, error.phase) == (level, Phase.START)
+
+
+@pytest.mark.parametrize("level", [1, 2, 3])
+def test_a_runner_that_cannot_begin(engine: Engine, plan: ChainPlan, level: int) -> None:
+    error = _fail(engine, plan, lambda: _block(plan, level, "lifeline"))
+    assert error.level == level
+    assert "ended unexpectedly" in error.reason
+    assert any("lifeline" in line for line in error.log_tail)
+
+
+def test_a_graft_that_the_engine_does_not_know(engine: Engine, plan: ChainPlan) -> None:
+    engine.client.tag(plan.image, "inception-level", "stranger")
+    try:
+        stranger = replace(plan, image="inception-level:stranger", image_transfer=ImageTransfer.GRAFT)
+        error = _fail(engine, stranger)
+    finally:
+        engine.client.remove_image("inception-level:stranger")
+    assert (error.level, error.phase) == (1, Phase.VERIFY)
+
+
+def test_a_deadline_that_passes(engine: Engine, plan: ChainPlan) -> None:
+    error = _fail(engine, replace(plan, limits=replace(plan.limits, dockerd_s=0.01)))
+    assert (error.level, error.phase) == (1, Phase.DOCKERD)
+    assert "did not answer within 0.01 s" in error.reason
+
+
+def _with_level(plan: ChainPlan, number: int, **changes: str) -> ChainPlan:
+    levels = [
+        replace(level, **changes) if level.number == number else level  # type: ignore[arg-type]
+        for level in plan.levels
+    ]
+    return replace(plan, levels=tuple(levels))
+
+
+@pytest.mark.parametrize("level", [1, 2, 3])
+@pytest.mark.parametrize("program", ["containerd", "dockerd"])
+def test_a_daemon_killed_at_a_level(engine: Engine, plan: ChainPlan, level: int, program: str) -> None:
+    with running(engine.client, plan, lambda _: None) as chain:
+        with chain.client_of(level - 1) as above:
+            # The oldest one of that name in the level is its own; those below it are younger.
+            killing = above.exec_create(plan.level(level).container, ["pkill", "-KILL", "-o", "-x", program])
+            above.exec_start(killing, detach=True)
+        error = _wait_for_failure(chain)
+    assert (error.level, error.phase) == (level, program)
+
+
+def _wait_for_failure(chain: RunningChain) -> LevelError:
+    deadline_s = time.monotonic() + _LIMIT_S
+    while time.monotonic() < deadline_s:
+        try:
+            chain.check()
+        except LevelError as error:
+            return error
+        time.sleep(0.05)
+    pytest.fail("nobody noticed")
