@@ -2,30 +2,78 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
-from inception.plan.events import Event
+from inception.plan.events import Event, Phase, State
 
 _POLL_S = 0.02
 
 
-def follow(path: Path, *, stop: Callable[[], bool]) -> Iterator[Event]:
-    """Every event of the file at `path`, which need not be there yet, until `stop` says so and no event is left."""
-    while not path.exists():
-        if stop():
-            return
-        time.sleep(_POLL_S)
-    with path.open(encoding="utf-8", errors="replace") as file:
-        line = ""
+def follow(path: Path, *, stop: Callable[[], bool], poll_s: float = _POLL_S) -> Iterator[Event]:
+    """Every event of the file at `path`, which need not be there yet, until `stop` says so and no event is left.
+
+    Looks every `poll_s` seconds. Where lines got lost, because the file was cut short or holds what is no event, a note
+    at level 0 says so in their place.
+    """
+    tail = _Tail(path)
+    try:
         while True:
-            stopping = stop()
-            line += file.readline()
-            if line.endswith("\n"):
-                yield Event.from_line(line)
-                line = ""
-            elif stopping:
+            stopping = stop()  # Asked first: what was written before it said so is still read.
+            events = tail.read()
+            yield from events
+            if stopping and not events:
                 return
-            else:
-                time.sleep(_POLL_S)
+            if not events:
+                time.sleep(poll_s)
+    finally:
+        tail.close()
+
+
+class _Tail:
+    """The end of a file that others append to, in whole lines."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: BinaryIO | None = None
+        self._rest = b""
+
+    def read(self) -> list[Event]:
+        """What has been added since the last time, a line that is not whole yet left for the next."""
+        if self._file is None:
+            try:
+                self._file = self._path.open("rb", buffering=0)
+            except FileNotFoundError:
+                return []
+        lost = []
+        if os.fstat(self._file.fileno()).st_size < self._file.tell():
+            self._file.seek(0)
+            self._rest = b""
+            lost = [_note("the event file was cut short: some of what happened is not known")]
+        *lines, self._rest = (self._rest + self._file.read()).split(b"\n")
+        return lost + [_event(line) for line in lines]
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+def _event(line: bytes) -> Event:
+    try:
+        return Event.from_line(line.decode())
+    except ValueError:
+        return _note("the event file has a line that is no event: some of what happened is not known")
+
+
+def _note(message: str) -> Event:
+    return Event(
+        time_s=time.time(),
+        monotonic_s=time.monotonic(),
+        level=0,
+        phase=Phase.CREATE,
+        state=State.NOTE,
+        message=message,
+    )

@@ -1,0 +1,123 @@
+"""How far a chain has come: its events, folded into one value a level."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from inception.plan.events import Event, Phase, State
+
+
+class Standing(StrEnum):
+    """What can be said of a level in one word."""
+
+    BOOTING = "booting"
+    READY = "ready"
+    FAILED = "failed"
+    UNWINDING = "unwinding"
+    UNWOUND = "unwound"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One phase of one level. `seconds` is how long it took, None while it goes on."""
+
+    phase: Phase
+    begun_s: float
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LevelProgress:
+    """How far one level has come.
+
+    `begun_s` is the moment of its first event, on the clock of `Event.monotonic_s`. `ready_s` is the seconds from then
+    until it was ready, `unwound_s` those that its unwinding took; None as long as there is nothing to say.
+    """
+
+    number: int
+    begun_s: float
+    standing: Standing = Standing.BOOTING
+    steps: tuple[Step, ...] = ()
+    ready_s: float | None = None
+    unwound_s: float | None = None
+    notes: tuple[str, ...] = ()
+    failure: Event | None = None
+
+    @property
+    def current(self) -> Step | None:
+        """The step that goes on now: the last one begun, for some phases enclose others."""
+        return next((step for step in reversed(self.steps) if step.seconds is None), None)
+
+    def after(self, event: Event) -> LevelProgress:
+        """This level once `event`, which is one of its own, has happened."""
+        match event.state:
+            case State.BEGIN:
+                begun = replace(self, steps=(*self.steps, Step(phase=event.phase, begun_s=event.monotonic_s)))
+                return replace(begun, standing=Standing.UNWINDING) if event.phase is Phase.UNWIND else begun
+            case State.END:
+                return self._after_end(event)
+            case State.NOTE:
+                return replace(self, notes=(*self.notes, event.message or ""))
+            case State.FAIL:
+                failed = self._with_ended(event)
+                return replace(failed, standing=Standing.FAILED, failure=self.failure or event)
+
+    def _after_end(self, event: Event) -> LevelProgress:
+        ended = self._with_ended(event)
+        if event.phase is Phase.READY:
+            return replace(ended, standing=Standing.READY, ready_s=event.monotonic_s - self.begun_s)
+        if event.phase is Phase.UNWIND:
+            return replace(ended, standing=Standing.UNWOUND, unwound_s=event.seconds)
+        return ended
+
+    def _with_ended(self, event: Event) -> LevelProgress:
+        """With the last step of the event's phase ended, or one put in where its begin got lost."""
+        seconds = event.seconds or 0.0
+        for index in reversed(range(len(self.steps))):
+            step = self.steps[index]
+            if step.phase is event.phase and step.seconds is None:
+                return replace(
+                    self, steps=(*self.steps[:index], replace(step, seconds=seconds), *self.steps[index + 1 :])
+                )
+        lost = Step(phase=event.phase, begun_s=event.monotonic_s - seconds, seconds=seconds)
+        return replace(self, steps=(*self.steps, lost))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far each level of a chain has come, level 1 first; only those of which there is something to say.
+
+    `notes` are those of no level. `now_s` is the moment of the last event.
+    """
+
+    levels: tuple[LevelProgress, ...] = ()
+    notes: tuple[str, ...] = ()
+    now_s: float = field(default=0.0)
+
+    def after(self, event: Event) -> Progress:
+        """How far it has come once `event` has happened."""
+        now_s = max(self.now_s, event.monotonic_s)
+        if event.level == 0:
+            return replace(self, notes=(*self.notes, event.message or ""), now_s=now_s)
+        levels = {level.number: level for level in self.levels}
+        before = levels.get(event.level) or LevelProgress(number=event.level, begun_s=event.monotonic_s)
+        levels[event.level] = before.after(event)
+        return replace(self, levels=tuple(levels[number] for number in sorted(levels)), now_s=now_s)
+
+    def standing(self, standing: Standing) -> tuple[LevelProgress, ...]:
+        """The levels of which `standing` can be said."""
+        return tuple(level for level in self.levels if level.standing is standing)
+
+    @property
+    def descent_s(self) -> float | None:
+        """Seconds from the first event until the last level that is ready was; None before there is one."""
+        ready = [level.begun_s + level.ready_s for level in self.levels if level.ready_s is not None]
+        return max(ready) - min(level.begun_s for level in self.levels) if ready else None
+
+    @property
+    def ascent_s(self) -> float | None:
+        """Seconds from when the first level began to unwind until the last one had; None before one has."""
+        unwinding = [step for level in self.levels for step in level.steps if step.phase is Phase.UNWIND]
+        ended = [step.begun_s + step.seconds for step in unwinding if step.seconds is not None]
+        return max(ended) - min(step.begun_s for step in unwinding) if ended else None
