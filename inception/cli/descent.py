@@ -46,7 +46,7 @@ def _session(chain: RunningChain, command: list[str] | None) -> int:
     """Run `command` at the bottom, in one hop: an exec by the engine right above it."""
     bottom = chain.plan.depth
     with chain.client_of(bottom - 1) as client:
-        status = run_session(client, chain.plan.level(bottom).container, command=command)
+        status: int = run_session(client, chain.plan.level(bottom).container, command=command)
     chain.check()
     return status
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socketserver
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +13,8 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from inception.engine.connect import Engine
 from inception.plan.events import Event, Phase, State
-from tests.integration.conftest import RunInception, inception_command
+from tests.integration.conftest import INCEPTION, RunInception
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("level_image", "unchanged_host")]
 
@@ -76,6 +76,11 @@ def test_a_runner_inherits_no_descriptor_but_the_first_three(run_inception: RunI
     assert b"events.jsonl" not in done.stdout
 
 
+_LINK = "incept-t"
+_HOST_ADDRESS = "198.18.0.1"
+"""From the range for tests between networks (RFC 2544): nobody's address."""
+
+
 class _Greeter(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
 
@@ -86,13 +91,22 @@ class _Greeting(socketserver.BaseRequestHandler):
 
 
 @pytest.fixture
-def greeter(engine: Engine) -> Iterator[tuple[str, int]]:
-    """A server on the host, at the address of it that the engine's containers have for their way out."""
-    host_address = engine.client.inspect_network("bridge")["IPAM"]["Config"][0]["Gateway"]
-    with _Greeter((host_address, 0), _Greeting) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield host_address, server.server_address[1]
-        server.shutdown()
+def greeter() -> Iterator[tuple[str, int]]:
+    """A server on the host, at an address that is the host's own and nobody else's: on a link made for the test."""
+    _ip("link", "add", _LINK, "type", "veth", "peer", "name", f"{_LINK}-2")
+    try:
+        _ip("address", "add", f"{_HOST_ADDRESS}/32", "dev", _LINK)
+        _ip("link", "set", _LINK, "up")
+        with _Greeter((_HOST_ADDRESS, 0), _Greeting) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            yield _HOST_ADDRESS, server.server_address[1]
+            server.shutdown()
+    finally:
+        _ip("link", "delete", _LINK)
+
+
+def _ip(*arguments: str) -> None:
+    subprocess.run(("ip", *arguments), check=True)
 
 
 @pytest.mark.parametrize("depth", [1, 4, 8])
@@ -107,8 +121,9 @@ def test_a_container_at_the_bottom_runs_and_reaches_the_host(
 
 
 def test_a_shell_at_the_bottom_on_a_terminal() -> None:
-    program, *arguments = inception_command(["--depth", "4", "--name", "dream"])
-    shell: pexpect.spawn[str] = pexpect.spawn(program, arguments, dimensions=(30, 100), timeout=120, encoding="utf-8")
+    shell: pexpect.spawn[str] = pexpect.spawn(
+        INCEPTION, ["--depth", "4", "--name", "dream"], dimensions=(30, 100), timeout=120, encoding="utf-8"
+    )
     shell.expect_exact("[4/4]")
     shell.sendline("docker info --format '<{{.Name}}>'")
     shell.expect_exact("<dream-4>")

@@ -20,7 +20,7 @@ from inception.places import run_root
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
 from inception.plan.request import ImageTransfer, Request
-from tests.integration.conftest import RunInception, inception_command
+from tests.integration.conftest import INCEPTION, RunInception
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("level_image", "unchanged_host")]
 
@@ -47,7 +47,7 @@ class Descent:
     def __init__(self, directory: Path, *command: str) -> None:
         self.events = directory / "events.jsonl"
         self.process = subprocess.Popen(
-            inception_command(["--depth", str(_DEPTH), "--json-events", str(self.events), "--", *command]),
+            [INCEPTION, "--depth", str(_DEPTH), "--json-events", str(self.events), "--", *command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -220,7 +220,7 @@ def test_a_daemon_killed_at_a_level(engine: Engine, plan: ChainPlan, level: int,
     with running(engine.client, plan, lambda _: None) as chain:
         with chain.client_of(level - 1) as above:
             # The oldest one of that name in the level is its own; those below it are younger.
-            killing = above.exec_create(plan.level(level).container, ["pkill", "-KILL", "-o", "-x", program])
+            killing = above.exec_create(plan.level(level).container, ["pkill", "-KILL", "-o", "-x", program])["Id"]
             above.exec_start(killing, detach=True)
         error = _wait_for_failure(chain)
     assert (error.level, error.phase) == (level, program)
