@@ -11,17 +11,13 @@ from importlib.util import find_spec
 
 import docker
 
+from inception.engine.client import is_socket, open_client
 from inception.engine.endpoint import Endpoint, find_endpoint
 from inception.engine.layout import EngineDirectory
 from inception.engine.private import lacking_for_private, private_engine
-from inception.engine.translate import is_denied, reason, translated
+from inception.engine.translate import is_denied
 from inception.errors import EngineError, EngineUnreachable, UsageError
 from inception.places import state_directory
-
-CONNECT_TIMEOUT_S = 5
-"""Seconds for an engine to say its version. One that is alive does so in milliseconds."""
-REQUEST_TIMEOUT_S = 300
-"""Seconds for the answer to one request to begin. Loading an image on a slow disk is silent for minutes."""
 
 
 class EngineChoice(StrEnum):
@@ -64,7 +60,7 @@ def connect(choice: EngineChoice, *, endpoint: str | None = None, progress: Call
         return
     place = find_endpoint(endpoint, os.environ)
     try:
-        client = open_client(place)
+        client = _open(place)
     except EngineUnreachable as silence:
         if choice is EngineChoice.HOST or place.named:
             raise EngineUnreachable(silence.message, remedy=_remedy(place, silence)) from silence
@@ -73,37 +69,27 @@ def connect(choice: EngineChoice, *, endpoint: str | None = None, progress: Call
             raise EngineUnreachable(f"{silence.message}; a private one {lack.why}", remedy=remedy) from silence
     else:
         with closing(client):
-            yield Engine(client=client, endpoint=place.address, local=place.local, private=False)
+            yield Engine(client=client, endpoint=place.address, local=is_socket(place.address), private=False)
         return
     progress(f"no engine answers at {place.address}: starting a private one")
     with _private(progress) as engine:
         yield engine
 
 
-def open_client(place: Endpoint) -> docker.APIClient:
-    """A client of the engine at `place`, speaking the engine's own API version. Raises EngineError."""
+def _open(place: Endpoint) -> docker.APIClient:
     if place.address.startswith("ssh://") and find_spec("paramiko") is None:
         raise EngineError(
-            f"the Docker SDK needs paramiko for {place}, which is not installed",
+            f"the Docker SDK needs paramiko for {place.address}, and it is not installed",
             remedy="install paramiko beside inception, with pip",
         )
-    try:
-        with translated(f"Docker engine at {place}"):
-            client = docker.APIClient(base_url=place.address, tls=place.tls or False, timeout=CONNECT_TIMEOUT_S)
-    except EngineUnreachable as silence:
-        why = reason(silence.__cause__ or silence)
-        raise EngineUnreachable(f"no Docker engine answers at {place}: {why}") from silence.__cause__
-    client.timeout = REQUEST_TIMEOUT_S
-    return client
+    return open_client(place.address, origin=place.origin if place.named else None, tls=place.tls)
 
 
 @contextmanager
 def _private(progress: Callable[[str], None]) -> Iterator[Engine]:
     directory = EngineDirectory(state_directory() / "engine")
-    with private_engine(directory, progress) as address:
-        place = Endpoint(address=address, origin="private engine", named=True)
-        with closing(open_client(place)) as client:
-            yield Engine(client=client, endpoint=address, local=True, private=True)
+    with private_engine(directory, progress) as address, closing(open_client(address)) as client:
+        yield Engine(client=client, endpoint=address, local=True, private=True)
 
 
 def _remedy(place: Endpoint, silence: EngineUnreachable) -> str:

@@ -8,21 +8,18 @@ import re
 import socket
 import subprocess
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-import docker
-from docker.errors import DockerException
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from inception.engine.addresses import EngineAddresses
+from inception.engine.client import open_client
 from inception.engine.layout import EngineDirectory
 from inception.engine.translate import one_line
-from inception.errors import EngineError
+from inception.errors import EngineError, EngineUnreachable
 
 _POLL_S = 0.01
-_ANSWER_TIMEOUT_S = 5
 _SHUTDOWN_TIMEOUT_S = 15
 # What would be started, or made on the host, for nothing: the `opt` plugin makes /opt/containerd.
 _UNUSED_PLUGINS = ("io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt", "io.containerd.nri.v1.nri")
@@ -51,7 +48,7 @@ class Daemon:
             self.process.wait()
 
     def wait_until(self, answers: Callable[[], None], timeout_s: float) -> None:
-        """Call `answers` until it raises nothing of the SDK's, nor an OSError.
+        """Call `answers` until it raises neither EngineUnreachable nor an OSError.
 
         Raises EngineError if the daemon ends first, or `timeout_s` seconds pass.
         """
@@ -62,14 +59,14 @@ class Daemon:
             answers()
 
         attempts = Retrying(
-            retry=retry_if_exception_type((OSError, DockerException)),
+            retry=retry_if_exception_type((OSError, EngineUnreachable)),
             stop=stop_after_delay(timeout_s),
             wait=wait_fixed(_POLL_S),
             reraise=True,
         )
         try:
             attempts(ask)
-        except (OSError, DockerException) as error:
+        except (OSError, EngineUnreachable) as error:
             raise EngineError(
                 f"{self.name} of the private engine did not answer within {timeout_s:g} s", remedy=self._see
             ) from error
@@ -136,9 +133,8 @@ def containerd_answers(directory: EngineDirectory) -> None:
 
 
 def dockerd_answers(directory: EngineDirectory) -> None:
-    """Raises DockerException or OSError if it does not answer: its socket takes connections long before."""
-    with closing(docker.APIClient(base_url=directory.address, timeout=_ANSWER_TIMEOUT_S)):
-        pass
+    """Raises EngineUnreachable if it does not answer: its socket takes connections long before."""
+    open_client(directory.address).close()
 
 
 def _start(name: str, arguments: tuple[str, ...], log: Path) -> Daemon:

@@ -34,14 +34,6 @@ class Endpoint:
     named: bool
     tls: TLSConfig | None = None
 
-    @property
-    def local(self) -> bool:
-        """Whether it is a socket on this machine."""
-        return self.address.startswith("unix://")
-
-    def __str__(self) -> str:
-        return f"{self.address} (from {self.origin})" if self.named else self.address
-
 
 def find_endpoint(address: str | None, environment: Mapping[str, str]) -> Endpoint:
     """The endpoint to use: `address` if given, else what `environment` and the CLI's configuration say.

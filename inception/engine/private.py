@@ -13,17 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-import docker
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 import inception
+from inception.engine.client import open_client
 from inception.engine.daemons import last_words
 from inception.engine.layout import EngineDirectory
 from inception.engine.locks import Share, is_free, lock, opened, try_lock, unlock
 from inception.engine.report import Report
 from inception.engine.residents import living_levels
 from inception.engine.sweep import sweep
-from inception.engine.translate import reason, translated
+from inception.engine.translate import reason
 from inception.errors import EngineError, EngineUnreachable
 
 START_TIMEOUT_S = 150.0
@@ -31,7 +31,6 @@ START_TIMEOUT_S = 150.0
 STOP_TIMEOUT_S = 60.0
 """Seconds for an engine to stop, likewise."""
 _POLL_S = 0.02
-_REQUEST_TIMEOUT_S = 10
 _PROGRAMS = ("dockerd", "containerd", "runc", "iptables", "ip", "setsid")
 _SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
 """Where root's programs are: not on every user's PATH, and not on root's after `su`."""
@@ -162,10 +161,7 @@ def _leave(directory: EngineDirectory, users: int) -> None:
 
 def _levels_live_on(directory: EngineDirectory) -> bool:
     try:
-        with (
-            translated("asking the private engine for its levels"),
-            closing(docker.APIClient(base_url=directory.address, timeout=_REQUEST_TIMEOUT_S)) as client,
-        ):
+        with closing(open_client(directory.address)) as client:
             return living_levels(client) > 0
     except EngineError:
         return False

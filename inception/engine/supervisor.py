@@ -21,6 +21,7 @@ import docker
 
 from inception.engine import daemons, host, kernel
 from inception.engine.addresses import EngineAddresses, NoFreeAddresses, choose_addresses
+from inception.engine.client import open_client
 from inception.engine.layout import EngineDirectory
 from inception.engine.locks import Share, held, opened, try_lock, unlock
 from inception.engine.network import Link, NetworkNamespace, host_network_locked, run
@@ -28,7 +29,7 @@ from inception.engine.report import Report
 from inception.engine.residents import living_levels, remove_ended_levels
 from inception.engine.resolvers import reachable_list
 from inception.engine.sweep import sweep
-from inception.engine.translate import reason, translated
+from inception.engine.translate import reason
 from inception.errors import EngineError, InceptionError
 from inception.probe.network import read_destinations, read_mtu
 
@@ -37,7 +38,6 @@ DAEMON_START_TIMEOUT_S = 60.0
 DAEMON_STOP_TIMEOUT_S = 20.0
 """Seconds for each daemon to end by itself: dockerd gives containers that nobody ended 15 of them."""
 _LOCK_TIMEOUT_S = 5.0
-_REQUEST_TIMEOUT_S = 60
 _POLL_S = 0.25
 _POLL_LEVELS_S = 1.0
 _SHIM_SOCKETS = Path("/run/containerd")
@@ -96,16 +96,16 @@ def supervise(directory: EngineDirectory, teller: Teller, request: StopRequest) 
         dockerd = namespace.call(daemons.start_dockerd, directory, addresses, mtu)
         undo.callback(dockerd.stop, DAEMON_STOP_TIMEOUT_S)
         dockerd.wait_until(partial(daemons.dockerd_answers, directory), DAEMON_START_TIMEOUT_S)
-        with translated("connecting to the private engine"):
-            client = docker.APIClient(base_url=directory.address, timeout=_REQUEST_TIMEOUT_S)
-        undo.callback(client.close)
+        client = undo.enter_context(closing(open_client(directory.address)))
 
         directory.ready.touch()
         undo.callback(directory.ready.unlink, missing_ok=True)
         teller.tell(Report())
         _log.info("ready at %s, bridge %s, mtu %d", directory.address, addresses.bridge, mtu)
         _log.info("stopping: %s", wait_until_unneeded(client, users, (containerd, dockerd), request))
-        if not dockerd.ended:
+        if containerd.ended:
+            dockerd.process.kill()  # It would wait for containers that it cannot stop any more.
+        elif not dockerd.ended:
             remove_ended_levels(client)
 
 

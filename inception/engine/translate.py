@@ -96,7 +96,7 @@ def _is_from_sdk(error: Exception) -> bool:
 
 
 def _unwrapped(error: BaseException) -> BaseException:
-    """`APIClient()` wraps whatever kept it from asking for the version in a bare DockerException."""
+    """A client that asks for the version itself wraps whatever keeps it from that in a bare DockerException."""
     return error.__cause__ if type(error) is DockerException and error.__cause__ is not None else error
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -20,6 +22,7 @@ from tests.integration.inventory import Inventory, diff
 
 INCEPTION = str(Path(sys.executable).with_name("inception"))
 """The installed program, beside the Python that runs the tests."""
+MACHINE_LOCK = Path(tempfile.gettempdir()) / ".inception-tests.lock"
 SETTLE_S = 5.0
 """Seconds that the host may take until all is as before: the kernel and the engine clean up behind our backs."""
 POLL_S = 0.1
@@ -37,12 +40,58 @@ class RunInception(Protocol):
     ) -> subprocess.CompletedProcess[bytes]: ...
 
 
-def difference_when_settled(before: Inventory, engine: Engine | None) -> list[str]:
-    """What differs from `before` even after `SETTLE_S` seconds."""
+def steady_inventory(engine: Engine | None) -> Inventory:
+    """What is there now, but for what comes and goes by itself."""
+    first = Inventory.take(engine)
+    time.sleep(POLL_S)
+    return Inventory(first.things & Inventory.take(engine).things)
+
+
+def lasting_difference(before: Inventory, engine: Engine | None) -> list[str]:
+    """What differs from `before` all the time for `SETTLE_S` seconds."""
     deadline = time.monotonic() + SETTLE_S
-    while (lines := diff(before, Inventory.take(engine))) and time.monotonic() < deadline:
+    lasting = diff(before, Inventory.take(engine))
+    while lasting and time.monotonic() < deadline:
         time.sleep(POLL_S)
-    return lines
+        now = frozenset(diff(before, Inventory.take(engine)))
+        lasting = [line for line in lasting if line in now]
+    return lasting
+
+
+class Turn:
+    """A lock on this machine's turn to run a module of these tests."""
+
+    def __init__(self) -> None:
+        self._descriptor: int | None = None
+
+    def begin(self) -> None:
+        """Wait for it, unless we have it."""
+        if self._descriptor is None:
+            self._descriptor = os.open(MACHINE_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+
+    def end(self) -> None:
+        """Let others have theirs."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+TURN = Turn()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    """Let only one run of these tests on this machine have its turn: it would find in its inventory what others are at.
+
+    A module is a turn, as what it set up for all its tests goes with the last of them.
+    """
+    TURN.begin()
+    try:
+        return (yield)
+    finally:
+        if nextitem is None or nextitem.path != item.path:
+            TURN.end()
 
 
 @pytest.fixture(scope="session")
@@ -61,9 +110,9 @@ def level_image(engine: Engine) -> str:
 @pytest.fixture
 def unchanged_host(engine: Engine) -> Iterator[None]:
     """Fails the test if it leaves anything on the host, or takes anything away."""
-    before = Inventory.take(engine)
+    before = steady_inventory(engine)
     yield
-    difference = difference_when_settled(before, engine)
+    difference = lasting_difference(before, engine)
     assert not difference, "\n".join(difference)
 
 

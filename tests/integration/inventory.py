@@ -40,6 +40,8 @@ SYSCTLS = (
 )
 KERNEL_THREADS = "2"
 """The process number of their common parent, kthreadd."""
+ZOMBIE = "zombie"
+"""A process that has ended and that nobody waited for. One that was waited for since is not missed."""
 LISTENING_UNIX = 0x10000
 """The flag __SO_ACCEPTCON in /proc/net/unix (include/linux/net.h)."""
 LISTENING_TCP = "0A"
@@ -74,6 +76,7 @@ class Inventory:
             ("rule", rules),
             ("control group", lambda: control_groups(engine)),
             ("process", processes),
+            (ZOMBIE, zombies),
             ("unix socket", unix_sockets),
             ("TCP listener", tcp_listeners),
             ("setting", settings),
@@ -88,7 +91,7 @@ class Inventory:
 def diff(before: Inventory, after: Inventory) -> list[str]:
     """What is there now and was not, or was and is not any more: one line each, none if all is as before."""
     new = [f"left behind: {thing}" for thing in sorted(after.things - before.things)]
-    return new + [f"gone: {thing}" for thing in sorted(before.things - after.things)]
+    return new + [f"gone: {thing}" for thing in sorted(before.things - after.things) if thing.kind != ZOMBIE]
 
 
 def numbered(names: Iterable[str]) -> Iterator[str]:
@@ -150,14 +153,23 @@ def processes() -> Iterator[str]:
             words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
             name, _, rest = (entry / "stat").read_text().partition("(")[2].rpartition(")")
             state, parent, *fields = rest.split()
-            if parent == KERNEL_THREADS or entry.name == KERNEL_THREADS:
+            if KERNEL_THREADS in {parent, entry.name}:
                 continue
-            # A zombie has left its namespaces already.
-            stray = state == "Z" or _is_program(name, words) or _namespaces(entry) != home
+            stray = _is_program(name, words) or _namespaces(entry) != home
         except OSError:  # It ended meanwhile.
             continue
-        if stray:
-            yield f"{entry.name} started at {fields[17]}: {' '.join(words).strip() or f'[{name}]'}"[:200]
+        if stray and state != "Z":
+            yield f"{entry.name} started at {fields[17]}: {' '.join(words).strip()}"[:200]
+
+
+def zombies() -> Iterator[str]:
+    for entry in PROC.iterdir():
+        try:
+            name, _, rest = (entry / "stat").read_text().partition("(")[2].rpartition(")")
+        except OSError:  # No process, or not any more.
+            continue
+        if rest.split()[0] == "Z":
+            yield f"{entry.name} [{name}]"
 
 
 def _is_program(name: str, words: list[str]) -> bool:

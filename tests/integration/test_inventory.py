@@ -17,7 +17,7 @@ import pytest
 from inception.engine import cgroups, kernel
 from inception.engine.connect import Engine
 from tests.integration.conftest import POLL_S, SETTLE_S
-from tests.integration.inventory import Inventory, Thing, diff
+from tests.integration.inventory import ZOMBIE, Inventory, Thing, diff
 from tests.integration.tiny import import_tiny_image
 
 pytestmark = [
@@ -219,7 +219,7 @@ LEFTOVERS: tuple[tuple[Leftover, str, str], ...] = (
     (control_group, "control group", NAME),
     (daemon, "process", "dockerd 60"),
     (process_in_a_namespace, "process", "sleep 60"),
-    (zombie, "process", "[true]"),
+    (zombie, ZOMBIE, "[true]"),
     (unix_socket, "unix socket", "{directory}/socket"),
     (tcp_listener, "TCP listener", "tcp 0100007F:"),
     (setting, "setting", "net/ipv4/ip_default_ttl"),
