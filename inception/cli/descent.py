@@ -38,8 +38,8 @@ def run_at_depth(
         level_0 = stack.enter_context(connected(engine, drawing.progress))
         plan = prepare(level_0, request, drawing.progress)
         chain = stack.enter_context(running(level_0.client, plan, show))
-        drawing.pause()
-        return _session(chain, command)
+        with drawing.paused():
+            return _session(chain, command)
 
 
 def _session(chain: RunningChain, command: list[str] | None) -> int:

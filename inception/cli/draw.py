@@ -1,0 +1,167 @@
+"""What a descent looks like on standard error: live on a terminal, plain lines elsewhere, nothing with --quiet."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Protocol, TextIO
+
+from inception.chain.progress import Progress, Standing
+from inception.plan.events import Event, Phase, State
+
+
+class Canvas(Protocol):
+    """Where a descent is drawn."""
+
+    def start(self) -> None:
+        """Begin to move, if this is a canvas where something moves."""
+
+    def stop(self) -> None:
+        """Stop moving, and take away what moved."""
+
+    def say(self, line: str) -> None:
+        """Write a line that stays."""
+
+    def draw(self, progress: Progress, event: Event) -> None:
+        """Draw how far it has come by `event`, the last one."""
+
+
+class Drawing:
+    """A descent and its unwinding, drawn from events, which may come from another thread than everything else."""
+
+    def __init__(self, canvas: Canvas) -> None:
+        self._canvas = canvas
+        self._progress = Progress()
+        self._drawing = False
+        self._lock = threading.RLock()
+
+    def start(self) -> None:
+        """Begin to draw."""
+        with self._lock:
+            self._drawing = True
+            with suppress(OSError):  # A chain does not end because nobody can see it.
+                self._canvas.start()
+
+    def stop(self, last_line: str | None = None) -> None:
+        """Draw no more; `last_line` stays."""
+        with self._lock, suppress(OSError):
+            if self._drawing:
+                self._canvas.stop()
+                if last_line is not None:
+                    self._canvas.say(last_line)
+            self._drawing = False
+
+    def progress(self, line: str) -> None:
+        """Say what is being done."""
+        with self._lock, suppress(OSError):
+            if self._drawing:
+                self._canvas.say(line)
+
+    def show(self, event: Event) -> None:
+        """Take in what has happened, and draw it."""
+        with self._lock, suppress(OSError):
+            self._progress = self._progress.after(event)
+            if self._drawing:
+                self._canvas.draw(self._progress, event)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Sum up the descent, and leave the terminal to someone else: nothing is written inside."""
+        self.stop(descent_line(self._progress))
+        try:
+            yield
+        finally:
+            self.start()
+
+    def finish(self) -> None:
+        """Sum up the unwinding, and draw no more."""
+        self.stop(ascent_line(self._progress))
+
+
+class NoCanvas:
+    """For --quiet: errors are reported elsewhere, and there is nothing else to say."""
+
+    def start(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+    def say(self, line: str) -> None:
+        pass
+
+    def draw(self, progress: Progress, event: Event) -> None:
+        pass
+
+
+class PlainCanvas:
+    """For pipes, files and dumb terminals: a line for each level that is ready, and for each note."""
+
+    def __init__(self, depth: int, stream: TextIO) -> None:
+        self._depth = depth
+        self._stream = stream
+
+    def start(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+    def say(self, line: str) -> None:
+        self._stream.write(f"inception: {line}\n")
+        self._stream.flush()
+
+    def draw(self, progress: Progress, event: Event) -> None:
+        if event.state is State.NOTE:
+            self.say(note_line(event))
+        elif event.state is State.END and event.phase is Phase.READY:
+            (level,) = (level for level in progress.levels if level.number == event.level)
+            self.say(f"level {level.number} of {self._depth} is ready after {level.ready_s:.2f} s")
+
+
+@contextmanager
+def descent(depth: int, *, quiet: bool) -> Iterator[Drawing]:
+    """Draw the descent to `depth` inside, and its unwinding."""
+    drawing = Drawing(_canvas(depth, quiet=quiet))
+    drawing.start()
+    try:
+        yield drawing
+    finally:
+        drawing.finish()
+
+
+def _canvas(depth: int, *, quiet: bool) -> Canvas:
+    if quiet or sys.stderr is None:
+        return NoCanvas()
+    if sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb":
+        from inception.cli.live import LiveCanvas  # It brings rich.
+
+        return LiveCanvas(depth)
+    return PlainCanvas(depth, sys.stderr)
+
+
+def note_line(event: Event) -> str:
+    """What an event of state NOTE says."""
+    return f"level {event.level}: {event.message}" if event.level else str(event.message)
+
+
+def descent_line(progress: Progress) -> str | None:
+    """The descent in one line; None if nothing became ready."""
+    if progress.descent_s is None:
+        return None
+    ready = len(progress.standing(Standing.READY))
+    return f"{_levels(ready)} in {progress.descent_s:.1f} s"
+
+
+def ascent_line(progress: Progress) -> str | None:
+    """The unwinding in one line; None if nothing was unwound."""
+    if progress.ascent_s is None:
+        return None
+    return f"{_levels(len(progress.standing(Standing.UNWOUND)))} unwound in {progress.ascent_s:.1f} s"
+
+
+def _levels(count: int) -> str:
+    return "1 level" if count == 1 else f"{count} levels"
