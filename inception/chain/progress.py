@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from inception.plan.events import Event, Phase, State
@@ -88,22 +88,20 @@ class LevelProgress:
 class Progress:
     """How far each level of a chain has come, level 1 first; only those of which there is something to say.
 
-    `notes` are those of no level. `now_s` is the moment of the last event.
+    `notes` are those of no level.
     """
 
     levels: tuple[LevelProgress, ...] = ()
     notes: tuple[str, ...] = ()
-    now_s: float = field(default=0.0)
 
     def after(self, event: Event) -> Progress:
         """How far it has come once `event` has happened."""
-        now_s = max(self.now_s, event.monotonic_s)
         if event.level == 0:
-            return replace(self, notes=(*self.notes, event.message or ""), now_s=now_s)
+            return replace(self, notes=(*self.notes, event.message or ""))
         levels = {level.number: level for level in self.levels}
         before = levels.get(event.level) or LevelProgress(number=event.level, begun_s=event.monotonic_s)
         levels[event.level] = before.after(event)
-        return replace(self, levels=tuple(levels[number] for number in sorted(levels)), now_s=now_s)
+        return replace(self, levels=tuple(levels[number] for number in sorted(levels)))
 
     def standing(self, standing: Standing) -> tuple[LevelProgress, ...]:
         """The levels of which `standing` can be said."""
@@ -114,10 +112,3 @@ class Progress:
         """Seconds from the first event until the last level that is ready was; None before there is one."""
         ready = [level.begun_s + level.ready_s for level in self.levels if level.ready_s is not None]
         return max(ready) - min(level.begun_s for level in self.levels) if ready else None
-
-    @property
-    def ascent_s(self) -> float | None:
-        """Seconds from when the first level began to unwind until the last one had; None before one has."""
-        unwinding = [step for level in self.levels for step in level.steps if step.phase is Phase.UNWIND]
-        ended = [step.begun_s + step.seconds for step in unwinding if step.seconds is not None]
-        return max(ended) - min(step.begun_s for step in unwinding) if ended else None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Protocol, TextIO
 
@@ -32,10 +33,12 @@ class Canvas(Protocol):
 class Drawing:
     """A descent and its unwinding, drawn from events, which may come from another thread than everything else."""
 
-    def __init__(self, canvas: Canvas) -> None:
+    def __init__(self, canvas: Canvas, clock: Callable[[], float] = time.monotonic) -> None:
         self._canvas = canvas
+        self._clock = clock
         self._progress = Progress()
         self._drawing = False
+        self._ascent_begun_s: float | None = None
         self._lock = threading.RLock()
 
     def start(self) -> None:
@@ -64,6 +67,8 @@ class Drawing:
         """Take in what has happened, and draw it."""
         with self._lock, suppress(OSError):
             self._progress = self._progress.after(event)
+            if event.phase is Phase.UNWIND:
+                self._ascend()
             if self._drawing:
                 self._canvas.draw(self._progress, event)
 
@@ -74,11 +79,20 @@ class Drawing:
         try:
             yield
         finally:
+            self._ascend()
             self.start()
 
     def finish(self) -> None:
         """Sum up the unwinding, and draw no more."""
-        self.stop(ascent_line(self._progress))
+        unwound = len(self._progress.standing(Standing.UNWOUND))
+        if unwound and self._ascent_begun_s is not None:
+            self.stop(f"{_levels(unwound)} unwound in {self._clock() - self._ascent_begun_s:.1f} s")
+        else:
+            self.stop()
+
+    def _ascend(self) -> None:
+        if self._ascent_begun_s is None:
+            self._ascent_begun_s = self._clock()
 
 
 class NoCanvas:
@@ -154,13 +168,6 @@ def descent_line(progress: Progress) -> str | None:
         return None
     ready = len(progress.standing(Standing.READY))
     return f"{_levels(ready)} in {progress.descent_s:.1f} s"
-
-
-def ascent_line(progress: Progress) -> str | None:
-    """The unwinding in one line; None if nothing was unwound."""
-    if progress.ascent_s is None:
-        return None
-    return f"{_levels(len(progress.standing(Standing.UNWOUND)))} unwound in {progress.ascent_s:.1f} s"
 
 
 def _levels(count: int) -> str:
