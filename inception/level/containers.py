@@ -10,9 +10,10 @@ import docker
 from docker.types import LogConfig, Mount, Ulimit
 
 from inception.plan.chain import LABEL_CHAIN, LABEL_LEVEL, CgroupNamespace, ChainPlan, LevelPlan
-from inception.plan.paths import SEED_DIRECTORY
+from inception.plan.paths import IMAGE_DIRECTORY, SEED_DIRECTORY
 from inception.plan.pids import PidNamespace
 from inception.plan.privileges import Privileges
+from inception.plan.request import NetworkMode, Storage
 
 DATA_ROOT = "/var/lib/docker"
 _UNKNOWN_CAPABILITY = re.compile(r"unknown capability: \"?(?:CAP_)?(?P<name>[A-Z_]+)")
@@ -84,7 +85,8 @@ def _host_config(
         mounts=_mounts(plan, level, labels),
         tmpfs={"/run": "mode=755"},
         pid_mode="host" if level.pid_namespace is PidNamespace.SHARED else None,
-        network_mode=plan.network,
+        network_mode=_network_mode(plan, level),
+        dns=list(plan.dns) or None,
         # The levels below end with level 1's data-root: removing each on its own would be work done twice.
         auto_remove=outermost,
         log_config=LogConfig(type=LogConfig.types.NONE),
@@ -97,6 +99,13 @@ def _host_config(
     return config
 
 
+def _network_mode(plan: ChainPlan, level: LevelPlan) -> str:
+    # Level 1 keeps a network of its own even then: what the levels do to it ends with them.
+    if plan.network is NetworkMode.HOST and level.number == 1:
+        return NetworkMode.BRIDGE
+    return plan.network
+
+
 def _mounts(plan: ChainPlan, level: LevelPlan, labels: dict[str, str]) -> list[Mount]:
     outermost = level.number == 1
     run_directory = PurePosixPath(plan.run_directory)
@@ -107,8 +116,16 @@ def _mounts(plan: ChainPlan, level: LevelPlan, labels: dict[str, str]) -> list[M
         if outermost
         else bind(str(SEED_DIRECTORY), str(SEED_DIRECTORY), read_only=True)
     )
-    data_root = Mount(DATA_ROOT, None, type="volume", labels=labels, no_copy=True)
-    return [bind(shared, shared), seed, data_root]
+    return [bind(shared, shared), seed, _data_root(level, labels)]
+
+
+def _data_root(level: LevelPlan, labels: dict[str, str]) -> Mount:
+    storage = level.storage
+    if storage.kind is Storage.TMPFS:
+        return Mount(DATA_ROOT, None, type="tmpfs", tmpfs_size=storage.size)
+    # An ext4 image lies on the volume, and `open_storage` mounts it.
+    target = str(IMAGE_DIRECTORY) if storage.kind is Storage.LOOPBACK else DATA_ROOT
+    return Mount(target, None, type="volume", labels=labels, no_copy=True)
 
 
 def bind(source: str, target: str, *, read_only: bool = False) -> Mount:

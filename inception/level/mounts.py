@@ -32,8 +32,9 @@ def _mount(source: str, target: Path, filesystem: str | None, flags: int, data: 
         raise OSError(number, os.strerror(number), str(target))
 
 
-def _unmount(target: Path) -> None:
-    if _libc.umount2(os.fsencode(target), _MNT_DETACH) != 0:
+def unmount(target: Path, *, lazily: bool = False) -> None:
+    """Take away the mount at `target`; `lazily` also one in use. Raises OSError (EBUSY)."""
+    if _libc.umount2(os.fsencode(target), _MNT_DETACH if lazily else 0) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), str(target))
 
@@ -83,7 +84,7 @@ class RemountCgroup:
         return f"umount -l {self.target} && mount -t {self.filesystem}{options} {self.filesystem} {self.target}"
 
     def execute(self) -> None:
-        _unmount(self.target)
+        unmount(self.target, lazily=True)
         _mount(self.filesystem, self.target, self.filesystem, _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, self.options)
 
 
@@ -96,6 +97,7 @@ class MountPoint:
 
     target: Path
     filesystem: str
+    source: str
     super_options: tuple[str, ...]
 
 
@@ -111,5 +113,6 @@ def _parse_line(line: str) -> MountPoint:
         # Spaces and the like are octal escapes.
         target=Path(fields[4].encode().decode("unicode_escape")),
         filesystem=fields[separator + 1],
+        source=fields[separator + 2],
         super_options=tuple(fields[separator + 3].split(",")),
     )

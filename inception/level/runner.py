@@ -13,6 +13,7 @@ from inception.level.engine import LevelEngine
 from inception.level.events import EventLog
 from inception.level.failure import LevelFailure
 from inception.level.mounts import RemountWritable, parse_mountinfo
+from inception.level.storage import close_storage, open_storage
 from inception.plan.chain import CgroupNamespace, ChainPlan, LevelPlan
 from inception.plan.events import Phase
 
@@ -31,6 +32,7 @@ def run(plan: ChainPlan, number: int) -> int:
     ending = Ending()
     events = EventLog(plan.paths, number)
     held = lifeline.hold(Path(plan.paths.lifeline(number)))
+    level = plan.level(number)
     engine, below = None, None
     try:
         if number > 1 or plan.attached:
@@ -38,7 +40,7 @@ def run(plan: ChainPlan, number: int) -> int:
             lifeline.call_when_free(above, lambda: ending.because(f"level {number - 1} is gone"))
         with events.phase(Phase.READY):
             with events.phase(Phase.PREPARE):
-                prepare(plan.level(number))
+                prepare(level)
                 engine = LevelEngine(plan, number, _DATA_ROOT, events)
             engine.boot()
             engine.watch(ending)
@@ -54,22 +56,27 @@ def run(plan: ChainPlan, number: int) -> int:
     except LevelFailure:
         status = EXIT_FAILED
     ending.unwind_now()
-    with events.phase(Phase.UNWIND):
-        os.close(held)
-        if below is not None:
-            below.outlive()
-        if engine is not None:
-            engine.stop()
+    try:
+        with events.phase(Phase.UNWIND):
+            os.close(held)
+            if below is not None:
+                below.outlive()
+            if engine is not None:
+                engine.stop()
+            close_storage(level.storage, _DATA_ROOT)
+    except LevelFailure:
+        status = EXIT_FAILED
     if number == 1 and plan.attached:
         shutil.rmtree(plan.run_directory, ignore_errors=True)
     return status
 
 
 def prepare(level: LevelPlan) -> None:
-    """Make this container fit for an engine: a writable /sys and writable control groups. Raises OSError."""
+    """Make this container fit for an engine: a writable /sys, writable control groups, a data-root. Raises OSError."""
     RemountWritable(Path("/sys")).execute()
     mounts = parse_mountinfo(Path("/proc/self/mountinfo").read_text())
     for mount in cgroups.plan_mounts(level.cgroup_namespace, mounts):
         mount.execute()
     if level.cgroup_namespace is CgroupNamespace.PRIVATE:
         cgroups.delegate_controllers()
+    open_storage(level.storage, _DATA_ROOT)

@@ -20,6 +20,9 @@ from pathlib import PurePosixPath
 SEED_DIRECTORY = PurePosixPath("/var/lib/inception/seed")
 """Where each level finds the seed, read-only: `seed.json`, `image.tar` and `data-root/`."""
 
+IMAGE_DIRECTORY = PurePosixPath("/var/lib/inception/storage")
+"""Where a level finds the volume for the image of its file system, if it has one."""
+
 SOCKET_PATH_LIMIT = 107
 """Bytes in a unix socket's path: `sun_path` has 108, the last one a NUL (unix(7))."""
 

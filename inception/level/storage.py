@@ -1,0 +1,115 @@
+"""What carries this level's data-root: a volume or a tmpfs comes with the container, an ext4 image is made here.
+
+The image is a sparse file on a volume of the engine above. Its loop device has the autoclear flag (mount(8), "loop"),
+so that the kernel lets go of it when the mount ends, however the level ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+import subprocess
+from pathlib import Path
+
+from tenacity import Retrying, retry_if_exception_type, retry_if_result, stop_after_delay, wait_fixed
+
+from inception.level.failure import PhaseError
+from inception.level.mounts import parse_mountinfo, unmount
+from inception.plan.paths import IMAGE_DIRECTORY
+from inception.plan.request import Storage
+from inception.plan.storage import MKFS_OPTIONS, LevelStorage
+
+_IMAGE = Path(IMAGE_DIRECTORY) / "data-root.ext4"
+_LOOP_CTL_GET_FREE = 0x4C82  # include/uapi/linux/loop.h
+_LOOP_MAJOR = 7  # Documentation/admin-guide/devices.txt
+_LOOP_CONTROL = (10, 237)  # include/linux/miscdevice.h
+_SPARE_NODES = 8
+"""Other levels and programs take devices at the same time: so many nodes beyond the free one are made."""
+_MOUNT_ATTEMPTS_S = 10.0
+_DETACH_LIMIT_S = 10.0
+_PAUSE_S = 0.02
+
+
+def open_storage(storage: LevelStorage, data_root: Path) -> None:
+    """Make and mount what `data_root` lies on, where the container does not bring it. Raises PhaseError or OSError."""
+    if storage.kind is not Storage.LOOPBACK or storage.size is None:
+        return
+    with _IMAGE.open("wb") as image:
+        image.truncate(storage.size)
+    data_root.mkdir(parents=True, exist_ok=True)
+    _run("mkfs.ext4", *MKFS_OPTIONS, str(_IMAGE))
+    attempts = Retrying(
+        # Another process can take the free device between our look and mount's.
+        retry=retry_if_exception_type(PhaseError),
+        stop=stop_after_delay(_MOUNT_ATTEMPTS_S),
+        wait=wait_fixed(_PAUSE_S),
+        reraise=True,
+    )
+    attempts(_mount, data_root)
+
+
+def close_storage(storage: LevelStorage, data_root: Path) -> None:
+    """Unmount what `open_storage` mounted, and wait until the kernel has let go of the loop device.
+
+    Detaching is asynchronous: the image of the level above stays busy until that of this one is gone. Raises OSError or
+    tenacity.RetryError when it takes longer than `_DETACH_LIMIT_S` seconds.
+    """
+    if storage.kind is not Storage.LOOPBACK or (backing := _backing_file(data_root)) is None:
+        return
+    attached_to = _read(backing)
+    busy = Retrying(
+        retry=retry_if_exception_type(OSError),
+        stop=stop_after_delay(_DETACH_LIMIT_S),
+        wait=wait_fixed(_PAUSE_S),
+        reraise=True,
+    )
+    busy(unmount, data_root)
+    attached = Retrying(retry=retry_if_result(bool), stop=stop_after_delay(_DETACH_LIMIT_S), wait=wait_fixed(_PAUSE_S))
+    attached(lambda: attached_to is not None and _read(backing) == attached_to)
+
+
+def _backing_file(data_root: Path) -> Path | None:
+    """Where the kernel says what the loop device under `data_root` is attached to; None if nothing is mounted there."""
+    mounts = parse_mountinfo(Path("/proc/self/mountinfo").read_text())
+    devices = [mount.source for mount in mounts if mount.target == data_root]
+    return Path("/sys/block") / Path(devices[-1]).name / "loop" / "backing_file" if devices else None
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text()
+    except OSError:
+        return None  # Not attached.
+
+
+def _mount(data_root: Path) -> None:
+    _make_nodes()
+    _run("mount", "-t", "ext4", "-o", "loop,noatime", str(_IMAGE), str(data_root))
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        reason = " ".join(done.stderr.split()) or f"status {done.returncode}"
+        raise PhaseError(f"{command[0]}: {reason}", remedy="use --storage volume or tmpfs, or a larger --storage-size")
+
+
+def _make_nodes() -> None:
+    """Make the device nodes that `mount -o loop` looks for: a container has those of the host's start, or none."""
+    control = Path("/dev/loop-control")
+    _make_node(control, stat.S_IFCHR, os.makedev(*_LOOP_CONTROL))
+    descriptor = os.open(control, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        free = fcntl.ioctl(descriptor, _LOOP_CTL_GET_FREE)
+    finally:
+        os.close(descriptor)
+    for number in range(free + _SPARE_NODES):
+        _make_node(Path(f"/dev/loop{number}"), stat.S_IFBLK, os.makedev(_LOOP_MAJOR, number))
+
+
+def _make_node(path: Path, kind: int, device: int) -> None:
+    try:
+        os.mknod(path, 0o660 | kind, device)
+    except FileExistsError:
+        return
