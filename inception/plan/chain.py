@@ -5,24 +5,30 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, ip_address
+from math import inf
 from pathlib import PurePosixPath
 from typing import Any
 
+from inception.plan.estimate import Estimate, budgets, estimate, image_size, tightest
 from inception.plan.facts import Facts
 from inception.plan.limits import TimeLimits
-from inception.plan.network import DEFAULT_POOL, PoolTooSmall, Subnet, cut_subnets
+from inception.plan.network import DEFAULT_POOL, PoolTooSmall, Subnet, cut_subnets, cut_subnets_somewhere
 from inception.plan.paths import SOCKET_PATH_LIMIT, RunDirectory
 from inception.plan.pids import PidNamespace, TooFewPidNamespaces, assign_pid_namespaces
 from inception.plan.privileges import Privileges, choose_privileges
 from inception.plan.request import NAME_LIMIT, ImageTransfer, NetworkMode, Request, Storage, is_name
-from inception.plan.storage import LevelStorage
+from inception.plan.size import MIB, show_size
+from inception.plan.storage import LevelStorage, NoOverlayOnVolumes, StorageTooSmall, assign_storage, own_data
 
 PLAN_VERSION = 1
 LABEL_CHAIN = "inception.chain"
 LABEL_LEVEL = "inception.level"
 GREATEST_DEPTH = 1000
 """Deeper is refused outright: each level takes some 60 MB of memory, and a plan is a page a level."""
+LEAST_MTU = 68
+"""Bytes: what every link that carries IPv4 must take (RFC 791)."""
+GREATEST_MTU = 65535
 
 
 class CgroupNamespace(StrEnum):
@@ -78,6 +84,7 @@ class ChainPlan:
     ttl_s: float | None
     owner_uid: int
     owner_gid: int
+    estimate: Estimate
     levels: tuple[LevelPlan, ...]
 
     @property
@@ -108,6 +115,7 @@ class ChainPlan:
             privileged=fields["privileges"]["privileged"], capabilities=tuple(fields["privileges"]["capabilities"])
         )
         fields["limits"] = TimeLimits(**fields["limits"])
+        fields["estimate"] = Estimate(**fields["estimate"])
         fields["levels"] = tuple(_level_from_fields(level) for level in fields["levels"])
         return cls(**fields)
 
@@ -138,6 +146,10 @@ def plan_chain(request: Request, facts: Facts) -> ChainPlan:
     _check_socket_paths(run_directory, request.depth)
     pids = _pid_namespaces(request, facts)
     subnets = _subnets(request, facts)
+    storage = _storage(request, facts)
+    carrier = storage[0].kind if storage else request.storage
+    if not request.force:
+        _check_fits(request, facts, carrier)
     levels = tuple(
         LevelPlan(
             number=number,
@@ -148,7 +160,7 @@ def plan_chain(request: Request, facts: Facts) -> ChainPlan:
             # as deep as the chain would make the kernel walk that path at each wake-up and each page.
             cgroup_namespace=CgroupNamespace.PRIVATE if number == 1 else CgroupNamespace.SHARED,
             subnet=subnets[number - 1],
-            storage=LevelStorage(kind=Storage.VOLUME),
+            storage=storage[number - 1],
         )
         for number in range(1, request.depth + 1)
     )
@@ -169,6 +181,7 @@ def plan_chain(request: Request, facts: Facts) -> ChainPlan:
         ttl_s=request.ttl_s,
         owner_uid=facts.host.owner_uid,
         owner_gid=facts.host.owner_gid,
+        estimate=estimate(request.depth, request.image_transfer, carrier, image_size(facts)),
         levels=levels,
     )
 
@@ -176,19 +189,34 @@ def plan_chain(request: Request, facts: Facts) -> ChainPlan:
 def check_request(request: Request) -> None:
     """Raise Refusal for what no host could carry."""
     if not 0 <= request.depth <= GREATEST_DEPTH:
-        raise Refusal(
-            f"depth {request.depth} is not between 0 and {GREATEST_DEPTH}",
-            remedy="ask for a depth in that range with --depth",
-            usage=True,
-        )
+        raise _misuse(f"depth {request.depth} is not between 0 and {GREATEST_DEPTH}", "ask for one with --depth")
     if not is_name(request.name):
-        raise Refusal(
-            f"{request.name!r} cannot name a chain",
-            remedy=f"use lower-case letters, digits and inner hyphens, {NAME_LIMIT} at most",
-            usage=True,
-        )
-    if not request.patience > 0:
-        raise Refusal(f"patience {request.patience} is not above 0", remedy="use 1 or more", usage=True)
+        remedy = f"use lower-case letters, digits and inner hyphens, {NAME_LIMIT} at most"
+        raise _misuse(f"{request.name!r} cannot name a chain", remedy)
+    if not 0 < request.patience < inf:
+        raise _misuse(f"patience {request.patience} is not above 0", "use 1 or more")
+    if request.headroom < 0:
+        raise _misuse(f"headroom {request.headroom} is below 0", "use 0 or more")
+    if request.mtu is not None and not LEAST_MTU <= request.mtu <= GREATEST_MTU:
+        remedy = f"use {LEAST_MTU} to {GREATEST_MTU} bytes"
+        raise _misuse(f"no link has an MTU of {request.mtu}", remedy)
+    if request.storage_size is not None and request.storage is Storage.VOLUME:
+        raise _misuse("a volume has no size of its own", "leave out the size, or use --storage loopback or tmpfs")
+    for address in request.dns:
+        if not _is_address(address):
+            raise _misuse(f"{address!r} is not the address of a name server", "write it like 192.0.2.53")
+
+
+def _misuse(message: str, remedy: str) -> Refusal:
+    return Refusal(message, remedy=remedy, usage=True)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _check_socket_paths(run_directory: RunDirectory, depth: int) -> None:
@@ -206,19 +234,63 @@ def _pid_namespaces(request: Request, facts: Facts) -> tuple[PidNamespace, ...]:
         return assign_pid_namespaces(request.pid, request.depth, free, request.headroom)
     except TooFewPidNamespaces as error:
         raise Refusal(
-            f"{error}: {free} are free and {request.headroom} stay so for containers at the bottom",
-            remedy=f"go {error.greatest_depth} deep at most, or let the deepest levels share with --pid auto",
+            f"{error}: {free} are free and --headroom keeps {request.headroom} of them for containers at the bottom",
+            remedy=_pid_remedy(error.greatest_depth, free),
         ) from error
+
+
+def _pid_remedy(greatest_depth: int, free: int) -> str:
+    if greatest_depth > 0:
+        return f"go {greatest_depth} deep at most, or let the deepest levels share with --pid auto"
+    if free > 0:
+        return f"use --headroom {free - 1}"
+    return "start from a host that is nested less deep: the kernel has no PID namespace left for level 1"
 
 
 def _subnets(request: Request, facts: Facts) -> tuple[Subnet, ...]:
+    taken = facts.host.routes + facts.engine.networks
     try:
-        pool = IPv4Network(request.pool or DEFAULT_POOL)
-    except ValueError as error:
-        raise Refusal(
-            f"pool {request.pool!r} is not an IPv4 network", remedy=f"write it like {DEFAULT_POOL}", usage=True
-        ) from error
-    try:
-        return cut_subnets(pool, request.depth, facts.host.routes + facts.engine.networks)
+        if request.pool is None:
+            return cut_subnets_somewhere(request.depth, taken)
+        return cut_subnets(_pool(request.pool), request.depth, taken)
     except PoolTooSmall as error:
-        raise Refusal(str(error), remedy=f"give a /{error.needed_prefix} or wider with --pool") from error
+        raise Refusal(
+            str(error), remedy=f"give a /{error.needed_prefix} or wider that nothing else uses with --pool"
+        ) from error
+
+
+def _pool(text: str) -> IPv4Network:
+    try:
+        return IPv4Network(text)
+    except ValueError as error:
+        raise _misuse(f"pool {text!r} is not an IPv4 network", f"write it like {DEFAULT_POOL}") from error
+
+
+def _storage(request: Request, facts: Facts) -> tuple[LevelStorage, ...]:
+    try:
+        return assign_storage(
+            request.storage,
+            request.depth,
+            carries_overlay=facts.host.data_root_carries_overlay,
+            outermost=request.storage_size,
+            own=own_data(request.image_transfer, image_size(facts)),
+            disk_free=facts.host.disk_free,
+        )
+    except NoOverlayOnVolumes as error:
+        raise Refusal(str(error), remedy="use --storage auto, loopback or tmpfs") from error
+    except StorageTooSmall as error:
+        raise Refusal(
+            f"storage of {show_size(error.size)} at level 1 is too small for depth {request.depth}",
+            remedy=f"give --storage-size {error.least_size // MIB}MiB or more, or go less deep",
+        ) from error
+
+
+def _check_fits(request: Request, facts: Facts, carrier: Storage) -> None:
+    tight = tightest(budgets(facts, request.image_transfer, carrier), request.depth)
+    if tight is None:
+        return
+    needed = tight.show(request.depth * tight.per_level)
+    raise Refusal(
+        f"depth {request.depth} needs {needed}, and {tight.show(tight.free or 0)} are free",
+        remedy=f"go {tight.greatest_depth} deep at most, or try it all the same with --force",
+    )

@@ -34,9 +34,9 @@ class HostFacts:
     """The machine under the engine. Sizes are in bytes; `None` means that it could not be read from here.
 
     `pid_namespaces_free` is how many PID namespaces can still be nested inside the one the engine's containers start
-    from. `routes` are the destinations (CIDR) that the host routes. `mtu` is that of the route outward.
-    `data_root_carries_overlay` says whether an overlay can have its upper directory on the engine's data-root, checked
-    there.
+    from, `tasks_free` how many processes and threads can still be started. `routes` are the destinations (CIDR) that
+    the host routes. `mtu` is that of the route outward. `data_root_carries_overlay` says whether an overlay can have
+    its upper directory on the engine's data-root, checked there.
     """
 
     kernel: str
@@ -52,13 +52,15 @@ class HostFacts:
     data_root_carries_overlay: bool
     owner_uid: int
     owner_gid: int
+    tasks_free: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """All that a plan is made from, besides the request."""
+    """All that a plan is made from, besides the request. `image_size` is in bytes, None while there is no image."""
 
     engine: EngineFacts
     host: HostFacts
     run_root: str
     image_id: str
+    image_size: int | None = None

@@ -13,6 +13,8 @@ from ipaddress import IPv4Network, collapse_addresses
 from itertools import islice
 
 DEFAULT_POOL = "10.208.0.0/12"
+_FALLBACK_POOLS = ("172.16.0.0/12", "192.168.0.0/16", "198.18.0.0/15")
+"""Tried where the default is routed, as in networks that use all of 10.0.0.0/8 (RFC 1918; the last is RFC 2544's)."""
 WIDEST_BLOCK = 22
 """Prefix length of a level's block where the pool has room: a /24 bridge and three /24 for networks made there."""
 NARROWEST_BLOCK = 27
@@ -52,6 +54,20 @@ def cut_subnets(pool: IPv4Network, depth: int, taken: Iterable[str]) -> tuple[Su
         if len(blocks) == depth:
             return tuple(_cut(block) for block in blocks)
     raise PoolTooSmall(pool, depth)
+
+
+def cut_subnets_somewhere(depth: int, taken: Iterable[str]) -> tuple[Subnet, ...]:
+    """Cut subnets, as `cut_subnets` does, out of the first of our own pools that has room beside what is `taken`.
+
+    Raises PoolTooSmall if none has.
+    """
+    avoided = tuple(taken)
+    for pool in (DEFAULT_POOL, *_FALLBACK_POOLS):
+        try:
+            return cut_subnets(IPv4Network(pool), depth, avoided)
+        except PoolTooSmall as error:
+            refusal = error
+    raise refusal
 
 
 def _routed(taken: Iterable[str]) -> Iterable[IPv4Network]:

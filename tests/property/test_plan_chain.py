@@ -1,0 +1,125 @@
+"""Laws of the whole plan: it survives being written and read, and what it refuses it refuses with a way out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inception.plan.chain import ChainPlan, Refusal, plan_chain
+from inception.plan.facts import Facts
+from inception.plan.pids import PidNamespace
+from inception.plan.request import ImageTransfer, NetworkMode, PidMode, Request, Storage, is_name
+from tests.unit.plans import ENGINE, FACTS, HOST
+
+amounts = st.none() | st.integers(0, 1 << 45)
+
+hosts = st.builds(
+    replace,
+    st.just(HOST),
+    pid_namespaces_free=st.integers(0, 32),
+    routes=st.lists(st.sampled_from(["10.0.0.0/8", "10.208.0.0/14", "192.0.2.0/24", "fd00::/8"])).map(tuple),
+    mtu=st.integers(68, 9000),
+    memory_available=amounts,
+    disk_free=amounts,
+    inodes_free=amounts,
+    tasks_free=amounts,
+    data_root_carries_overlay=st.booleans(),
+)
+engines = st.builds(
+    replace,
+    st.just(ENGINE),
+    privileged=st.booleans(),
+    capabilities=st.lists(st.sampled_from(["SYS_ADMIN", "MKNOD"]), unique=True).map(tuple),
+)
+facts_of_any_host = st.builds(
+    replace, st.just(FACTS), host=hosts, engine=engines, image_size=st.none() | st.integers(0, 1 << 33)
+)
+requests = st.builds(
+    Request,
+    depth=st.integers(0, 140),
+    name=st.from_regex(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?", fullmatch=True).filter(is_name),
+    image=st.just("inception-level:test"),
+    image_transfer=st.sampled_from(ImageTransfer),
+    pool=st.sampled_from([None, "10.0.0.0/24", "172.20.0.0/16"]),
+    pid=st.sampled_from(PidMode),
+    headroom=st.integers(0, 3),
+    storage=st.sampled_from(Storage),
+    storage_size=st.none() | st.integers(0, 1 << 42),
+    network=st.sampled_from(NetworkMode),
+    dns=st.lists(st.sampled_from(["192.0.2.53", "2001:db8::53"]), max_size=2).map(tuple),
+    mtu=st.none() | st.integers(68, 65535),
+    patience=st.floats(0.1, 100),
+    attached=st.booleans(),
+    ttl_s=st.none() | st.floats(0, 1e6),
+    force=st.booleans(),
+)
+
+
+def _plan(request: Request, facts: Facts) -> ChainPlan | Refusal:
+    try:
+        return plan_chain(request, facts)
+    except Refusal as refusal:
+        return refusal
+
+
+def _only_plain_values(value: object) -> bool:
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _only_plain_values(item) for key, item in value.items())
+    if isinstance(value, list):
+        return all(_only_plain_values(item) for item in value)
+    return value is None or type(value) in {str, int, float, bool}
+
+
+@given(requests, facts_of_any_host)
+def test_a_plan_survives_json(request: Request, facts: Facts) -> None:
+    plan = _plan(request, facts)
+    if isinstance(plan, ChainPlan):
+        text = plan.to_json()
+        assert ChainPlan.from_json(text) == plan
+        assert ChainPlan.from_json(text).to_json() == text
+        assert _only_plain_values(json.loads(text))
+
+
+@given(requests, facts_of_any_host)
+def test_a_refusal_is_one_line_with_a_remedy(request: Request, facts: Facts) -> None:
+    refusal = _plan(request, facts)
+    if isinstance(refusal, Refusal):
+        assert str(refusal)
+        assert refusal.remedy
+        assert "\n" not in str(refusal) + refusal.remedy
+
+
+@given(requests, facts_of_any_host)
+def test_every_level_is_planned_once_and_is_unlike_the_others(request: Request, facts: Facts) -> None:
+    plan = _plan(request, facts)
+    if isinstance(plan, ChainPlan):
+        assert [level.number for level in plan.levels] == list(range(1, request.depth + 1))
+        for distinct in ("container", "hostname"):
+            assert len({getattr(level, distinct) for level in plan.levels}) == request.depth
+        assert len({level.subnet.block for level in plan.levels}) == request.depth
+        assert all(level.pid_namespace is PidNamespace.PRIVATE for level in plan.levels[:1])
+
+
+@given(requests, facts_of_any_host)
+def test_the_host_itself_is_refused_to_nobody(request: Request, facts: Facts) -> None:
+    """Depth 0 takes nothing of the host: only a request that is wrong in itself is refused."""
+    nothing = _plan(replace(request, depth=0), facts)
+    if isinstance(nothing, Refusal):
+        assert nothing.usage
+        return
+    assert nothing.levels == ()
+    assert not any(asdict(nothing.estimate).values())
+
+
+@given(requests, facts_of_any_host)
+def test_force_is_only_about_what_is_estimated(request: Request, facts: Facts) -> None:
+    careful, bold = (_plan(replace(request, force=force), facts) for force in (False, True))
+    if isinstance(careful, ChainPlan):
+        assert bold == careful
+    elif isinstance(bold, ChainPlan):
+        assert "--force" in careful.remedy
+    else:
+        assert "--force" not in bold.remedy
