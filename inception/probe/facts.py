@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import docker
+from docker.errors import ImageNotFound
 
 from inception.errors import EngineError
 from inception.plan.facts import Facts
@@ -39,7 +40,18 @@ def read_facts(client: docker.APIClient, *, endpoint: str, local: bool, image_id
         host=reading.host,
         run_root=run_root,
         image_id=image_id,
+        image_size=_image_size(client, image_id),
     )
+
+
+def _image_size(client: docker.APIClient, image_id: str) -> int | None:
+    """Bytes of the image, unpacked; None if it is not there."""
+    if not image_id:
+        return None
+    try:
+        return int(client.inspect_image(image_id)["Size"])
+    except ImageNotFound:
+        return None
 
 
 def _read(daemon: int | None, info: dict[str, Any]) -> HostReading:

@@ -77,6 +77,7 @@ def read_host(subject: Subject) -> HostReading:
             data_root_carries_overlay=carries,
             owner_uid=subject.owner_uid,
             owner_gid=subject.owner_gid,
+            tasks_free=machine.read_tasks_free(subject.root),
         ),
         bounding_set=bounding_set,
     )

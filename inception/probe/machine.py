@@ -11,6 +11,8 @@ _V1_LIMIT = Path("sys/fs/cgroup/memory/memory.limit_in_bytes")
 _V1_USAGE = Path("sys/fs/cgroup/memory/memory.usage_in_bytes")
 _V2_LIMIT = Path("sys/fs/cgroup/memory.max")
 _V2_USAGE = Path("sys/fs/cgroup/memory.current")
+_TASKS_LIMITS = (Path("sys/fs/cgroup/pids"), Path("sys/fs/cgroup"))
+_KERNEL_TASK_LIMITS = (Path("/proc/sys/kernel/threads-max"), Path("/proc/sys/kernel/pid_max"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +46,19 @@ def read_memory_available(root: Path) -> int:
     available = parse_memory_available(Path("/proc/meminfo").read_text(encoding="ascii"))
     room = [_group_room(root / _V1_LIMIT, root / _V1_USAGE), _group_room(root / _V2_LIMIT, root / _V2_USAGE)]
     return min([available, *(bytes_ for bytes_ in room if bytes_ is not None)])
+
+
+def parse_tasks(loadavg: str) -> int:
+    """How many processes and threads there are, out of `/proc/loadavg`."""
+    return int(loadavg.split()[3].partition("/")[2])
+
+
+def read_tasks_free(root: Path) -> int:
+    """How many more processes and threads the kernel, or the control group that the engine sits in, allows."""
+    existing = parse_tasks(Path("/proc/loadavg").read_text(encoding="ascii"))
+    room = [int(limit.read_text(encoding="ascii")) - existing for limit in _KERNEL_TASK_LIMITS]
+    groups = (_group_room(root / group / "pids.max", root / group / "pids.current") for group in _TASKS_LIMITS)
+    return max(min([*room, *(tasks for tasks in groups if tasks is not None)]), 0)
 
 
 def _group_room(limit: Path, usage: Path) -> int | None:

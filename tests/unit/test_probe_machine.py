@@ -8,9 +8,11 @@ from inception.probe.machine import (
     parse_bounding_set,
     parse_memory_available,
     parse_open_files_maximum,
+    parse_tasks,
     read_free_space,
     read_memory_available,
     read_open_files_limit,
+    read_tasks_free,
 )
 from inception.probe.pids import levels_below, parse_depth
 
@@ -98,3 +100,20 @@ def test_a_process_two_namespaces_below(tmp_path: Path) -> None:
     (tmp_path / "status").write_text("NSpid:" + "\t1" * (ours + 2) + "\n")
     assert levels_below(tmp_path) == 2
     assert levels_below(Path("/proc/self")) == 0
+
+
+def test_tasks() -> None:
+    assert parse_tasks("0.20 0.18 0.12 1/1180 11206\n") == 1180
+
+
+@pytest.mark.parametrize("group", ["sys/fs/cgroup/pids", "sys/fs/cgroup"])
+def test_tasks_are_what_the_control_group_leaves(tmp_path: Path, group: str) -> None:
+    (tmp_path / group).mkdir(parents=True)
+    (tmp_path / group / "pids.max").write_text("100\n")
+    (tmp_path / group / "pids.current").write_text("40\n")
+    assert read_tasks_free(tmp_path) == 60
+
+
+def test_tasks_are_what_the_kernel_leaves(tmp_path: Path) -> None:
+    pid_max = int(Path("/proc/sys/kernel/pid_max").read_text())
+    assert 0 < read_tasks_free(tmp_path) < pid_max
