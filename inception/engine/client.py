@@ -43,14 +43,18 @@ def _negotiated(address: str, place: str, tls: TLSConfig | None) -> docker.APICl
     # it leaves sockets open.
     if is_socket(address):
         _knock(address.removeprefix(_UNIX))
-    asking = docker.APIClient(
-        base_url=address, tls=tls or False, timeout=CONNECT_TIMEOUT_S, version=MINIMUM_DOCKER_API_VERSION
-    )
-    with closing(asking):
+    with closing(_client(address, tls, timeout_s=CONNECT_TIMEOUT_S, version=MINIMUM_DOCKER_API_VERSION)) as asking:
         version = asking.version(api_version=False).get("ApiVersion")
     if not isinstance(version, str):
         raise EngineError(f"what answers at {place} is not a Docker engine", remedy="correct the address")
-    return docker.APIClient(base_url=address, tls=tls or False, timeout=REQUEST_TIMEOUT_S, version=version)
+    return _client(address, tls, timeout_s=REQUEST_TIMEOUT_S, version=version)
+
+
+def _client(address: str, tls: TLSConfig | None, *, timeout_s: int, version: str) -> docker.APIClient:
+    client = docker.APIClient(base_url=address, tls=tls or False, timeout=timeout_s, version=version)
+    # Where REQUESTS_CA_BUNDLE is set, requests would check the engine against that in place of its own authority.
+    client.trust_env = tls is None
+    return client
 
 
 def _knock(path: str) -> None:

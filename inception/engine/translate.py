@@ -7,25 +7,16 @@ http.client's errors, a socket plain OSErrors, and ssh:// what paramiko raises.
 from __future__ import annotations
 
 import http.client
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import requests
 import urllib3
-from docker.errors import APIError, DockerException, StreamParseError
+from docker.errors import APIError, DockerException
 
 from inception.errors import EngineError, EngineUnreachable, InceptionError
 
-_SDK_ERRORS = (
-    DockerException,
-    StreamParseError,
-    requests.exceptions.RequestException,
-    urllib3.exceptions.HTTPError,
-    http.client.HTTPException,
-    json.JSONDecodeError,
-    OSError,
-)
+_SDK_PACKAGES = frozenset({"docker", "requests", "urllib3", "http", "json", "paramiko"})
 _SILENCE = (
     requests.exceptions.ConnectionError,
     requests.exceptions.Timeout,
@@ -90,9 +81,9 @@ def one_line(text: object) -> str:
 
 
 def _is_from_sdk(error: Exception) -> bool:
-    # paramiko is there only for those who use ssh://, and its errors have no base in common with the others.
-    from_ssh = any(kind.__module__.startswith("paramiko.") for kind in type(error).__mro__)
-    return from_ssh or isinstance(error, _SDK_ERRORS)
+    # By package, as not all have a base in common, and paramiko is there only for those who use ssh://.
+    packages = {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
+    return isinstance(error, OSError) or not packages.isdisjoint(_SDK_PACKAGES)
 
 
 def _unwrapped(error: BaseException) -> BaseException:
