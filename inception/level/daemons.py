@@ -15,6 +15,7 @@ from pathlib import Path
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from inception.level.failure import PhaseError
+from inception.level.network import own_bridge
 from inception.plan.chain import ChainPlan, LevelPlan
 
 CONTAINERD_SOCKET = Path("/run/containerd/containerd.sock")
@@ -94,7 +95,7 @@ def dockerd_command(plan: ChainPlan, level: LevelPlan, data_root: Path) -> list[
         f"--data-root={data_root}",
         "--host=unix:///run/docker.sock",
         f"--host=unix://{plan.paths.socket(level.number)}",
-        f"--bip={level.subnet.bridge}",
+        f"--bip={level.subnet.bridge}" if (bridge := own_bridge(plan, level)) is None else f"--bridge={bridge}",
         f"--mtu={plan.mtu}",
         "--log-level=warn",
     ]

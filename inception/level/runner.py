@@ -13,6 +13,7 @@ from inception.level.engine import LevelEngine
 from inception.level.events import EventLog
 from inception.level.failure import LevelFailure
 from inception.level.mounts import RemountWritable, parse_mountinfo
+from inception.level.network import close_network, open_network
 from inception.level.storage import close_storage, open_storage
 from inception.plan.chain import CgroupNamespace, ChainPlan, LevelPlan
 from inception.plan.events import Phase
@@ -40,7 +41,7 @@ def run(plan: ChainPlan, number: int) -> int:
             lifeline.call_when_free(above, lambda: ending.because(f"level {number - 1} is gone"))
         with events.phase(Phase.READY):
             with events.phase(Phase.PREPARE):
-                prepare(level)
+                prepare(plan, level)
                 engine = LevelEngine(plan, number, _DATA_ROOT, events)
             engine.boot()
             engine.watch(ending)
@@ -63,6 +64,7 @@ def run(plan: ChainPlan, number: int) -> int:
                 below.outlive()
             if engine is not None:
                 engine.stop()
+            close_network(plan, level)
             close_storage(level.storage, _DATA_ROOT)
     except LevelFailure:
         status = EXIT_FAILED
@@ -71,12 +73,16 @@ def run(plan: ChainPlan, number: int) -> int:
     return status
 
 
-def prepare(level: LevelPlan) -> None:
-    """Make this container fit for an engine: a writable /sys, writable control groups, a data-root. Raises OSError."""
+def prepare(plan: ChainPlan, level: LevelPlan) -> None:
+    """Make this container fit for an engine: /sys and control groups writable, a network, a data-root.
+
+    Raises PhaseError or OSError.
+    """
     RemountWritable(Path("/sys")).execute()
     mounts = parse_mountinfo(Path("/proc/self/mountinfo").read_text())
     for mount in cgroups.plan_mounts(level.cgroup_namespace, mounts):
         mount.execute()
     if level.cgroup_namespace is CgroupNamespace.PRIVATE:
         cgroups.delegate_controllers()
+    open_network(plan, level)
     open_storage(level.storage, _DATA_ROOT)

@@ -13,7 +13,7 @@ from typing import Any
 from inception.plan.estimate import Estimate, budgets, estimate, image_size, tightest
 from inception.plan.facts import Facts
 from inception.plan.limits import TimeLimits
-from inception.plan.network import DEFAULT_POOL, PoolTooSmall, Subnet, cut_subnets, cut_subnets_somewhere
+from inception.plan.network import DEFAULT_POOL, PoolTooSmall, Subnet, cut_subnets, cut_subnets_somewhere, packet_ttl
 from inception.plan.paths import SOCKET_PATH_LIMIT, RunDirectory
 from inception.plan.pids import PidNamespace, TooFewPidNamespaces, assign_pid_namespaces
 from inception.plan.privileges import Privileges, choose_privileges
@@ -76,6 +76,7 @@ class ChainPlan:
     seed_volume: str
     privileges: Privileges
     network: NetworkMode
+    packet_ttl: int | None
     mtu: int
     dns: tuple[str, ...]
     open_files_limit: int
@@ -173,6 +174,7 @@ def plan_chain(request: Request, facts: Facts) -> ChainPlan:
         seed_volume=seed_volume_name(facts.image_id),
         privileges=choose_privileges(facts.engine),
         network=request.network,
+        packet_ttl=packet_ttl(request.network, request.depth),
         mtu=request.mtu or facts.host.mtu,
         dns=request.dns,
         open_files_limit=facts.host.open_files_limit,

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, collapse_addresses
 from itertools import islice
 
+from inception.plan.request import NetworkMode
+
 DEFAULT_POOL = "10.208.0.0/12"
 _FALLBACK_POOLS = ("172.16.0.0/12", "192.168.0.0/16", "198.18.0.0/15")
 """Tried where the default is routed, as in networks that use all of 10.0.0.0/8 (RFC 1918; the last is RFC 2544's)."""
@@ -19,6 +21,12 @@ WIDEST_BLOCK = 22
 """Prefix length of a level's block where the pool has room: a /24 bridge and three /24 for networks made there."""
 NARROWEST_BLOCK = 27
 """Prefix length of the smallest usable block: a /29 bridge carries the gateway and five containers."""
+
+
+FAR = 32
+"""From so many levels on, the way is too long for the usual TTL of 64 (`IPDEFTTL`, include/uapi/linux/ip.h), half of
+which a packet may need outside: each level is a router, and takes one off."""
+GREATEST_TTL = 255
 
 
 class PoolTooSmall(ValueError):
@@ -105,3 +113,8 @@ def _cut(block: IPv4Network) -> Subnet:
         address_pools=tuple(str(other) for other in others),
         address_pool_prefix=bridge.prefixlen,
     )
+
+
+def packet_ttl(mode: NetworkMode, depth: int) -> int | None:
+    """The TTL that each level gives to every packet it forwards or sends; None leaves it as it is."""
+    return GREATEST_TTL if mode is NetworkMode.BRIDGE and depth >= FAR else None

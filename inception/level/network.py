@@ -1,0 +1,40 @@
+"""This level's network, as far as its engine does not make it: bridges in a shared namespace, and packets' lives."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from inception.level.failure import PhaseError
+from inception.plan.chain import ChainPlan, LevelPlan
+from inception.plan.request import NetworkMode
+
+_DEFAULT_TTL = Path("/proc/sys/net/ipv4/ip_default_ttl")
+
+
+def own_bridge(plan: ChainPlan, level: LevelPlan) -> str | None:
+    """The bridge of a level that shares its network with the one above: docker0 there is not its own."""
+    return f"incept{level.number}" if plan.network is NetworkMode.HOST and level.number > 1 else None
+
+
+def open_network(plan: ChainPlan, level: LevelPlan) -> None:
+    """Make this level's own bridge, and let packets live long enough for a deep chain. Raises PhaseError or OSError."""
+    if (bridge := own_bridge(plan, level)) is not None:
+        _run("ip", "link", "add", bridge, "type", "bridge")
+        _run("ip", "address", "add", level.subnet.bridge, "dev", bridge)
+        _run("ip", "link", "set", bridge, "mtu", str(plan.mtu), "up")
+    if plan.packet_ttl is not None:
+        _DEFAULT_TTL.write_text(str(plan.packet_ttl))
+        _run("iptables", "-t", "mangle", "-A", "PREROUTING", "-j", "TTL", "--ttl-set", str(plan.packet_ttl))
+
+
+def close_network(plan: ChainPlan, level: LevelPlan) -> None:
+    """Take this level's own bridge away. Raises PhaseError."""
+    if (bridge := own_bridge(plan, level)) is not None:
+        _run("ip", "link", "delete", bridge)
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise PhaseError(f"{' '.join(command)}: {' '.join(done.stderr.split())}")
