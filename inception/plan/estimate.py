@@ -14,12 +14,14 @@ from inception.plan.size import show_size
 
 MEMORY_PER_LEVEL = 61_000_000
 """Bytes: containerd, dockerd, shim, runner, tini, and what the kernel keeps of them."""
-DISK_PER_LEVEL = 5_000_000
-"""Bytes: the engine's databases and the grafted image's metadata."""
-INODES_PER_LEVEL = 500
-"""Files and directories of the same."""
-TASKS_PER_LEVEL = 60
-"""Processes and threads."""
+DISK_PER_LEVEL = 1_000_000
+"""Bytes: the engine's databases and the grafted image's metadata (0.8 MB)."""
+DISK_PER_LOOPBACK = 5_000_000
+"""Bytes that an empty ext4 of some GB writes into its sparse file."""
+INODES_PER_LEVEL = 120
+"""Files and directories of an engine with a grafted image (106)."""
+TASKS_PER_LEVEL = 40
+"""Processes and threads (35)."""
 SECONDS_PER_LEVEL = 1.1
 """Down and up again."""
 LOAD_BYTES_PER_SECOND = 40_000_000
@@ -65,7 +67,7 @@ class Budget:
 def estimate(depth: int, transfer: ImageTransfer, storage: Storage, image_size: int) -> Estimate:
     """What `depth` levels take whose data-roots are on `storage`, of an image of `image_size` bytes."""
     loaded = image_size if transfer is ImageTransfer.LOAD else 0
-    disk = DISK_PER_LEVEL + loaded
+    disk = DISK_PER_LEVEL + loaded + (DISK_PER_LOOPBACK if storage is Storage.LOOPBACK else 0)
     in_memory = storage is Storage.TMPFS
     return Estimate(
         memory=depth * (MEMORY_PER_LEVEL + (disk if in_memory else 0)),

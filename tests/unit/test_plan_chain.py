@@ -112,11 +112,11 @@ def test_a_socket_path_too_long_is_refused() -> None:
     ("free", "said", "greatest"),
     [
         ({"memory_available": 10 * 61_000_000}, "of memory", 10),
-        ({"disk_free": 7 * 5_000_000 + 1}, "of disk", 7),
-        ({"inodes_free": 499}, "inodes", 0),
-        ({"tasks_free": 6 * 60}, "processes and threads", 6),
+        ({"disk_free": 7 * 1_000_000 + 1}, "of disk", 7),
+        ({"inodes_free": 119}, "inodes", 0),
+        ({"tasks_free": 6 * 40}, "processes and threads", 6),
         # The tightest is named, whatever else is short.
-        ({"memory_available": 10 * 61_000_000, "disk_free": 7 * 5_000_000, "inodes_free": 9 * 500}, "of disk", 7),
+        ({"memory_available": 10 * 61_000_000, "disk_free": 7 * 1_000_000, "inodes_free": 9 * 120}, "of disk", 7),
     ],
 )
 def test_what_cannot_fit_is_refused_with_the_greatest_depth_that_would(
