@@ -17,7 +17,7 @@ from inception.plan.network import DEFAULT_POOL, PoolTooSmall, Subnet, cut_subne
 from inception.plan.paths import SOCKET_PATH_LIMIT, RunDirectory
 from inception.plan.pids import PidNamespace, TooFewPidNamespaces, assign_pid_namespaces
 from inception.plan.privileges import Privileges, choose_privileges
-from inception.plan.request import NAME_LIMIT, ImageTransfer, NetworkMode, Request, Storage, is_name
+from inception.plan.request import NAME_LIMIT, ImageTransfer, NetworkMode, PidMode, Request, Storage, is_name
 from inception.plan.size import MIB, show_size
 from inception.plan.storage import LevelStorage, NoOverlayOnVolumes, StorageTooSmall, assign_storage, own_data
 
@@ -64,11 +64,14 @@ class LevelPlan:
 class ChainPlan:
     """A whole chain. `seed_volume` is the level-0 engine's volume that holds the seed of `image_id`.
 
+    `endpoint` is the address of that engine, `request` what was asked for: a chain that grows is planned from it again.
     Sizes are in bytes, times in seconds. `owner_uid` and `owner_gid` own the sockets and the run directory.
     """
 
     version: int = PLAN_VERSION
     name: str
+    request: Request
+    endpoint: str
     run_directory: str
     image: str
     image_id: str
@@ -109,6 +112,7 @@ class ChainPlan:
         fields: dict[str, Any] = json.loads(text)
         if fields.get("version") != PLAN_VERSION:
             raise ValueError(f"plan version {fields.get('version')!r}, not {PLAN_VERSION}")
+        fields["request"] = _request_from_fields(fields["request"])
         fields["image_transfer"] = ImageTransfer(fields["image_transfer"])
         fields["network"] = NetworkMode(fields["network"])
         fields["dns"] = tuple(fields["dns"])
@@ -119,6 +123,19 @@ class ChainPlan:
         fields["estimate"] = Estimate(**fields["estimate"])
         fields["levels"] = tuple(_level_from_fields(level) for level in fields["levels"])
         return cls(**fields)
+
+
+def _request_from_fields(fields: dict[str, Any]) -> Request:
+    return Request(
+        **{
+            **fields,
+            "image_transfer": ImageTransfer(fields["image_transfer"]),
+            "pid": PidMode(fields["pid"]),
+            "storage": Storage(fields["storage"]),
+            "network": NetworkMode(fields["network"]),
+            "dns": tuple(fields["dns"]),
+        }
+    )
 
 
 def _level_from_fields(fields: dict[str, Any]) -> LevelPlan:
@@ -167,6 +184,8 @@ def plan_chain(request: Request, facts: Facts) -> ChainPlan:
     )
     return ChainPlan(
         name=request.name,
+        request=request,
+        endpoint=facts.engine.endpoint,
         run_directory=str(run_directory.root),
         image=request.image,
         image_id=facts.image_id,

@@ -118,7 +118,8 @@ def test_the_host_itself_is_refused_to_nobody(request: Request, facts: Facts) ->
 def test_force_is_only_about_what_is_estimated(request: Request, facts: Facts) -> None:
     careful, bold = (_plan(replace(request, force=force), facts) for force in (False, True))
     if isinstance(careful, ChainPlan):
-        assert bold == careful
+        assert isinstance(bold, ChainPlan)
+        assert replace(bold, request=careful.request) == careful
     elif isinstance(bold, ChainPlan):
         assert "--force" in careful.remedy
     else:
