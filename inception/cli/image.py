@@ -37,13 +37,14 @@ def build(
     as_json: options.Json = False,
 ) -> None:
     """Build the level image, unless it is there; its tag goes to standard output."""
+    from inception.chain.signals import raising_interrupted
     from inception.cli.connect import connected
     from inception.image.build import build_image
     from inception.image.recipe import default_tag
     from inception.image.store import find_image, stored_image
 
     say = _progress(quiet=quiet)
-    with connected(engine, say) as level_0:
+    with raising_interrupted(), connected(engine, say) as level_0:
         tag = default_tag(base=base, engine_from_host=engine_from_host)
         if not rebuild and find_image(level_0.client, tag) is not None:
             say(f"{tag} is there already: nothing to do without --rebuild")
@@ -114,12 +115,13 @@ def export(
     engine: options.EngineAddress = "auto",
 ) -> None:
     """Write a level image to a tar file that any engine loads."""
+    from inception.chain.signals import raising_interrupted
     from inception.cli.connect import connected
     from inception.image.recipe import default_tag
     from inception.image.store import export_image
 
     say = _progress()
-    with connected(engine, say) as level_0:
+    with raising_interrupted(), connected(engine, say) as level_0:
         name = image or default_tag()
         size = export_image(level_0.client, name, file)
     say(f"wrote {name} to {file}: {size / 1e6:.0f} MB")

@@ -14,12 +14,10 @@ from inception.errors import ImageError, UsageError
 from inception.image.dockerfile import build_by_dockerfile
 from inception.image.mmdebstrap import build_by_mmdebstrap, has_mmdebstrap
 from inception.image.recipe import DEFAULT_BASE, LABEL_RECIPE, LABEL_WAY, default_tag, find_recipe
-from inception.image.store import find_image, remove_untagged
+from inception.image.staging import staging_directory
+from inception.image.store import find_image, remove_superseded
 from inception.image.way import Way
 from inception.places import locked
-
-SIZE_LIMIT = 300_000_000
-"""Bytes that a level image takes at most, unpacked. A base or an engine that is not ours may take more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,19 +48,20 @@ def build_image(
     started = time.monotonic()
     chosen = _choose_way(client, way, base, progress)
     tag = recipe.tag()
-    previous = find_image(client, tag)
     labels = {LABEL_RECIPE: recipe.digest(), LABEL_WAY: chosen.value}
-    with recipe.staged() as directory:
+    with staging_directory() as staging:
+        recipe.stage(staging / "recipe")
         if chosen is Way.DOCKERFILE:
-            build_by_dockerfile(client, directory, tag=tag, base=base or DEFAULT_BASE, labels=labels, progress=progress)
+            build_by_dockerfile(
+                client, staging / "recipe", tag=tag, base=base or DEFAULT_BASE, labels=labels, progress=progress
+            )
         else:
             build_by_mmdebstrap(
-                client, directory, tag=tag, labels=labels, settings=recipe.image_settings(), progress=progress
+                client, staging, tag=tag, labels=labels, settings=recipe.image_settings(), progress=progress
             )
     with translated("reading the level image"):
         image = client.inspect_image(tag)
-    if previous is not None and previous != image["Id"]:
-        remove_untagged(client, previous)
+    remove_superseded(client)
     built = BuiltImage(
         tag=tag, image_id=image["Id"], size_bytes=image["Size"], way=chosen, seconds=time.monotonic() - started
     )

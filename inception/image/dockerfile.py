@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ _CLEAN_UP_S = 15.0
 """Seconds for an engine to end a build whose client has gone: what belongs to it cannot be removed before."""
 _KEPT_LINES = 50
 _STEP = re.compile(r"Step \d+/\d+ : (?P<instruction>.*)")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_BUILDERS_OWN = re.compile(r" ---> |Removing intermediate container ")
 
 
 def build_by_dockerfile(
@@ -53,23 +55,24 @@ def build_by_dockerfile(
 
 
 def _follow(output: Iterator[dict[str, Any]], progress: Callable[[str], None]) -> None:
-    lines: deque[str] = deque(maxlen=_KEPT_LINES)
+    said: deque[str] = deque(maxlen=_KEPT_LINES)
     for entry in output:
         if "error" in entry:
             raise ImageError(
-                f"the Dockerfile's build failed: {failure_in(lines, str(entry['error']))}",
+                f"the Dockerfile's build failed: {failure_in(said) or entry['error']}",
                 remedy="see that the base is Debian with apt, and that a container there reaches Debian's packages",
             )
-        for line in str(entry.get("stream", "")).splitlines():
-            if line.strip():
-                lines.append(line.strip())
+        for line in _COLOUR.sub("", str(entry.get("stream", ""))).splitlines():
             if step := _STEP.match(line):
-                progress(f"docker build: {step['instruction'].split(' &&')[0]}")
+                progress(f"docker build: {step['instruction'].split(' ')[0]}")
+            elif line.strip() and not _BUILDERS_OWN.match(line):
+                said.append(line.strip())
 
 
-def failure_in(lines: deque[str], error: str) -> str:
-    """What went wrong first, if apt or `finish` said so; else what the engine says of the step that failed."""
-    return next((line[3:] for line in lines if line.startswith("E: ")), error)
+def failure_in(said: Sequence[str]) -> str | None:
+    """What went wrong, from what a step's programs said: apt's or `finish`'s first error, else the last line."""
+    errors = (line[3:] for line in said if line.startswith("E: "))
+    return next(errors, said[-1] if said else None)
 
 
 def _remove_stages(client: docker.APIClient, build: str, base: str) -> None:

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -24,7 +24,7 @@ SOURCE_DATE_EPOCH = 1754697600
 """Unix time that no file of the image is newer than: the day of the Debian release."""
 _CHUNK_BYTES = 1 << 20
 _STOP_S = 60.0
-"""Seconds for mmdebstrap to unmount and remove its temporary root: it lets the running step of dpkg end first."""
+"""Seconds for a user's mmdebstrap to remove its temporary root: it lets the running step of dpkg end first."""
 _KEPT_LINES = 50
 # Documentation and translations are not even unpacked.
 _DPKG_OPTIONS = ("path-exclude=/usr/share/doc/*", "path-exclude=/usr/share/locale/*", "path-exclude=/usr/share/man/*")
@@ -39,20 +39,23 @@ def has_mmdebstrap() -> bool:
 
 def build_by_mmdebstrap(
     client: docker.APIClient,
-    recipe_directory: Path,
+    staging: Path,
     *,
     tag: str,
     labels: dict[str, str],
     settings: tuple[str, ...],
     progress: Callable[[str], None],
 ) -> None:
-    """Make the image's root with mmdebstrap and import it as `tag`, as it comes: nothing is written in between.
+    """Make the image's root by `staging`/recipe with mmdebstrap and import it as `tag`, as it comes.
 
     `settings` and `labels` become the image's. Raises ImageError and EngineError.
     """
     changes = [*settings, *(f"LABEL {name}={value}" for name, value in labels.items())]
     repository, _, version = tag.rpartition(":")
-    with _running(mmdebstrap_command(recipe_directory), progress) as root, translated("importing the level image"):
+    with (
+        _running(mmdebstrap_command(staging / "recipe"), staging, progress) as root,
+        translated("importing the level image"),
+    ):
         answer = client.import_image_from_stream(root, repository=repository, tag=version, changes=changes)
     for line in answer.splitlines():
         if error := json.loads(line).get("error"):
@@ -76,63 +79,84 @@ def mmdebstrap_command(recipe_directory: Path) -> list[str]:
 
 
 @contextmanager
-def _running(command: list[str], progress: Callable[[str], None]) -> Iterator[Iterator[bytes]]:
-    """Run mmdebstrap and give its standard output in chunks; it ends when the block does, its mounts and files gone.
+def _running(command: list[str], temporary: Path, progress: Callable[[str], None]) -> Iterator[Iterator[bytes]]:
+    """Run mmdebstrap and give its standard output in chunks. When the block ends, none of its processes is left.
 
     The chunks end with ImageError if it fails, so that an import of them fails too.
     """
     if not has_mmdebstrap():
         raise ImageError("mmdebstrap is not installed here", remedy="install it, or build with --way dockerfile")
-    # It is told when we are killed: it would otherwise go on for half a minute, for nothing.
-    told = ["setpriv", "--pdeathsig", "TERM", "--", *command]
-    environment = {**os.environ, "SOURCE_DATE_EPOCH": str(SOURCE_DATE_EPOCH)}
     process = subprocess.Popen(
-        told, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*_confinement(), *command],
+        env={**os.environ, "SOURCE_DATE_EPOCH": str(SOURCE_DATE_EPOCH), "TMPDIR": str(temporary)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,  # what is typed at the terminal reaches us alone
     )
     assert process.stdout is not None  # noqa: S101 for mypy: both are pipes
     assert process.stderr is not None  # noqa: S101
-    lines: deque[str] = deque(maxlen=_KEPT_LINES)
-    listener = threading.Thread(target=_listen, args=(process.stderr, lines, progress), daemon=True)
+    said: deque[str] = deque(maxlen=_KEPT_LINES)
+    listener = threading.Thread(target=_listen, args=(process.stderr, said, progress), daemon=True)
     listener.start()
     try:
-        yield _chunks(process, process.stdout, listener, lines)
+        yield _chunks(process, process.stdout, listener, said)
     finally:
-        # Its pipe is closed last: it treats a broken one as a reason to stop, but a signal says it sooner.
-        if process.poll() is None:
-            process.terminate()
-        try:
-            process.wait(_STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        listener.join()
+        _stop(process)
+        listener.join()  # at the end of the pipe that all of its processes have
         process.stdout.close()
         process.stderr.close()
 
 
+def _confinement() -> list[str]:
+    """What goes before the command, so that it can be ended at once and its mounts never show.
+
+    As root it mounts /proc, /sys and /dev below its temporary root. Ended by a signal at the wrong moment it leaves
+    them there, where a removal of the temporary root would go on into the host's: in a mount namespace they end with
+    the last process, and in a PID namespace all processes end with the first, which ends with us.
+    A user's mmdebstrap makes such namespaces itself.
+    """
+    die_with_us = ["setpriv", "--pdeathsig", "KILL" if os.geteuid() == 0 else "TERM", "--"]
+    if os.geteuid() != 0:
+        return die_with_us
+    return [*die_with_us, "unshare", "--mount", "--pid", "--fork", "--kill-child", "--"]
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    if os.geteuid() == 0:
+        process.kill()
+    else:
+        process.terminate()
+        try:
+            process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    process.wait()
+
+
 def _chunks(
-    process: subprocess.Popen[bytes], output: IO[bytes], listener: threading.Thread, lines: deque[str]
+    process: subprocess.Popen[bytes], output: IO[bytes], listener: threading.Thread, said: deque[str]
 ) -> Iterator[bytes]:
     while chunk := output.read(_CHUNK_BYTES):
         yield chunk
     if process.wait() != 0:
         listener.join()
         raise ImageError(
-            f"mmdebstrap failed: {failure_in(lines, process.returncode)}",
+            f"mmdebstrap failed: {failure_in(said, process.returncode)}",
             remedy="see that Debian's packages can be reached and that there is room in /tmp",
         )
 
 
-def failure_in(lines: deque[str], status: int) -> str:
+def failure_in(said: Sequence[str], status: int) -> str:
     """What mmdebstrap said first of what went wrong: its later complaints follow from that."""
-    errors = (line[3:] for line in lines if line.startswith("E: "))
-    return next(errors, None) or (lines[-1] if lines else f"exit status {status}")
+    errors = (line[3:] for line in said if line.startswith("E: "))
+    return next(errors, said[-1] if said else f"exit status {status}")
 
 
-def _listen(stream: IO[bytes], lines: deque[str], progress: Callable[[str], None]) -> None:
+def _listen(stream: IO[bytes], said: deque[str], progress: Callable[[str], None]) -> None:
     for raw in stream:
         line = raw.decode(errors="replace").strip()
-        lines.append(line)
+        said.append(line)
         # Its steps end with dots; the rest is about its temporary files.
         if line.startswith("I: ") and line.endswith("...") and "/" not in line:
             progress(f"mmdebstrap: {line[3:].rstrip('.')}")

@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,17 +48,13 @@ class Recipe:
     def tag(self) -> str:
         return f"{REPOSITORY}:{self.digest()[:_DIGITS_IN_TAG]}"
 
-    @contextmanager
-    def staged(self) -> Iterator[Path]:
-        """A copy of the recipe to build from, with the host's engine in it and the same modes everywhere."""
-        with tempfile.TemporaryDirectory(prefix="inception-image-") as name:
-            directory = Path(name) / "recipe"
-            shutil.copytree(self.directory, directory)
-            if self.host_engine:
-                copy_host_engine(self.host_engine, directory / "engine")
-            for path in [directory, *directory.rglob("*")]:
-                path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
-            yield directory
+    def stage(self, directory: Path) -> None:
+        """Copy the recipe to `directory`, with the host's engine in it and the same modes everywhere."""
+        shutil.copytree(self.directory, directory)
+        if self.host_engine:
+            copy_host_engine(self.host_engine, directory / "engine")
+        for path in [directory, *directory.rglob("*")]:
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
 
     def image_settings(self) -> tuple[str, ...]:
         """The Dockerfile's last stage without its copying: the instructions that set PATH, the command and so on."""

@@ -86,17 +86,13 @@ def remove_image(client: docker.APIClient, name: str) -> None:
         client.remove_image(name)
 
 
-def remove_untagged(client: docker.APIClient, image_id: str) -> None:
-    """Remove an image that a newer one has taken the tag of, and its seed, unless something still uses it."""
-    with translated("removing the older level image"):
-        try:
-            image = client.inspect_image(image_id)
-        except docker.errors.NotFound:
-            return
-    if not image["RepoTags"] and not _containers_of(client, image_id):
-        _remove_seed(client, image_id)
-        with translated("removing the older level image"):
-            client.remove_image(image_id)
+def remove_superseded(client: docker.APIClient) -> None:
+    """Remove the level images that newer ones have taken the tags of, and their seeds, unless something uses them."""
+    for image in list_images(client):
+        if not image.tags and not _containers_of(client, image.image_id):
+            _remove_seed(client, image.image_id)
+            with translated("removing an older level image"):
+                client.remove_image(image.image_id)
 
 
 def export_image(client: docker.APIClient, name: str, path: Path) -> int:

@@ -1,0 +1,46 @@
+"""The temporary directory of one build. Nothing of it stays: what a killed build left, the next one removes."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_PREFIX = "inception-image-"
+_OPEN_TO_READ = 0o755
+
+
+@contextmanager
+def staging_directory() -> Iterator[Path]:
+    """A new directory below TMPDIR that all users can read, removed in the end with all that is in it."""
+    _remove_stale()
+    # It has its lock before it has the name that stale ones are looked for by.
+    made = Path(tempfile.mkdtemp(prefix=f".{_PREFIX}"))
+    descriptor = os.open(made, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        made = made.rename(made.with_name(made.name.removeprefix(".")))
+        made.chmod(_OPEN_TO_READ)
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+        os.close(descriptor)
+
+
+def _remove_stale() -> None:
+    for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        if path.lstat().st_uid != os.geteuid() or not path.is_dir() or path.is_symlink():
+            continue
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue  # a build that is running
+        else:
+            shutil.rmtree(path, ignore_errors=True)
+        finally:
+            os.close(descriptor)
