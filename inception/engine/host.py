@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,7 +12,6 @@ from inception.errors import EngineError
 
 _FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-_LINKS = Path("/sys/class/net")
 _TAG_PREFIX = "incep"
 _STOCK_BRIDGE = "docker0"
 _MOST_COPIES = 10
@@ -86,7 +86,7 @@ def undo(changes: HostChanges) -> None:
 
 def _others_forward() -> bool:
     """Whether another engine has come to rely on the host's forwarding meanwhile."""
-    return any(link.name == _STOCK_BRIDGE or link.name.startswith(_TAG_PREFIX) for link in _LINKS.iterdir())
+    return any(link == _STOCK_BRIDGE or link.startswith(_TAG_PREFIX) for _, link in socket.if_nameindex())
 
 
 def _forwards() -> bool:

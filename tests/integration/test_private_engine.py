@@ -13,19 +13,23 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
 from inception.engine import endpoint
+from inception.engine.addresses import choose_addresses
 from inception.engine.connect import Engine, EngineChoice, connect
+from inception.engine.host import apply, intended_changes, undo
 from inception.engine.layout import EngineDirectory
+from inception.engine.network import Link, NetworkNamespace, run
 from inception.engine.private import lacking_for_private
 from inception.errors import EngineError, EngineUnreachable
 from inception.plan.chain import LABEL_CHAIN
+from inception.plan.events import Event, Phase
 from inception.probe.network import read_mtu
-from tests.integration.conftest import POLL_S, lasting_difference, steady_inventory
+from tests.integration.conftest import INCEPTION, POLL_S, lasting_difference, steady_inventory
 from tests.integration.tiny import TINY_IMAGE, import_tiny_image
 
 pytestmark = [
@@ -36,6 +40,11 @@ pytestmark = [
 
 START_LIMIT_S = 60
 STOP_LIMIT_S = 30
+CHAIN_LIMIT_S = 90
+UNWIND_LIMIT_S = 15
+"""Levels notice within 10 seconds that their client is gone; then the engine stops."""
+FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
+ADDRESSES = choose_addresses([])
 GREETING = b"hello from the host"
 
 # A client in a process of its own, so that it can be killed: it uses the engine until its input ends.
@@ -193,18 +202,17 @@ def greeter() -> Iterator[int]:
             thread.join()
 
 
+def output(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
 def addresses_of(link: str) -> list[str]:
-    listing = subprocess.run(
-        ["ip", "-json", "-4", "address", "show", "dev", link], capture_output=True, text=True, check=True
-    )
-    return [one["local"] for one in json.loads(listing.stdout)[0]["addr_info"]]
+    listing = json.loads(output("ip", "-json", "-4", "address", "show", "dev", link))
+    return [one["local"] for one in listing[0]["addr_info"]]
 
 
 def outward_link() -> str | None:
-    listing = subprocess.run(
-        ["ip", "-json", "-4", "route", "show", "default"], capture_output=True, text=True, check=True
-    )
-    routes = json.loads(listing.stdout or "[]")
+    routes = json.loads(output("ip", "-json", "-4", "route", "show", "default") or "[]")
     return routes[0]["dev"] if routes else None
 
 
@@ -361,3 +369,62 @@ def test_a_full_disk_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
             wait_for(lambda: subprocess.run(["umount", small], check=False).returncode == 0, STOP_LIMIT_S, "still busy")
     assert "no space left on device" in str(caught.value).lower()
     assert "\n" not in str(caught.value)
+
+
+def test_a_host_that_does_not_forward_is_made_to_and_left_as_it_was(tmp_path: Path) -> None:
+    with closing(NetworkNamespace()) as host_like:
+        host_like.call(FORWARDING.write_text, "0")
+        made = tmp_path / "made"
+
+        def changed() -> None:
+            for command in Link(name="inceptest0", addresses=ADDRESSES, mtu=1400).host_commands("/proc/self/ns/net"):
+                run(command)
+            changes = intended_changes("inceptest0", ADDRESSES.host, (made,))
+            apply(changes)
+            assert FORWARDING.read_text().strip() == "1"
+            assert made.is_dir()
+            assert ADDRESSES.host in output("ip", "address")
+            assert output("iptables-save").count("inceptest0") >= 3
+            undo(changes)
+
+        before = host_like.call(output, "iptables-save")
+        host_like.call(changed)
+        assert host_like.call(FORWARDING.read_text).strip() == "0"
+        assert not made.exists()
+        assert "inceptest0" not in host_like.call(output, "ip", "address")
+        assert "inceptest0" not in host_like.call(output, "iptables-save"), before
+
+
+@pytest.mark.parametrize("other", ["docker0", "incep89abcdef"])
+def test_forwarding_stays_where_another_engine_has_come_to_need_it(other: str) -> None:
+    with closing(NetworkNamespace()) as host_like:
+        host_like.call(FORWARDING.write_text, "0")
+        changes = host_like.call(intended_changes, "inceptest0", ADDRESSES.host, ())
+        host_like.call(apply, changes)
+        host_like.call(run, ("ip", "link", "add", other, "type", "bridge"))
+        host_like.call(undo, changes)
+        assert host_like.call(FORWARDING.read_text).strip() == "1"
+
+
+@pytest.mark.slow
+def test_a_chain_whose_client_is_killed_takes_the_engine_with_it(
+    directory: EngineDirectory, engine: Engine, level_image: str, tmp_path: Path
+) -> None:
+    with private() as own:
+        own.client.load_image(engine.client.get_image(level_image, chunk_size=1 << 20))
+    events = tmp_path / "events.jsonl"
+    options = ["--engine", "private", "--image", level_image, "--depth", "2", "--json-events", str(events)]
+    command = [INCEPTION, *options, "--", "sleep", "600"]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL) as chain:
+        wait_for(lambda: reached(events, level=2), CHAIN_LIMIT_S, "the bottom was never ready")
+        time.sleep(0.5)
+        chain.kill()
+    wait_for(lambda: not engine_is_there(directory), UNWIND_LIMIT_S, "the engine outlived its chain")
+
+
+def reached(events: Path, *, level: int) -> bool:
+    """Whether that level is ready."""
+    if not events.exists():
+        return False
+    whole = (line for line in events.read_text().splitlines(keepends=True) if line.endswith("\n"))
+    return any((event.level, event.phase) == (level, Phase.READY) for event in map(Event.from_line, whole))
