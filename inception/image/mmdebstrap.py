@@ -143,7 +143,7 @@ def _chunks(
         listener.join()
         raise ImageError(
             f"mmdebstrap failed: {failure_in(said, process.returncode)}",
-            remedy="see that Debian's packages can be reached and that there is room in /tmp",
+            remedy="it needs Debian's packages in reach and 1 GB of room for temporary files",
         )
 
 
