@@ -46,7 +46,7 @@ def build_image(
     """
     recipe = find_recipe(base=base, engine_from_host=engine_from_host)
     started = time.monotonic()
-    chosen = _choose_way(client, way, base, progress)
+    chosen = choose_way(client, way, base, progress)
     tag = recipe.tag()
     labels = {LABEL_RECIPE: recipe.digest(), LABEL_WAY: chosen.value}
     with staging_directory() as staging:
@@ -83,7 +83,11 @@ def ensure_image(client: docker.APIClient, *, progress: Callable[[str], None]) -
     return image_id
 
 
-def _choose_way(client: docker.APIClient, way: Way, base: str | None, progress: Callable[[str], None]) -> Way:
+def choose_way(client: docker.APIClient, way: Way, base: str | None, progress: Callable[[str], None]) -> Way:
+    """The way that works on this engine, of those that `way` and `base` allow; AUTO never stays AUTO.
+
+    Raises ImageError if there is none, UsageError for what excludes another, and EngineError.
+    """
     if way is Way.MMDEBSTRAP:
         if base is not None:
             raise UsageError(

@@ -49,12 +49,13 @@ def build_by_dockerfile(
                 decode=True,
                 use_config_proxy=True,
             )
-            _follow(output, progress)
+            follow(output, progress)
     finally:
         _remove_stages(client, build, base)
 
 
-def _follow(output: Iterator[dict[str, Any]], progress: Callable[[str], None]) -> None:
+def follow(output: Iterator[dict[str, Any]], progress: Callable[[str], None]) -> None:
+    """Follow an engine's build to its end. Raises ImageError if a step fails."""
     said: deque[str] = deque(maxlen=_KEPT_LINES)
     for entry in output:
         if "error" in entry:

@@ -53,7 +53,7 @@ def build_by_mmdebstrap(
     changes = [*settings, *(f"LABEL {name}={value}" for name, value in labels.items())]
     repository, _, version = tag.rpartition(":")
     with (
-        _running(mmdebstrap_command(staging / "recipe"), staging, progress) as root,
+        running_mmdebstrap(mmdebstrap_command(staging / "recipe"), staging, progress) as root,
         translated("importing the level image"),
     ):
         answer = client.import_image_from_stream(root, repository=repository, tag=version, changes=changes)
@@ -79,7 +79,9 @@ def mmdebstrap_command(recipe_directory: Path) -> list[str]:
 
 
 @contextmanager
-def _running(command: list[str], temporary: Path, progress: Callable[[str], None]) -> Iterator[Iterator[bytes]]:
+def running_mmdebstrap(
+    command: list[str], temporary: Path, progress: Callable[[str], None]
+) -> Iterator[Iterator[bytes]]:
     """Run mmdebstrap and give its standard output in chunks. When the block ends, none of its processes is left.
 
     The chunks end with ImageError if it fails, so that an import of them fails too.

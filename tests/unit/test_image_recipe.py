@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from inception.image.host_engine import HostFile
+from inception.image.recipe import Recipe, default_tag, find_recipe, package_names
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """A copy of the real recipe, to be changed."""
+    copy = tmp_path / "recipe"
+    shutil.copytree(find_recipe().directory, copy)
+    return copy
+
+
+def test_the_tag_is_the_beginning_of_the_digest() -> None:
+    digest = find_recipe().digest()
+    assert re.fullmatch(r"[0-9a-f]{64}", digest)
+    assert default_tag() == f"inception-level:{digest[:12]}"
+
+
+def test_the_same_inputs_have_the_same_tag_wherever_they_lie_and_however_old_they_are(directory: Path) -> None:
+    for path in directory.rglob("*"):
+        path.touch()
+        path.chmod(0o700)
+    assert Recipe(directory=directory).tag() == default_tag()
+
+
+@pytest.mark.parametrize("name", ["packages.txt", "remove.txt", "finish", "Dockerfile", "files/etc/bash.bashrc"])
+def test_each_part_of_the_recipe_decides_the_tag(directory: Path, name: str) -> None:
+    file = directory / name
+    file.write_text(file.read_text() + "# more\n")
+    assert Recipe(directory=directory).tag() != default_tag()
+
+
+def test_a_file_under_another_name_has_another_tag(directory: Path) -> None:
+    (directory / "files/etc/bash.bashrc").rename(directory / "files/etc/profile")
+    assert Recipe(directory=directory).tag() != default_tag()
+
+
+def test_what_a_build_uses_instead_decides_the_tag(tmp_path: Path) -> None:
+    assert default_tag(base="debian:bookworm") != default_tag()
+    assert default_tag(base="debian:bookworm") != default_tag(base="debian:bullseye")
+    program = tmp_path / "dockerd"
+    tags = set()
+    for content in ("one", "two"):
+        program.write_text(content)
+        host_engine = (HostFile(source=program, target=PurePosixPath("usr/sbin/dockerd")),)
+        tags.add(Recipe(directory=find_recipe().directory, host_engine=host_engine).tag())
+    assert len(tags | {default_tag()}) == 3
+
+
+def test_the_packages_are_read_without_their_comments(tmp_path: Path) -> None:
+    (tmp_path / "packages.txt").write_text("# an engine\ndocker.io  runc\n\ntini # an init\n")
+    assert package_names(tmp_path) == ("docker.io", "runc", "tini")
+
+
+def test_the_image_has_what_the_runner_imports() -> None:
+    assert {"python3", "python3-docker", "python3-tenacity"} <= set(package_names(find_recipe().directory))
+
+
+def test_both_ways_have_the_settings_of_the_dockerfiles_last_stage() -> None:
+    settings = find_recipe().image_settings()
+    assert [line.split()[0] for line in settings] == ["ENV", "ENV", "CMD"]
+    assert settings[0].startswith("ENV PATH=/usr/local/sbin:")
+
+
+def test_staging_gives_every_file_the_same_modes(directory: Path, tmp_path: Path) -> None:
+    for path in directory.rglob("*"):
+        path.chmod(0o700 if path.is_dir() or path.name == "finish" else 0o600)
+    Recipe(directory=directory).stage(tmp_path / "staged")
+    modes = {
+        str(path.relative_to(tmp_path / "staged")): path.stat().st_mode & 0o777
+        for path in (tmp_path / "staged").rglob("*")
+    }
+    assert modes["finish"] == 0o755
+    assert modes["files/etc"] == 0o755
+    assert modes["files/etc/bash.bashrc"] == 0o644
+
+
+def test_staging_puts_the_hosts_engine_where_debian_has_its_own(tmp_path: Path) -> None:
+    program = tmp_path / "dockerd"
+    program.write_text("#!/bin/sh\n")
+    host_engine = (HostFile(source=program, target=PurePosixPath("usr/sbin/dockerd")),)
+    Recipe(directory=find_recipe().directory, host_engine=host_engine).stage(tmp_path / "staged")
+    staged = tmp_path / "staged/engine/root/usr/sbin/dockerd"
+    assert staged.read_text() == "#!/bin/sh\n"
+    assert staged.stat().st_mode & 0o777 == 0o755
