@@ -251,6 +251,9 @@ def _check_socket_paths(run_directory: RunDirectory, depth: int) -> None:
 
 def _pid_namespaces(request: Request, facts: Facts) -> tuple[PidNamespace, ...]:
     free = facts.host.pid_namespaces_free
+    if request.force and request.pid is PidMode.ISOLATED:
+        # Whoever insists runs into the kernel's own limit, to see it.
+        free = max(free, request.depth + request.headroom)
     try:
         return assign_pid_namespaces(request.pid, request.depth, free, request.headroom)
     except TooFewPidNamespaces as error:
