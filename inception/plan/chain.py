@@ -10,7 +10,7 @@ from math import inf
 from pathlib import PurePosixPath
 from typing import Any
 
-from inception.plan.estimate import Estimate, budgets, estimate, image_size, tightest
+from inception.plan.estimate import USUAL_IMAGE_SIZE, Estimate, budgets, estimate, tightest
 from inception.plan.facts import Facts
 from inception.plan.limits import TimeLimits
 from inception.plan.network import DEFAULT_POOL, PoolTooSmall, Subnet, cut_subnets, cut_subnets_somewhere, packet_ttl
@@ -202,7 +202,7 @@ def plan_chain(request: Request, facts: Facts) -> ChainPlan:
         ttl_s=request.ttl_s,
         owner_uid=facts.host.owner_uid,
         owner_gid=facts.host.owner_gid,
-        estimate=estimate(request.depth, request.image_transfer, carrier, image_size(facts)),
+        estimate=estimate(request.depth, request.image_transfer, carrier, _image_size(facts)),
         levels=levels,
     )
 
@@ -297,7 +297,7 @@ def _storage(request: Request, facts: Facts) -> tuple[LevelStorage, ...]:
             request.depth,
             carries_overlay=facts.host.data_root_carries_overlay,
             outermost=request.storage_size,
-            own=own_data(request.image_transfer, image_size(facts)),
+            own=own_data(request.image_transfer, _image_size(facts)),
             disk_free=facts.host.disk_free,
         )
     except NoOverlayOnVolumes as error:
@@ -310,7 +310,8 @@ def _storage(request: Request, facts: Facts) -> tuple[LevelStorage, ...]:
 
 
 def _check_fits(request: Request, facts: Facts, carrier: Storage) -> None:
-    tight = tightest(budgets(facts, request.image_transfer, carrier), request.depth)
+    among = budgets(facts.host, request.image_transfer, carrier, _image_size(facts))
+    tight = tightest(among, request.depth)
     if tight is None:
         return
     needed = tight.show(request.depth * tight.per_level)
@@ -318,3 +319,7 @@ def _check_fits(request: Request, facts: Facts, carrier: Storage) -> None:
         f"depth {request.depth} needs {needed}, and {tight.show(tight.free or 0)} are free",
         remedy=f"go {tight.greatest_depth} deep at most, or try it all the same with --force",
     )
+
+
+def _image_size(facts: Facts) -> int:
+    return USUAL_IMAGE_SIZE if facts.image_size is None else facts.image_size

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from inception.plan.facts import Facts
+from inception.plan.facts import HostFacts
 from inception.plan.request import ImageTransfer, Storage
 from inception.plan.size import show_size
 
@@ -78,21 +78,15 @@ def estimate(depth: int, transfer: ImageTransfer, storage: Storage, image_size: 
     )
 
 
-def budgets(facts: Facts, transfer: ImageTransfer, storage: Storage) -> tuple[Budget, ...]:
+def budgets(host: HostFacts, transfer: ImageTransfer, storage: Storage, image_size: int) -> tuple[Budget, ...]:
     """The host's resources, against what each level takes of them."""
-    each = estimate(1, transfer, storage, image_size(facts))
-    host = facts.host
+    each = estimate(1, transfer, storage, image_size)
     return (
         Budget(resource="memory", free=host.memory_available, per_level=each.memory, in_bytes=True),
         Budget(resource="disk", free=host.disk_free, per_level=each.disk, in_bytes=True),
         Budget(resource="inodes", free=host.inodes_free, per_level=each.inodes, in_bytes=False),
         Budget(resource="processes and threads", free=host.tasks_free, per_level=each.tasks, in_bytes=False),
     )
-
-
-def image_size(facts: Facts) -> int:
-    """Bytes of the chain's image, unpacked; a usual one's if it is not there yet."""
-    return USUAL_IMAGE_SIZE if facts.image_size is None else facts.image_size
 
 
 def tightest(among: tuple[Budget, ...], depth: int) -> Budget | None:
