@@ -259,11 +259,13 @@ def _pid_namespaces(request: Request, facts: Facts) -> tuple[PidNamespace, ...]:
     except TooFewPidNamespaces as error:
         raise Refusal(
             f"{error}: {free} are free and --headroom keeps {request.headroom} of them for containers at the bottom",
-            remedy=_pid_remedy(error.greatest_depth, free),
+            remedy=_pid_remedy(error.greatest_depth, free, request.pid),
         ) from error
 
 
-def _pid_remedy(greatest_depth: int, free: int) -> str:
+def _pid_remedy(greatest_depth: int, free: int, mode: PidMode) -> str:
+    if mode is PidMode.ISOLATED:
+        return f"go {greatest_depth} deep at most, use --pid auto, or see the kernel refuse it with --force"
     if greatest_depth > 0:
         return f"go {greatest_depth} deep at most, or let the deepest levels share with --pid auto"
     if free > 0:
