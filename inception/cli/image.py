@@ -1,9 +1,9 @@
-"""`inception image`: build, list, remove and export the image that every level runs from."""
+"""`inception image`: build, list, remove, export and verify the image that every level runs from."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -68,8 +68,7 @@ def list_(*, engine: options.EngineAddress = "auto", as_json: options.Json = Fal
     if as_json:
         _print_json([asdict(image) for image in images])
         return
-    rows = [("IMAGE", "ID", "SIZE", "BUILT WITH", "SEED")]
-    rows += [
+    rows = (
         (
             ", ".join(image.tags) or "<untagged>",
             image.image_id.removeprefix("sha256:")[:12],
@@ -78,10 +77,8 @@ def list_(*, engine: options.EngineAddress = "auto", as_json: options.Json = Fal
             image.seed or "none yet",
         )
         for image in images
-    ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        typer.echo("   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    )
+    _print_columns([("IMAGE", "ID", "SIZE", "BUILT WITH", "SEED"), *rows])
 
 
 @app.command()
@@ -127,12 +124,49 @@ def export(
     say(f"wrote {name} to {file}: {size / 1e6:.0f} MB")
 
 
+@app.command()
+def verify(
+    *,
+    image: Annotated[
+        str | None, typer.Argument(metavar="[IMAGE]", help="A tag or an id.  [default: our own]", show_default=False)
+    ] = None,
+    engine: options.EngineAddress = "auto",
+    quiet: options.Quiet = False,
+    as_json: options.Json = False,
+) -> None:
+    """Boot one level from an image, and see that each of its parts answers; status 1 if one does not."""
+    from inception.chain.signals import raising_interrupted
+    from inception.chain.verify import verify_image
+    from inception.cli.connect import connected
+    from inception.image.recipe import default_tag
+    from inception.plan.request import Request
+
+    say = _progress(quiet=quiet)
+    request = Request(depth=1, name=options.made_up_name(), image=image or default_tag())
+    with raising_interrupted(), connected(engine, say) as level_0:
+        checks = verify_image(level_0, request, say)
+    if as_json:
+        _print_json([asdict(check) for check in checks])
+    else:
+        _print_columns(
+            [("PART", "", "SAID"), *((it.name, "FAILED" if it.failed else "ok", it.detail) for it in checks)]
+        )
+    if any(check.failed for check in checks):
+        raise typer.Exit(1)
+
+
 def _progress(*, quiet: bool = False) -> Callable[[str], None]:
     def say(line: str) -> None:
         if not quiet:
             print(f"inception: {line}", file=sys.stderr, flush=True)
 
     return say
+
+
+def _print_columns(rows: Sequence[tuple[str, ...]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        typer.echo("   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def _print_json(value: object) -> None:

@@ -1,0 +1,116 @@
+"""Boot one level from an image and see that each of its parts answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import docker
+
+from inception.chain.prepare import prepare
+from inception.chain.running import RunningChain, running
+from inception.engine.connect import Engine
+from inception.engine.translate import translated
+from inception.errors import EngineError
+from inception.plan.events import Event
+from inception.plan.request import Request
+
+PROGRAMS = (
+    ("containerd", "--version"),
+    ("containerd-shim-runc-v2", "-v"),
+    ("runc", "--version"),
+    ("docker", "--version"),
+    ("docker-init", "--version"),
+    ("tini", "--version"),
+    ("iptables-nft", "--version"),
+    ("iptables-legacy", "--version"),
+    ("ip", "-V"),
+    ("mount", "--version"),
+    ("losetup", "--version"),
+    ("mke2fs", "-V"),
+    ("e2fsck", "-V"),
+    ("ps", "--version"),
+    ("bash", "--version"),
+    (
+        "python3",
+        "-W",
+        "error",
+        "-c",
+        "import ctypes, docker, json, ssl, tenacity; print('docker', docker.__version__)",
+    ),
+)
+"""What a level, its runner and its users call, each with arguments that make it say something and change nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One part of a level: what it said, or why it `failed`."""
+
+    name: str
+    failed: bool
+    detail: str
+
+
+def verify_image(engine: Engine, request: Request, progress: Callable[[str], None]) -> tuple[Check, ...]:
+    """Boot the one level of `request` and check its parts; it is unwound before this returns.
+
+    Raises what keeps the level from booting: ImageError, LevelError, EngineError and so on.
+    """
+    plan = prepare(engine, request, progress)
+    with running(engine.client, plan, _ignore) as chain:
+        progress("level 1 is up: asking its parts")
+        with chain.client_of(1) as inner:
+            return (*_programs(engine.client, chain), *_engine(inner, chain))
+
+
+def _ignore(event: Event) -> None:
+    del event
+
+
+def _programs(client: docker.APIClient, chain: RunningChain) -> Iterator[Check]:
+    container = chain.plan.level(1).container
+    for program in PROGRAMS:
+        with translated(f"running {program[0]} at level 1"):
+            execution = client.exec_create(container, list(program))["Id"]
+            output = client.exec_start(execution).decode(errors="replace").strip()
+            status = client.exec_inspect(execution)["ExitCode"]
+        first_line = output.splitlines()[0] if output else f"exit status {status}"
+        yield Check(name=program[0], failed=status != 0, detail=first_line)
+
+
+def _engine(inner: docker.APIClient, chain: RunningChain) -> Iterator[Check]:
+    image_id = chain.plan.image_id
+    questions: tuple[tuple[str, Callable[[], str]], ...] = (
+        ("engine", lambda: f"Docker {inner.version()['Version']}, storage driver {inner.info()['Driver']}"),
+        ("image", lambda: str(inner.inspect_image(image_id)["Id"])),
+        ("container", lambda: _say_address(inner, image_id)),
+    )
+    for name, ask in questions:
+        try:
+            with translated("level 1"):
+                detail = ask()
+        except EngineError as error:
+            yield Check(name=name, failed=True, detail=error.message)
+        else:
+            yield Check(name=name, failed=False, detail=detail)
+
+
+def _say_address(inner: docker.APIClient, image_id: str) -> str:
+    """The address, in the level's own network, that a container of the level's own engine finds itself at."""
+    with _container(inner, image_id, ["ip", "-4", "-brief", "address", "show", "eth0"]) as container:
+        inner.start(container)
+        status = inner.wait(container)["StatusCode"]
+        output: str = inner.logs(container).decode(errors="replace").strip()
+    if status != 0:
+        raise EngineError(f"exit status {status}: {output}")
+    return " ".join(output.split())
+
+
+@contextmanager
+def _container(inner: docker.APIClient, image_id: str, command: list[str]) -> Iterator[str]:
+    created = inner.create_container(image=image_id, command=command)["Id"]
+    try:
+        yield created
+    finally:
+        inner.remove_container(created, force=True, v=True)
