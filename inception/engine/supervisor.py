@@ -37,7 +37,8 @@ DAEMON_START_TIMEOUT_S = 60.0
 """Seconds for each daemon to answer: dockerd looks through all that it keeps."""
 DAEMON_STOP_TIMEOUT_S = 20.0
 """Seconds for each daemon to end by itself: dockerd gives containers that nobody ended 15 of them."""
-_LOCK_TIMEOUT_S = 5.0
+_LOCK_TIMEOUT_S = 30.0
+"""Seconds for whoever sweeps up after a supervisor that was killed."""
 _POLL_S = 0.25
 _POLL_LEVELS_S = 1.0
 _SHIM_SOCKETS = Path("/run/containerd")

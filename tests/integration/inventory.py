@@ -18,7 +18,8 @@ from inception.level.mounts import parse_mountinfo
 from inception.places import run_root, state_directory
 
 PROC = Path("/proc")
-NAMESPACES = ("mnt", "pid", "net")
+NAMESPACES = ("pid", "net")
+"""Those that a service of the host seldom has of its own: many, udev's passing workers too, have their own mounts."""
 PROGRAMS = re.compile(r"dockerd|containerd|containerd-shim.*|runc|docker-proxy|docker-init|tini|inception")
 MODULES = re.compile(r"inception(\.level|\.engine\.supervisor)?")
 CGROUP = re.compile(r"docker|incep|[0-9a-f]{64}")

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -60,9 +60,9 @@ with connect(EngineChoice.PRIVATE, progress=lambda line: None) as engine:
 class Client:
     """One client of the private engine."""
 
-    def __init__(self) -> None:
+    def __init__(self, wrapper: Sequence[str] = ()) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", CLIENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [*wrapper, sys.executable, "-c", CLIENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
     def wait_until_connected(self) -> str:
@@ -83,8 +83,8 @@ class Client:
 
 
 @contextmanager
-def clients(number: int) -> Iterator[list[Client]]:
-    started = [Client() for _ in range(number)]
+def clients(number: int, wrapper: Sequence[str] = ()) -> Iterator[list[Client]]:
+    started = [Client(wrapper) for _ in range(number)]
     try:
         yield started
     finally:
@@ -232,6 +232,23 @@ def test_a_container_has_the_host_s_resolvers_and_packet_size() -> None:
         if not any("127." in line for line in resolvers):
             assert run_in(engine, "cat /etc/resolv.conf").decode().splitlines()[-len(resolvers) :] == resolvers
         assert int(run_in(engine, "cat /sys/class/net/eth0/mtu")) == read_mtu(Path("/proc/self"))
+
+
+def test_its_daemons_ask_those_behind_the_host_s_loopback_resolver(directory: EngineDirectory, tmp_path: Path) -> None:
+    # A host with systemd-resolved, for whoever is in this mount namespace.
+    (tmp_path / "resolv.conf").write_text("nameserver 127.0.0.53\n")
+    host = (
+        "mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/resolve && "
+        'echo "nameserver 192.0.2.53" >/run/systemd/resolve/resolv.conf && '
+        'mount --bind "$1" "$(readlink -f /etc/resolv.conf)" && shift && exec "$@"'
+    )
+    with clients(1, wrapper=["unshare", "--mount", "sh", "-ec", host, "sh", str(tmp_path / "resolv.conf")]) as (
+        client,
+    ):
+        client.wait_until_connected()
+        dockerd = process_with("dockerd", str(directory.daemon_json))
+        assert Path(f"/proc/{dockerd}/root/etc/resolv.conf").read_text() == "nameserver 192.0.2.53\n"
+        assert client.leave() == 0
 
 
 def test_its_data_is_kept_for_next_time(directory: EngineDirectory) -> None:
