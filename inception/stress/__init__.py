@@ -1,0 +1,1 @@
+"""Depth stress-testing: campaigns that go down until something gives, what they measure, and what they report."""

@@ -1,0 +1,141 @@
+"""From what was carried out to a report: fits, drifts, the environment, and the verdict."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from statistics import median
+
+from inception import __version__
+from inception.plan.facts import Facts
+from inception.plan.request import Request
+from inception.stress.campaign import Campaign
+from inception.stress.execute import Outcome
+from inception.stress.host import memory_total
+from inception.stress.record import (
+    REPORT_VERSION,
+    CampaignRecord,
+    ChainRecord,
+    CycleRecord,
+    Environment,
+    LevelRecord,
+    Report,
+)
+from inception.stress.trend import Drift, PowerFit, find_drift, fit_power
+from inception.stress.verdict import judge
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """One thing that each level costs: `of` reads it from a level, in `unit`."""
+
+    name: str
+    title: str
+    unit: str
+    of: Callable[[LevelRecord], float | None]
+
+
+COSTS = (
+    Cost(name="ready_s", title="time until ready", unit="s", of=lambda level: level.ready_s),
+    Cost(name="pss", title="memory", unit="B", of=lambda level: float(level.measure.pss) if level.measure else None),
+    Cost(name="disk", title="disk", unit="B", of=lambda level: float(level.measure.disk) if level.measure else None),
+    Cost(name="api_s", title="answer of the engine", unit="s", of=lambda level: level.api_s),
+    Cost(name="run_s", title="a container, begin to end", unit="s", of=lambda level: level.run_s),
+)
+"""What grows with depth, or should not."""
+
+
+def by_level(chains: Iterable[ChainRecord], cost: Cost) -> dict[int, float]:
+    """The median of a cost at each level, over all chains."""
+    values: dict[int, list[float]] = {}
+    for chain in chains:
+        for level in chain.levels:
+            value = cost.of(level)
+            if value is not None:
+                values.setdefault(level.number, []).append(value)
+    return {number: median(values[number]) for number in sorted(values)}
+
+
+def assemble(
+    campaign: Campaign, environment: Environment, outcome: Outcome, *, begun: float, command: tuple[str, ...]
+) -> Report:
+    """The report of `campaign`, begun at Unix time `begun`; `command` repeats it."""
+    chains = [chain for cycle in outcome.cycles for chain in cycle.chains]
+    drifts = find_drifts(outcome.cycles)
+    return Report(
+        version=REPORT_VERSION,
+        begun=begun,
+        seconds=outcome.seconds,
+        ending=outcome.ending,
+        campaign=campaign_record(campaign, command),
+        environment=environment,
+        verdict=judge(campaign, outcome, drifts),
+        fits=find_fits(chains),
+        drifts=drifts,
+        cycles=outcome.cycles,
+    )
+
+
+def find_fits(chains: Iterable[ChainRecord]) -> dict[str, PowerFit]:
+    """How each cost grows with depth, where there are levels enough to say."""
+    kept = tuple(chains)
+    found = {}
+    for cost in COSTS:
+        points = by_level(kept, cost)
+        if fit := fit_power(list(points), list(points.values())):
+            found[cost.name] = fit
+    return found
+
+
+def find_drifts(cycles: Iterable[CycleRecord]) -> dict[str, Drift]:
+    """How each cost of a level, and what the host has, moves from cycle to cycle, where there are cycles enough."""
+    kept = tuple(cycles)
+    series: dict[str, list[float]] = {}
+    for cost in COSTS:
+        middles = [list(by_level(cycle.chains, cost).values()) for cycle in kept]
+        if all(middles):
+            series[cost.name] = [median(it) for it in middles]
+    ascents = [[chain.ascent_s for chain in cycle.chains if chain.ascent_s is not None] for cycle in kept]
+    if all(ascents):
+        series["ascent_s"] = [median(it) for it in ascents]
+    return {name: drift for name, values in series.items() if (drift := find_drift(values))}
+
+
+def campaign_record(campaign: Campaign, command: tuple[str, ...]) -> CampaignRecord:
+    """What was asked for, as a report says it."""
+    request: Request = campaign.request
+    return CampaignRecord(
+        max_depth=request.depth,
+        cycles=campaign.cycles,
+        chains=campaign.chains,
+        churn=campaign.churn,
+        soak_s=campaign.soak_s,
+        chaos_seed=campaign.chaos_seed,
+        time_limit_s=campaign.time_limit_s,
+        pid=request.pid.value,
+        storage=request.storage.value,
+        image_transfer=request.image_transfer.value,
+        network=request.network.value,
+        command=command,
+    )
+
+
+def environment_of(facts: Facts, image: str) -> Environment:
+    """Where a campaign runs."""
+    return Environment(
+        program=__version__,
+        python=platform.python_version(),
+        kernel=facts.host.kernel,
+        machine=platform.machine(),
+        cpus=facts.host.cpus or os.cpu_count() or 1,
+        memory=memory_total(),
+        engine=facts.engine.endpoint,
+        engine_version=facts.engine.version,
+        storage_driver=facts.engine.storage_driver,
+        cgroup_version=facts.engine.cgroup_version,
+        image=image,
+        image_id=facts.image_id,
+        pid_namespaces_free=facts.host.pid_namespaces_free,
+    )

@@ -1,0 +1,278 @@
+"""One chain of a cycle: down, the work at the bottom, up again; everything that happened becomes a record."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import docker
+
+from inception.chain.progress import LevelProgress, Progress
+from inception.chain.running import RunningChain, running
+from inception.engine.translate import reason
+from inception.errors import ChainError, EngineError, LevelError
+from inception.level.containers import stop_timeout_s
+from inception.plan.chain import ChainPlan
+from inception.plan.events import Event, Phase, State
+from inception.plan.pids import PidNamespace
+from inception.stress.campaign import Campaign, ChainTask
+from inception.stress.evidence import Evidence, read_evidence
+from inception.stress.inside import EngineTrouble, ExecError, Level, Striker, churn
+from inception.stress.record import (
+    ChainRecord,
+    ChurnRecord,
+    KillRecord,
+    LevelMeasure,
+    LevelRecord,
+    SoakSample,
+    Span,
+    WallRecord,
+)
+from inception.stress.wall import Failure, Scene, explain_wall
+
+_BLOW_LIMIT_S = 20.0
+"""Seconds after a kill in which its chain must begin to end."""
+_POLL_S = 0.02
+_WORK = "work"
+"""Stands for a phase where a level failed at what it was given to do."""
+
+
+class Cancelled(Exception):
+    """The campaign ends: no more work."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """What all chains of a campaign have in common. `begun_s` is the campaign's begin on the monotonic clock.
+
+    `places` are where chains write; `told` takes what a level has come to.
+    """
+
+    host: docker.APIClient
+    campaign: Campaign
+    begun_s: float
+    places: tuple[Path, ...]
+    pid_namespaces_free: int
+    told: Callable[[ChainPlan, Event], None]
+
+
+class Descent:
+    """One chain, carried out in the thread that calls `run`; `cancel` ends it from another."""
+
+    def __init__(self, stage: Stage, plan: ChainPlan, task: ChainTask) -> None:
+        self.plan = plan
+        self._stage = stage
+        self._progress = Progress()
+        self._striker = Striker(task.kill, self._level(task.kill.level)) if task.kill else None
+        self._cancelled = threading.Event()
+        self._before = read_evidence(stage.places)
+        self._after: Evidence | None = None
+        self._measured: dict[int, _Findings] = {}
+        self._churn: ChurnRecord | None = None
+        self._soak: list[SoakSample] = []
+        self._failure: Failure | None = None
+
+    def cancel(self) -> None:
+        """Do nothing more and kick the chain, as often as it takes."""
+        self._cancelled.set()
+        try:
+            self._stage.host.remove_container(self.plan.level(1).container, force=True, v=True)
+        except EngineTrouble:
+            return  # Not there yet, or not any more, or on its way out.
+
+    def run(self) -> ChainRecord:
+        """Descend, work, unwind. Raises nothing that the chain does: that is what is recorded."""
+        begun_s = time.monotonic()
+        bottom_s = turned_s = None
+        try:
+            with running(self._stage.host, self.plan, self._show) as chain:
+                bottom_s = time.monotonic()
+                self._at_the_bottom(chain)
+                turned_s = time.monotonic()
+        except LevelError as error:
+            self._failed(str(error.reason), error.level, error.phase, error.remedy, error.log_tail)
+        except Cancelled:
+            pass
+        except ExecError as error:
+            self._failed(str(error), self.plan.depth, _WORK)
+        except (ChainError, EngineError) as error:
+            self._failed(error.message, *self._where(), error.remedy)
+        except EngineTrouble as error:
+            self._failed(reason(error), *self._where())
+        ended_s = time.monotonic()
+        turned_s = turned_s or self._failure_s or bottom_s or begun_s
+        return self._record(begun_s, bottom_s, turned_s, ended_s)
+
+    def _show(self, event: Event) -> None:
+        self._progress = self._progress.after(event)
+        if event.state is State.FAIL and self._after is None:
+            # Now: a moment later the level unwinds, and takes its control group and its files with it.
+            self._after = self._read_evidence()
+        if event.phase is Phase.READY and event.state is State.END and self._striker:
+            self._striker.on_ready(event.level)
+        self._stage.told(self.plan, event)
+
+    def _read_evidence(self) -> Evidence:
+        try:
+            container = self._stage.host.inspect_container(self.plan.level(1).container)["Id"]
+        except EngineTrouble:
+            container = None
+        return read_evidence(self._stage.places, container)
+
+    def _level(self, number: int) -> Level:
+        return Level(host=self._stage.host, plan=self.plan, number=number)
+
+    def _at_the_bottom(self, chain: RunningChain) -> None:
+        campaign = self._stage.campaign
+        if self._striker:
+            self._await_the_blow(chain, self._striker)
+            return
+        if campaign.measure:
+            for number in range(1, self.plan.depth + 1):
+                self._go_on(chain)
+                self._measured[number] = _measure(self._level(number))
+        if campaign.churn:
+            self._churn = churn(self._level(self.plan.depth), campaign.churn)
+        deadline_s = time.monotonic() + campaign.soak_s
+        began_s = time.monotonic()
+        while time.monotonic() < deadline_s:
+            for number in range(1, self.plan.depth + 1):
+                self._go_on(chain)
+                self._soak.append(_sample(self._level(number), began_s))
+        self._go_on(chain)
+
+    def _go_on(self, chain: RunningChain) -> None:
+        if self._cancelled.is_set():
+            raise Cancelled
+        chain.check()
+
+    def _await_the_blow(self, chain: RunningChain, striker: Striker) -> None:
+        striker.join(_BLOW_LIMIT_S)
+        if striker.pid is None:
+            return
+        deadline_s = time.monotonic() + _BLOW_LIMIT_S
+        while time.monotonic() < deadline_s:
+            self._go_on(chain)
+            time.sleep(_POLL_S)
+
+    def _failed(
+        self,
+        message: str,
+        level: int | None,
+        phase: str | None,
+        remedy: str | None = None,
+        log_tail: tuple[str, ...] = (),
+    ) -> None:
+        if self._cancelled.is_set():
+            return
+        private = [it for it in self.plan.levels[: level or 0] if it.pid_namespace is PidNamespace.PRIVATE]
+        self._failure = Failure(
+            message=message,
+            level=level,
+            phase=phase,
+            remedy=remedy,
+            log_tail=log_tail,
+            pid_namespaces=len(private),
+        )
+
+    def _where(self) -> tuple[int | None, str | None]:
+        """The level and the phase that were going on last."""
+        for level in reversed(self._progress.levels):
+            if level.current:
+                return level.number, level.current.phase.value
+        return None, None
+
+    @property
+    def _failure_s(self) -> float | None:
+        moments = [level.failure.monotonic_s for level in self._progress.levels if level.failure]
+        return min(moments, default=None)
+
+    def _record(self, begun_s: float, bottom_s: float | None, turned_s: float, ended_s: float) -> ChainRecord:
+        ready = [level.number for level in self._progress.levels if level.ready_s is not None]
+        return ChainRecord(
+            name=self.plan.name,
+            depth_asked=self.plan.depth,
+            depth_reached=max(ready, default=0),
+            begun_s=begun_s - self._stage.begun_s,
+            descent_s=None if bottom_s is None else bottom_s - begun_s,
+            ascent_s=ended_s - turned_s,
+            kicked=ended_s - turned_s >= stop_timeout_s(self.plan, 1),
+            levels=tuple(self._level_record(level) for level in self._progress.levels),
+            wall=self._wall(),
+            kill=self._kill(ended_s),
+            churn=self._churn,
+            soak=tuple(self._soak),
+        )
+
+    def _level_record(self, level: LevelProgress) -> LevelRecord:
+        found = self._measured.get(level.number, _Findings())
+        measured = [self._measured.get(number) for number in range(1, level.number + 1)]
+        namespaces = {it.measure.pid_namespace for it in measured if it and it.measure}
+        return LevelRecord(
+            number=level.number,
+            spans=tuple(
+                Span(phase=step.phase.value, begun_s=step.begun_s - self._stage.begun_s, seconds=step.seconds)
+                for step in level.steps
+            ),
+            ready_s=level.ready_s,
+            unwound_s=level.unwound_s,
+            pid_namespaces=len(namespaces) if found.measure else None,
+            measure=found.measure,
+            api_s=found.api_s,
+            run_s=found.run_s,
+        )
+
+    def _wall(self) -> WallRecord | None:
+        if self._failure is None or (self._striker and self._striker.pid is not None):
+            return None
+        scene = Scene(
+            failure=self._failure,
+            before=self._before,
+            after=self._after or read_evidence(self._stage.places),
+            pid_namespaces_free=self._stage.pid_namespaces_free,
+        )
+        return explain_wall(scene)
+
+    def _kill(self, ended_s: float) -> KillRecord | None:
+        striker = self._striker
+        if striker is None:
+            return None
+        hit = striker.pid is not None and striker.struck_s is not None and self._failure is not None
+        return KillRecord(
+            level=striker.kill.level,
+            target=striker.kill.target.value,
+            trigger=striker.kill.trigger,
+            delay_s=striker.kill.delay_s,
+            pid=striker.pid,
+            ended_s=ended_s - striker.struck_s if hit and striker.struck_s is not None else None,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Findings:
+    """What was measured of one level."""
+
+    measure: LevelMeasure | None = None
+    api_s: float | None = None
+    run_s: float | None = None
+
+
+def _measure(level: Level) -> _Findings:
+    found = _Findings(measure=level.measure(), api_s=level.ping_s())
+    return replace(found, run_s=level.run_s())
+
+
+def _sample(level: Level, began_s: float) -> SoakSample:
+    measure = level.measure()
+    return SoakSample(
+        at_s=time.monotonic() - began_s,
+        level=level.number,
+        api_s=level.ping_s(),
+        run_s=level.run_s(),
+        pss=measure.pss,
+        threads=measure.threads,
+        descriptors=measure.descriptors,
+    )

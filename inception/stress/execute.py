@@ -1,0 +1,198 @@
+"""Carries out a campaign: cycle after cycle, the host read before and after each, until all is done or time is up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+
+from inception.chain.prepare import plan_on
+from inception.engine.connect import Engine
+from inception.engine.translate import translated
+from inception.errors import Interrupted
+from inception.places import run_root
+from inception.plan.chain import ChainPlan
+from inception.plan.events import Event, Phase, State
+from inception.stress.campaign import Campaign, Cycle, cycles
+from inception.stress.descent import Descent, Stage
+from inception.stress.host import read_host
+from inception.stress.inventory import Inventory, Thing, settled
+from inception.stress.outlook import Outlook
+from inception.stress.record import ChainRecord, CycleRecord, Ending
+
+_KICK_PAUSE_S = 0.2
+_KICK_LIMIT_S = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What came of a campaign. `interruption` is what ended it early."""
+
+    cycles: tuple[CycleRecord, ...]
+    ending: Ending
+    seconds: float
+    interruption: Interrupted | None = None
+
+
+class Execution:
+    """One campaign on `engine`, whose image and seed are there, with id `image_id`. `tell` takes lines of progress."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        campaign: Campaign,
+        *,
+        image_id: str,
+        pid_namespaces_free: int,
+        tell: Callable[[str], None],
+    ) -> None:
+        self._engine = engine
+        self._campaign = campaign
+        self._image_id = image_id
+        self._tell = tell
+        self._begun_s = time.monotonic()
+        with translated("asking the engine for its data-root"):
+            self._data_root = Path(engine.client.info()["DockerRootDir"])
+        self._outlook = Outlook(campaign=campaign)
+        self._done: list[tuple[CycleRecord, frozenset[Thing]]] = []
+        self._inventories: list[frozenset[Thing]] = []
+        self._stage = Stage(
+            host=engine.client,
+            campaign=campaign,
+            begun_s=self._begun_s,
+            places=(run_root(), self._data_root),
+            pid_namespaces_free=pid_namespaces_free,
+            told=self._on_event,
+        )
+
+    def run(self) -> Outcome:
+        """Run all cycles, or those for which there is time. Raises PlanError or EngineError before a cycle begins."""
+        ending, interruption = Ending.COMPLETE, None
+        try:
+            for cycle in cycles(self._campaign):
+                if not self._has_time_for_another():
+                    # A campaign without a number of cycles is complete when its time is up.
+                    ending = Ending.COMPLETE if self._campaign.cycles is None else Ending.TIME_LIMIT
+                    break
+                if self._run_cycle(cycle):
+                    ending = Ending.TIME_LIMIT
+                    break
+        except Interrupted as signal:
+            ending, interruption = Ending.INTERRUPTED, signal
+        return Outcome(
+            cycles=tuple(self._with_leaks()),
+            ending=ending,
+            seconds=time.monotonic() - self._begun_s,
+            interruption=interruption,
+        )
+
+    def _elapsed_s(self) -> float:
+        return time.monotonic() - self._begun_s
+
+    def _has_time_for_another(self) -> bool:
+        limit_s = self._campaign.time_limit_s
+        if limit_s is None or not self._done:
+            return True
+        return self._elapsed_s() + median(record.seconds for record, _ in self._done) <= limit_s
+
+    def _run_cycle(self, cycle: Cycle) -> bool:
+        """Run one cycle and keep its record. Says whether it was cut short by the time limit."""
+        begun_s = time.monotonic()
+        plans = [plan_on(self._engine, task.request, self._image_id) for task in cycle.tasks]
+        before = Inventory.take(self._engine)
+        host_before = read_host(self._data_root)
+        descents = [Descent(self._stage, plan, task) for plan, task in zip(plans, cycle.tasks, strict=True)]
+        records: list[ChainRecord] = []
+        try:
+            in_time = self._carry_out(descents, records)
+        finally:
+            after = settled(before, self._engine)
+            record = CycleRecord(
+                number=cycle.number,
+                begun_s=begun_s - self._begun_s,
+                seconds=time.monotonic() - begun_s,
+                before=host_before,
+                after=read_host(self._data_root),
+                leaks=(),
+                chains=tuple(records),
+            )
+            self._done.append((record, after.things - before.things))
+            self._inventories.append(after.things)
+        self._outlook = self._outlook.after_cycle(record.seconds)
+        self._tell(self._line(record))
+        return not in_time
+
+    def _carry_out(self, descents: Sequence[Descent], records: list[ChainRecord]) -> bool:
+        """Run all chains at once, each in a thread of its own. Says whether they ended before the time limit."""
+        with ThreadPoolExecutor(len(descents), thread_name_prefix="chain") as pool:
+            futures = [pool.submit(descent.run) for descent in descents]
+            try:
+                in_time = self._wait(futures)
+                if not in_time:
+                    _cancel(descents, futures)
+            except BaseException:
+                _cancel(descents, futures)
+                raise
+            finally:
+                records.extend(future.result() for future in futures if future.done() and not future.exception())
+            for future in futures:
+                future.result()
+        return in_time
+
+    def _wait(self, futures: Sequence[Future[ChainRecord]]) -> bool:
+        limit_s = self._campaign.time_limit_s
+        # Without a number of cycles, the limit says when to begin no more: each is short.
+        hard = limit_s is not None and self._campaign.cycles is not None
+        timeout_s = max(0.0, (limit_s or 0.0) - self._elapsed_s()) if hard else None
+        return not wait(futures, timeout_s, return_when=FIRST_EXCEPTION).not_done
+
+    def _on_event(self, plan: ChainPlan, event: Event) -> None:
+        ready = event.phase is Phase.READY and event.state is State.END
+        if event.state is State.FAIL:
+            self._tell(f"chain {plan.name}: level {event.level} failed at {event.phase}: {event.message}")
+        if not ready or self._campaign.chains > 1 or self._campaign.chaos_seed is not None:
+            return
+        self._outlook = self._outlook.after_level(event.level, event.monotonic_s)
+        if self._campaign.cycles == 1:
+            self._tell(f"level {event.level} of {plan.depth} is ready{self._left(event.level)}")
+
+    def _left(self, level: int) -> str:
+        left_s = self._outlook.left_s(len(self._done), level, self._elapsed_s())
+        return "" if left_s is None else f", about {left_s:.0f} s to go"
+
+    def _line(self, record: CycleRecord) -> str:
+        of = "" if self._campaign.cycles is None else f" of {self._campaign.cycles}"
+        depth = min((chain.depth_reached for chain in record.chains), default=0)
+        left_s = self._outlook.left_s(len(self._done), 0, self._elapsed_s())
+        kills = "".join(
+            f", killed {chain.kill.target} of level {chain.kill.level}" for chain in record.chains if chain.kill
+        )
+        togo = "" if left_s is None else f", about {left_s:.0f} s to go"
+        return f"cycle {record.number}{of}: {depth} levels, {record.seconds:.1f} s{kills}{togo}"
+
+    def _with_leaks(self) -> list[CycleRecord]:
+        """The records, each with what it left behind for good: what is still there after every later cycle.
+
+        What someone else on this host was at meanwhile comes and goes.
+        """
+        if not self._done:
+            return []
+        still = [*self._inventories, Inventory.take(self._engine).things]
+        return [
+            replace(record, leaks=tuple(str(thing) for thing in sorted(grown.intersection(*still[index:]))))
+            for index, (record, grown) in enumerate(self._done)
+        ]
+
+
+def _cancel(descents: Sequence[Descent], futures: Sequence[Future[ChainRecord]]) -> None:
+    """Kick all chains until their threads have ended, or a minute has passed."""
+    deadline_s = time.monotonic() + _KICK_LIMIT_S
+    while time.monotonic() < deadline_s:
+        for descent, future in zip(descents, futures, strict=True):
+            if not future.done():
+                descent.cancel()
+        if not wait(futures, _KICK_PAUSE_S).not_done:
+            return

@@ -1,0 +1,84 @@
+"""A campaign in a headline, and what else needs attention."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from inception.stress.campaign import Campaign
+from inception.stress.execute import Outcome
+from inception.stress.record import ChainRecord, Ending, Status, Verdict
+from inception.stress.trend import Drift
+from inception.stress.wall import Cause
+
+DRIFT_TITLES = {
+    "ready_s": "the time a level takes",
+    "ascent_s": "the time of unwinding",
+    "pss": "the memory of a level",
+    "disk": "the disk of a level",
+    "api_s": "the engines' answers",
+    "run_s": "the time of a container",
+}
+
+
+def judge(campaign: Campaign, outcome: Outcome, drifts: Mapping[str, Drift]) -> Verdict:
+    """The verdict on what came of `campaign`."""
+    chains = [chain for cycle in outcome.cycles for chain in cycle.chains]
+    depth = max((chain.depth_reached for chain in chains), default=0)
+    walls = [chain for chain in chains if chain.wall is not None]
+    if walls:
+        status, headline = Status.WALL, _wall_headline(walls[0])
+    elif outcome.ending is not Ending.COMPLETE:
+        status, headline = Status.STOPPED, f"stopped ({outcome.ending}) after {_count(len(outcome.cycles), 'cycle')}"
+    else:
+        status, headline = Status.REACHED, _reached_headline(campaign, chains, len(outcome.cycles))
+    leaks = sum(len(cycle.leaks) for cycle in outcome.cycles)
+    findings = [*_leak_finding(leaks), *_chain_findings(chains), *_drift_findings(drifts)]
+    return Verdict(status=status, headline=headline, depth=depth, findings=tuple(findings))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _wall_headline(chain: ChainRecord) -> str:
+    wall = chain.wall
+    if wall is None:
+        raise ValueError(f"chain {chain.name} ran into nothing")
+    what = "an unknown wall" if wall.cause == Cause.UNKNOWN else f"the wall is {wall.title}"
+    where = "before level 1" if wall.level is None else f"at level {wall.level}"
+    at = f", in its phase {wall.phase}" if wall.phase else ""
+    return f"{what}, {where} of {chain.depth_asked}{at}"
+
+
+def _reached_headline(campaign: Campaign, chains: list[ChainRecord], cycles: int) -> str:
+    if campaign.chaos_seed is not None:
+        hit = sum(chain.kill is not None and chain.kill.pid is not None for chain in chains)
+        return f"{_count(hit, 'kill')} in {_count(len(chains), 'chain')} of depth {campaign.depth}, all unwound"
+    times = "" if cycles == 1 else f", {cycles} times"
+    at_once = "" if campaign.chains == 1 else f", {campaign.chains} chains at once"
+    return f"depth {campaign.depth} reached{times}{at_once}"
+
+
+def _leak_finding(leaks: int) -> Iterator[str]:
+    if leaks:
+        yield f"{_count(leaks, 'thing')} left behind on the host"
+
+
+def _chain_findings(chains: Iterable[ChainRecord]) -> Iterator[str]:
+    for chain in chains:
+        if chain.kicked:
+            yield f"chain {chain.name} did not unwind in time and was kicked"
+        if chain.churn and chain.churn.errors:
+            yield f"containers failed at the bottom of {chain.name}: {chain.churn.errors[0]}"
+        if chain.kill and chain.kill.pid is not None and chain.kill.ended_s is None:
+            yield f"chain {chain.name} went on without {chain.kill.target} of level {chain.kill.level}"
+        for level in chain.levels:
+            if level.measure and level.measure.inherited:
+                yield f"level {level.number} of {chain.name} inherited descriptors {level.measure.inherited}"
+
+
+def _drift_findings(drifts: Mapping[str, Drift]) -> Iterator[str]:
+    for name, drift in drifts.items():
+        if drift.is_beyond_noise:
+            moved = "grew" if drift.change > 0 else "shrank"
+            yield f"{DRIFT_TITLES[name]} {moved} by {abs(drift.change):.0%} over {drift.cycles} cycles"
