@@ -6,9 +6,10 @@
     ├── EngineError               125  the level-0 engine refused or broke something
     │   └── EngineUnreachable     125  no level-0 engine answers
     ├── ImageError                125  the level image or its seed is missing, wrong or cannot be made
-    ├── ChainError                125  a chain is missing, taken or broken
-    │   └── LevelError            125  a level failed in one of its phases
-    └── Interrupted           128 + n  signal n ended us
+    └── ChainError                125  a chain is missing, taken or broken
+        └── LevelError            125  a level failed in one of its phases
+
+    Interrupted               128 + n  signal n ended us
 
 Messages are one line. `remedy` is one line too: what the user can do about it.
 """
@@ -80,8 +81,8 @@ class LevelError(ChainError):
         self.log_tail = log_tail
 
 
-class Interrupted(InceptionError):
-    """Signal `signal_number` ended us."""
+class Interrupted(BaseException):
+    """Signal `signal_number` ended us. Like KeyboardInterrupt it is no failure, so no Exception."""
 
     def __init__(self, signal_number: int) -> None:
         super().__init__(f"interrupted by signal {signal_number}")

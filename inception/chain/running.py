@@ -20,7 +20,7 @@ from inception.errors import ChainError, Interrupted, LevelError
 from inception.level import lifeline
 from inception.level.api import connect_level
 from inception.level.containers import create_level, stop_timeout_s
-from inception.level.events import EventLog
+from inception.level.events import EventLog, tail
 from inception.level.failure import LevelFailure
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
@@ -76,12 +76,12 @@ class RunningChain:
         self._settled.set()
 
     def wait_until_ready(self) -> None:
-        """Wait until the bottom answers. Raises LevelError, or ChainError if the chain ended without a word."""
+        """Wait until the bottom answers. Raises LevelError."""
         self._settled.wait()
         self.check()
 
     def check(self) -> None:
-        """Raise LevelError if a level failed, or ChainError if the chain is gone."""
+        """Raise LevelError if a level failed, level 1 too if it is gone without a word."""
         if (failure := self._failure) is not None:
             raise LevelError(
                 level=failure.level,
@@ -91,7 +91,12 @@ class RunningChain:
                 log_tail=failure.log_tail,
             )
         if self._gone.is_set():
-            raise ChainError(f"chain {self.plan.name} ended by itself", remedy="see the log of the engine it stood on")
+            raise LevelError(
+                level=1,
+                phase=Phase.READY,
+                reason="its runner ended unexpectedly",
+                log_tail=tail(Path(self.plan.paths.log(1, "runner"))),
+            )
 
     def unwind(self) -> None:
         """Wait until all levels have ended, as they do once the client's lifeline is free; kick them if they do not.

@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from inception import __version__
 from inception.cli import image, plan, run
-from inception.errors import InceptionError, LevelError
+from inception.errors import InceptionError, Interrupted, LevelError
 
 DEFAULT_COMMAND = "run"
 _OWN_OPTIONS = frozenset({"--help", "--version", "--install-completion", "--show-completion"})
@@ -70,11 +70,11 @@ def main() -> NoReturn:
 def run_arguments(arguments: list[str]) -> int:
     """Run the command line with `arguments` and return its exit status.
 
-    A command sets its status with `typer.Exit`, and reports what failed by raising InceptionError.
+    A command sets its status with `typer.Exit`, and reports what failed by raising InceptionError or Interrupted.
     """
     try:
         status = app(arguments, prog_name="inception", standalone_mode=False)
-    except InceptionError as error:
+    except (InceptionError, Interrupted) as error:
         _report(str(error))
         if isinstance(error, LevelError):
             sys.stderr.writelines(f"    {line}\n" for line in error.log_tail)

@@ -48,9 +48,3 @@ class Ending:
     def unwind_now(self) -> None:
         """From here on nothing interrupts the main thread."""
         self._begun = True
-
-    @staticmethod
-    def wait() -> None:
-        """Sleep until EndOfLevel is raised."""
-        while True:
-            signal.pause()

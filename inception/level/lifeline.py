@@ -1,6 +1,8 @@
 """Locks that die with their holder: how a level learns that whoever it lives for is gone.
 
 flock(2) locks belong to an open file description, which the kernel closes when its last process ends, however it ends.
+The file says `ready` once its level's engine answers: readable by whoever sees the run directory, whatever becomes of
+the event file.
 """
 
 from __future__ import annotations
@@ -8,19 +10,91 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+_READY = b"ready\n"
+_POLL_S = 0.01
+_BEING_LOOKED_AT_S = 1.0
+"""Whoever looks whether a lock is free holds it for a moment."""
 
 
 def hold(path: Path) -> int:
     """Take `path`'s lock and return its descriptor: close it to let go. Raises BlockingIOError if another holds it."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    attempts = Retrying(
+        retry=retry_if_exception_type(BlockingIOError),
+        stop=stop_after_delay(_BEING_LOOKED_AT_S),
+        wait=wait_fixed(_POLL_S),
+        reraise=True,
+    )
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        attempts(fcntl.flock, descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(descriptor, 0)
     except OSError:
         os.close(descriptor)
         raise
     return descriptor
+
+
+class Lifeline:
+    """A level's own, which it can let go of and take again: whatever is below ends, and it itself does not."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    def take(self) -> None:
+        """Hold it from now on. Raises BlockingIOError if another does."""
+        if self._descriptor is None:
+            self._descriptor = hold(self._path)
+
+    def let_go(self) -> None:
+        """Let the level below end."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def say_ready(self) -> None:
+        """Let everybody know that this level's engine answers."""
+        if self._descriptor is not None:
+            os.pwrite(self._descriptor, _READY, 0)
+
+
+def is_ready(path: Path) -> bool:
+    """Whether the level at the other end of `path` said that it is ready. Look first whether it lives."""
+    try:
+        return path.read_bytes() == _READY
+    except OSError:
+        return False
+
+
+def is_held(path: Path) -> bool:
+    """Whether somebody holds `path`'s lock."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def wait_until_free(path: Path, timeout_s: float) -> bool:
+    """Wait until nobody holds `path`'s lock; returns whether that came within `timeout_s` seconds."""
+    deadline_s = time.monotonic() + timeout_s
+    while is_held(path):
+        if time.monotonic() > deadline_s:
+            return False
+        time.sleep(_POLL_S)
+    return True
 
 
 def call_when_free(path: Path, callback: Callable[[], None]) -> None:

@@ -1,4 +1,4 @@
-"""One level, from its first instruction to its last: prepare, boot the engine, go one deeper, wait, unwind."""
+"""One level, from its first instruction to its last: prepare, boot the engine, go one deeper, live, unwind."""
 
 from __future__ import annotations
 
@@ -6,17 +6,23 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from threading import Timer
+from typing import TYPE_CHECKING, NoReturn
 
 from inception.level import cgroups, fds, lifeline
 from inception.level.ending import EXIT_FAILED, EXIT_UNWOUND, Ending, EndOfLevel
 from inception.level.engine import LevelEngine
 from inception.level.events import EventLog
 from inception.level.failure import LevelFailure
+from inception.level.mailbox import Mailbox, News
 from inception.level.mounts import RemountWritable, parse_mountinfo
 from inception.level.network import close_network, open_network
 from inception.level.storage import close_storage, open_storage
 from inception.plan.chain import CgroupNamespace, ChainPlan, LevelPlan
 from inception.plan.events import Phase
+
+if TYPE_CHECKING:
+    from inception.level.beneath import Beneath
 
 _DATA_ROOT = Path("/var/lib/docker")
 
@@ -24,34 +30,37 @@ _DATA_ROOT = Path("/var/lib/docker")
 def main() -> None:
     """Be the level whose number is the first argument, of the chain whose plan INCEPTION_PLAN names."""
     fds.close_inherited()
-    plan = ChainPlan.from_json(Path(os.environ["INCEPTION_PLAN"]).read_text())
-    sys.exit(run(plan, int(sys.argv[1])))
+    plan_file = Path(os.environ["INCEPTION_PLAN"])
+    sys.exit(run(plan_file, int(sys.argv[1])))
 
 
-def run(plan: ChainPlan, number: int) -> int:
-    """Be level `number` of `plan` until it ends; returns the exit status."""
+def run(plan_file: Path, number: int) -> int:
+    """Be level `number` of the plan in `plan_file` until it ends; returns the exit status."""
+    plan = ChainPlan.from_json(plan_file.read_text())
     ending = Ending()
+    mailbox = Mailbox()
     events = EventLog(plan.paths, number)
-    held = lifeline.hold(Path(plan.paths.lifeline(number)))
+    own_lifeline = lifeline.Lifeline(Path(plan.paths.lifeline(number)))
+    own_lifeline.take()
     level = plan.level(number)
-    engine, below = None, None
+    engine, beneath = None, None
     try:
-        if number > 1 or plan.attached:
-            above = Path(plan.paths.lifeline(number - 1))
-            lifeline.call_when_free(above, lambda: ending.because(f"level {number - 1} is gone"))
+        _end_in_time(plan, number, ending)
         with events.phase(Phase.READY):
             with events.phase(Phase.PREPARE):
                 prepare(plan, level)
                 engine = LevelEngine(plan, number, _DATA_ROOT, events)
             engine.boot()
             engine.watch(ending)
-        if number < plan.depth:
-            # Not at the top: it brings the Docker SDK, which engine.boot() imports while dockerd boots.
-            from inception.level.below import LevelBelow
+        own_lifeline.say_ready()
+        # Not at the top: it brings the Docker SDK, which engine.boot() imports while dockerd boots.
+        from inception.level.beneath import Beneath
 
-            below = LevelBelow(plan, number + 1, events)
-            below.start(engine.image_id, ending)
-        ending.wait()
+        beneath = Beneath(
+            number, image=engine.image_id, own_lifeline=own_lifeline, events=events, ending=ending, mailbox=mailbox
+        )
+        beneath.converge(plan)
+        live(beneath, mailbox, plan_file)
     except EndOfLevel:
         status = EXIT_UNWOUND
     except LevelFailure:
@@ -59,18 +68,45 @@ def run(plan: ChainPlan, number: int) -> int:
     ending.unwind_now()
     try:
         with events.phase(Phase.UNWIND):
-            os.close(held)
-            if below is not None:
-                below.outlive()
+            own_lifeline.let_go()
+            if beneath is not None:
+                beneath.outlive()
             if engine is not None:
                 engine.stop()
             close_network(plan, level)
             close_storage(level.storage, _DATA_ROOT)
     except LevelFailure:
         status = EXIT_FAILED
-    if number == 1 and plan.attached:
+    # A detached chain that broke keeps what tells why, until somebody has seen it.
+    broke = status == EXIT_FAILED or (beneath is not None and beneath.broken)
+    if number == 1 and (plan.attached or not broke):
         shutil.rmtree(plan.run_directory, ignore_errors=True)
     return status
+
+
+def _end_in_time(plan: ChainPlan, number: int, ending: Ending) -> None:
+    """Arrange that this level ends with whoever it lives for: the level above, the client, or its time."""
+    if number > 1 or plan.attached:
+        above = Path(plan.paths.lifeline(number - 1))
+        lifeline.call_when_free(above, lambda: ending.because(f"level {number - 1} is gone"))
+    if number == 1 and plan.ttl_s is not None:
+        # It counts on CLOCK_MONOTONIC: a clock that is set does not move it.
+        timer = Timer(plan.ttl_s, ending.because, ("its time is over",))
+        timer.daemon = True
+        timer.start()
+
+
+def live(beneath: Beneath, mailbox: Mailbox, plan_file: Path) -> NoReturn:
+    """Do what there is to do, until EndOfLevel is raised: the plan changes, or the level below ends."""
+    while True:
+        match mailbox.wait():
+            case News.PLAN_CHANGED:
+                try:
+                    beneath.converge(ChainPlan.from_json(plan_file.read_text()))
+                except LevelFailure:
+                    beneath.clear()  # It is told already, and here nothing is broken.
+            case News.BELOW_ENDED:
+                beneath.clear()
 
 
 def prepare(plan: ChainPlan, level: LevelPlan) -> None:

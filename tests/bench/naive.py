@@ -15,7 +15,7 @@ from inception.plan.chain import LABEL_CHAIN
 from inception.plan.privileges import Privileges
 
 _POLL_S = 0.05
-_LIMIT_S = 60.0
+_LIMIT_S = 60
 """Seconds that one naive level may take."""
 
 

@@ -18,6 +18,7 @@ import pytest
 
 from inception.chain.session import GRACE_S
 from inception.engine.connect import Engine
+from tests.integration.conftest import lasting_difference, steady_inventory
 
 pytestmark = pytest.mark.integration
 
@@ -31,12 +32,12 @@ FINISH_S = 1.5
 DRIVER = """
 import sys, docker
 from inception.chain.attach import run_session
-from inception.errors import InceptionError
+from inception.errors import InceptionError, Interrupted
 address, container, *command = sys.argv[1:]
 client = docker.APIClient(base_url=address, timeout=60)
 try:
     sys.exit(run_session(client, container, command=command or None))
-except InceptionError as error:
+except (InceptionError, Interrupted) as error:
     print(f"{type(error).__name__}: {error}", file=sys.stderr)
     sys.exit(error.exit_code)
 """
@@ -54,8 +55,12 @@ def sleeping_container(engine: Engine, image: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def container(engine: Engine, level_image: str) -> Iterator[str]:
+    """Shared by all tests here; after the last one the host is as it was before the first."""
+    before = steady_inventory(engine)
     with sleeping_container(engine, level_image) as container:
         yield container
+    difference = lasting_difference(before, engine)
+    assert not difference, "\n".join(difference)
 
 
 class Sessions:
@@ -168,6 +173,17 @@ def test_one_that_ignores_that_nobody_reads_is_left_after_a_while(sessions: Sess
     sessions.run("pkill", "-f", "echo y")
 
 
+def test_output_that_cannot_be_written_is_an_error(sessions: Sessions) -> None:
+    ended = sessions.shell_line('"$@" yes > /dev/full')
+    assert (ended.returncode, ended.stdout) == (125, b"")
+    assert ended.stderr == b"InceptionError: cannot write the command's output: No space left on device\n"
+
+
+def test_output_and_errors_in_one_place(sessions: Sessions) -> None:
+    ended = sessions.shell_line(""""$@" sh -c 'echo 1; sleep 0.1; echo 2 >&2; sleep 0.1; echo 3' 2>&1""")
+    assert ended.stdout == b"1\n2\n3\n"
+
+
 def test_an_idle_standard_input_does_not_hold_us(sessions: Sessions) -> None:
     begun_s = time.monotonic()
     with sessions.started("echo", "hi") as process:
@@ -205,9 +221,10 @@ def test_a_command_that_outlives_its_output(sessions: Sessions) -> None:
 
 def test_a_child_in_the_background_does_not_hold_us_for_long(sessions: Sessions) -> None:
     begun_s = time.monotonic()
-    ended = sessions.run("sh", "-c", "sleep 20 & echo started; exit 3")
+    ended = sessions.run("sh", "-c", "sleep 271 & echo started; exit 3")
     assert (ended.stdout, ended.returncode) == (b"started\n", 3)
     assert time.monotonic() - begun_s < 10
+    assert sessions.run("pkill", "-f", "sleep 271").returncode == 0
 
 
 def test_without_a_command_a_shell_reads_standard_input(sessions: Sessions) -> None:

@@ -87,7 +87,7 @@ def test_a_wrong_request_is_one_line_that_names_it(
     ],
 )
 def test_what_failed_is_reported_once_with_its_status(
-    error: InceptionError,
+    error: InceptionError | Interrupted,
     status: int,
     said: str,
     monkeypatch: pytest.MonkeyPatch,
