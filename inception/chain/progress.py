@@ -99,7 +99,10 @@ class Progress:
         if event.level == 0:
             return replace(self, notes=(*self.notes, event.message or ""))
         levels = {level.number: level for level in self.levels}
-        before = levels.get(event.level) or LevelProgress(number=event.level, begun_s=event.monotonic_s)
+        before = levels.get(event.level)
+        # A chain that has shrunk and grown again has a level of that number anew.
+        if before is None or (event.phase is Phase.CREATE and event.state is State.BEGIN):
+            before = LevelProgress(number=event.level, begun_s=event.monotonic_s)
         levels[event.level] = before.after(event)
         return replace(self, levels=tuple(levels[number] for number in sorted(levels)))
 

@@ -7,15 +7,15 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from http import HTTPStatus
 from pathlib import Path
 
 import docker
 from requests.exceptions import RequestException
 
+from inception.chain.ending import kick, take_down
 from inception.chain.payload import copy_payload
+from inception.chain.store import save_plan
 from inception.chain.watch import follow
-from inception.engine.translate import translated
 from inception.errors import ChainError, Interrupted, LevelError
 from inception.level import lifeline
 from inception.level.api import connect_level
@@ -26,7 +26,6 @@ from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
 
 _PRIVATE = 0o700
-_KICK_LIMIT_S = 30.0
 _LAST_EVENTS_LIMIT_S = 2.0
 
 
@@ -111,16 +110,8 @@ class RunningChain:
         self._follower.join(_LAST_EVENTS_LIMIT_S)
 
     def kick(self) -> None:
-        """End the chain at once: killing level 1's PID namespace kills every process below."""
-        with translated(f"kicking chain {self.plan.name}"):
-            try:
-                self._client.remove_container(self._container, force=True, v=True)
-            except docker.errors.NotFound:
-                pass
-            except docker.errors.APIError as error:
-                if error.status_code != HTTPStatus.CONFLICT:
-                    raise
-                self._gone.wait(_KICK_LIMIT_S)  # Its removal is in progress.
+        """End the chain at once."""
+        kick(self._client, self.plan)
         self._gone.set()
 
 
@@ -130,10 +121,8 @@ def running(client: docker.APIClient, plan: ChainPlan, show: Callable[[Event], N
 
     Raises ChainError if its name is taken, LevelError if a level fails on the way down.
     """
-    run_directory = Path(plan.run_directory)
-    _make_run_directory(run_directory, plan)
+    held = _make_run_directory(plan)
     try:
-        held = lifeline.hold(Path(plan.paths.lifeline(0)))
         chain = RunningChain(client, plan, show)
         try:
             chain.start()
@@ -143,18 +132,44 @@ def running(client: docker.APIClient, plan: ChainPlan, show: Callable[[Event], N
             os.close(held)
             chain.unwind()
     finally:
-        shutil.rmtree(run_directory, ignore_errors=True)
+        shutil.rmtree(plan.run_directory, ignore_errors=True)
 
 
-def _make_run_directory(run_directory: Path, plan: ChainPlan) -> None:
-    run_directory.parent.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+def start_detached(client: docker.APIClient, plan: ChainPlan, show: Callable[[Event], None]) -> None:
+    """Start the chain of `plan`, which lives on when we are gone; returns when its bottom answers.
+
+    Raises ChainError if its name is taken, LevelError if a level fails on the way down: then nothing is left.
+    """
+    held = _make_run_directory(plan)
     try:
-        run_directory.mkdir(mode=_PRIVATE)
+        chain = RunningChain(client, plan, show)
+        try:
+            chain.start()
+            chain.wait_until_ready()
+        except BaseException:
+            take_down(client, plan)
+            raise
+    finally:
+        os.close(held)
+
+
+def _make_run_directory(plan: ChainPlan) -> int:
+    """Make it, with all that level 1 needs in it; returns the client's lifeline, held. Raises ChainError."""
+    directory = Path(plan.run_directory)
+    directory.parent.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+    try:
+        directory.mkdir(mode=_PRIVATE)
     except FileExistsError as error:
         raise ChainError(
             f"a chain named {plan.name} is already there", remedy="choose another --name, or end it first"
         ) from error
-    for number in range(plan.depth + 1):
-        Path(plan.paths.level(number)).mkdir(mode=_PRIVATE)
-    copy_payload(Path(plan.paths.payload))
-    Path(plan.paths.plan).write_text(plan.to_json())
+    try:
+        for number in range(plan.depth + 1):
+            Path(plan.paths.level(number)).mkdir(mode=_PRIVATE)
+        copy_payload(Path(plan.paths.payload))
+        held = lifeline.hold(Path(plan.paths.lifeline(0)))
+        save_plan(plan)
+    except BaseException:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
+    return held

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,10 @@ from inception.level.events import EventLog, tail
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Phase, State
 
+_LOOK_S = 0.25
+_ENGINE_GRACE_S = 1.0
+"""Seconds that an engine may take to notice that a container's process is gone: one without containerd never does."""
+
 
 class LevelBelow:
     """Level `number`, in the engine of the level that we are."""
@@ -29,6 +34,7 @@ class LevelBelow:
         self._name = plan.level(number).container
         self._begun = False
         self._expected_to_end = False
+        self._told_end: threading.Event | None = None
 
     def start(self, image: str, ending: Ending, ended: Callable[[], None]) -> None:
         """Create it from `image` and start it. `ended` is called when it ends before it is expected to.
@@ -41,13 +47,15 @@ class LevelBelow:
             create_level(client, self._plan, self._number, image)
         with self._events.phase(Phase.START, level=self._number, log="dockerd"):
             client.start(self._name)
-        threading.Thread(target=self._watch, args=(ending, ended), name="level below", daemon=True).start()
+        told_end = self._told_end = threading.Event()
+        threading.Thread(target=self._watch, args=(ending, ended, told_end), name="level below", daemon=True).start()
 
-    def _watch(self, ending: Ending, ended: Callable[[], None]) -> None:
+    def _watch(self, ending: Ending, ended: Callable[[], None], told_end: threading.Event) -> None:
         try:
             status = connect_level(self._plan, self._number - 1).wait(self._name, timeout=None)["StatusCode"]
         except (docker.errors.DockerException, RequestException, OSError):
             return  # The engine itself went away; whoever watches it says so.
+        told_end.set()
         if ending.begun or self._expected_to_end:
             return
         if status not in {EXIT_UNWOUND, EXIT_FAILED}:
@@ -68,18 +76,33 @@ class LevelBelow:
         """Wait until it has ended, as it does by itself once our lifeline is free; kill it when that takes too long."""
         if not self._begun:
             return
-        client = connect_level(self._plan, self._number - 1)
         limit_s = stop_timeout_s(self._plan, self._number)
-        try:
-            client.wait(self._name, timeout=limit_s)
-        except docker.errors.NotFound:
-            return
-        except (ReadTimeout, docker.errors.APIError):
+        ended = self._ended(limit_s) if self._told_end is None else self._seen_to_end(self._told_end, limit_s)
+        if not ended:
             self._events.note(Phase.UNWIND, f"level {self._number} did not end in time and was killed")
-            client.kill(self._name)
-        except (RequestException, OSError):
-            # Our engine is dead, and cannot tell: the level below can.
-            lifeline.wait_until_free(Path(self._plan.paths.lifeline(self._number)), limit_s)
+            connect_level(self._plan, self._number - 1).kill(self._name)
+
+    def _ended(self, limit_s: int) -> bool:
+        """Wait for a level that may not even have begun; returns whether it has ended within `limit_s` seconds."""
+        try:
+            connect_level(self._plan, self._number - 1).wait(self._name, timeout=limit_s)
+        except docker.errors.NotFound:
+            return True
+        except (ReadTimeout, docker.errors.APIError):
+            return False
+        return True
+
+    def _seen_to_end(self, told_end: threading.Event, limit_s: float) -> bool:
+        """Wait until our engine tells that the level has ended, or can be seen to be unable to."""
+        alive = Path(self._plan.paths.alive(self._number))
+        deadline_s = time.monotonic() + limit_s
+        while not told_end.wait(_LOOK_S):
+            if not lifeline.is_held(alive):
+                told_end.wait(_ENGINE_GRACE_S)
+                return True
+            if time.monotonic() > deadline_s:
+                return False
+        return True
 
     def remove(self) -> None:
         """Remove its container and its volume, which nobody needs who lives on."""

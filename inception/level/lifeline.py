@@ -1,8 +1,6 @@
 """Locks that die with their holder: how a level learns that whoever it lives for is gone.
 
 flock(2) locks belong to an open file description, which the kernel closes when its last process ends, however it ends.
-The file says `ready` once its level's engine answers: readable by whoever sees the run directory, whatever becomes of
-the event file.
 """
 
 from __future__ import annotations
@@ -10,7 +8,6 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,14 +55,14 @@ class Lifeline:
             os.close(self._descriptor)
             self._descriptor = None
 
-    def say_ready(self) -> None:
-        """Let everybody know that this level's engine answers."""
-        if self._descriptor is not None:
-            os.pwrite(self._descriptor, _READY, 0)
+
+def say_ready(held: int) -> None:
+    """Let everybody know that the level which holds this lock has an engine that answers."""
+    os.pwrite(held, _READY, 0)
 
 
 def is_ready(path: Path) -> bool:
-    """Whether the level at the other end of `path` said that it is ready. Look first whether it lives."""
+    """Whether the last holder of `path`'s lock said that it is ready."""
     try:
         return path.read_bytes() == _READY
     except OSError:
@@ -85,16 +82,6 @@ def is_held(path: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
-
-
-def wait_until_free(path: Path, timeout_s: float) -> bool:
-    """Wait until nobody holds `path`'s lock; returns whether that came within `timeout_s` seconds."""
-    deadline_s = time.monotonic() + timeout_s
-    while is_held(path):
-        if time.monotonic() > deadline_s:
-            return False
-        time.sleep(_POLL_S)
-    return True
 
 
 def call_when_free(path: Path, callback: Callable[[], None]) -> None:

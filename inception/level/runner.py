@@ -42,6 +42,7 @@ def run(plan_file: Path, number: int) -> int:
     events = EventLog(plan.paths, number)
     own_lifeline = lifeline.Lifeline(Path(plan.paths.lifeline(number)))
     own_lifeline.take()
+    alive = lifeline.hold(Path(plan.paths.alive(number)))  # Until the very end of this process.
     level = plan.level(number)
     engine, beneath = None, None
     try:
@@ -52,7 +53,7 @@ def run(plan_file: Path, number: int) -> int:
                 engine = LevelEngine(plan, number, _DATA_ROOT, events)
             engine.boot()
             engine.watch(ending)
-        own_lifeline.say_ready()
+        lifeline.say_ready(alive)
         # Not at the top: it brings the Docker SDK, which engine.boot() imports while dockerd boots.
         from inception.level.beneath import Beneath
 

@@ -6,10 +6,11 @@ The run directory has the same path everywhere, so a path made here is right at 
       plan.json       the plan, written once before anything is touched
       events.jsonl    one JSON object a line, appended by every level (see `events`)
       payload/        the runner: a copy of `inception/plan` and `inception/level`
-      <k>/            level k: docker.sock, lifeline, runner.log, containerd.log, dockerd.log
-      0/              the client of an attached chain: lifeline
+      <k>/            level k: docker.sock, lifeline, alive, runner.log, containerd.log, dockerd.log
+      0/              the client that starts the chain, and stays if it is attached: lifeline
 
-A lifeline is a lock file that its level holds as long as it lives; the level below unwinds when it falls free.
+A lifeline is a lock file that its level holds until it unwinds; the level below unwinds when it falls free. `alive` is
+one that it holds to its very end, and that says `ready` once its engine answers: whatever becomes of the event file.
 """
 
 from __future__ import annotations
@@ -55,6 +56,10 @@ class RunDirectory:
     def lifeline(self, number: int) -> PurePosixPath:
         """The lock that level `number` holds; 0 is the client's."""
         return self.level(number) / "lifeline"
+
+    def alive(self, number: int) -> PurePosixPath:
+        """The lock that the runner of level `number` holds until its process ends."""
+        return self.level(number) / "alive"
 
     def log(self, number: int, program: str) -> PurePosixPath:
         """The log of `program` (runner, containerd or dockerd) at level `number`."""
