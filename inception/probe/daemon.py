@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 _PROC = Path("/proc")
@@ -58,9 +59,15 @@ def _from_pid_file() -> int | None:
 
 def _only_running_engine() -> int | None:
     """The one engine that runs; with several, nothing says which of them it is."""
-    pids = [int(entry.name) for entry in _PROC.iterdir() if entry.name.isdecimal()]
-    engines = [pid for pid in pids if _program(pid) in _ENGINE_PROGRAMS]
+    engines = list(engine_processes())
     return engines[0] if len(engines) == 1 else None
+
+
+def engine_processes() -> Iterator[int]:
+    """The process ids of all engines that can be seen from here."""
+    for entry in _PROC.iterdir():
+        if entry.name.isdecimal() and _program(int(entry.name)) in _ENGINE_PROGRAMS:
+            yield int(entry.name)
 
 
 def sees_directory(daemon: int, directory: Path) -> bool:

@@ -3,10 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import docker
+
 from inception.plan.facts import EngineFacts
-from inception.probe.capabilities import Capabilities
+from inception.probe.capabilities import ask_known, decide
+from inception.probe.daemon import find_daemon, sees_directory
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What an engine answered, and which process of this machine it is, None if it cannot be seen from here.
+
+    `networks` are its networks' IPv4 subnets (CIDR), `known` the capabilities that it has names for. `local` says
+    whether it sees this machine's files.
+    """
+
+    endpoint: str
+    info: Mapping[str, Any]
+    version: Mapping[str, Any]
+    networks: tuple[str, ...]
+    known: tuple[str, ...]
+    daemon: int | None
+    local: bool
+
+
+def ask_engine(client: docker.APIClient, *, endpoint: str, local: bool, run_root: str) -> Answers:
+    """Ask the engine about itself. It counts as local only if it also sees `run_root` as we do.
+
+    Raises docker.errors.APIError where it refuses an answer.
+    """
+    daemon = find_daemon(endpoint) if local else None
+    return Answers(
+        endpoint=endpoint,
+        info=client.info(),
+        version=client.version(),
+        networks=parse_networks(client.networks()),
+        known=ask_known(client),
+        daemon=daemon,
+        local=daemon is not None and sees_directory(daemon, Path(run_root)),
+    )
 
 
 def parse_networks(networks: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -15,22 +54,16 @@ def parse_networks(networks: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     return tuple(config["Subnet"] for config in configs if "." in config.get("Subnet", ""))
 
 
-def parse_engine(
-    *,
-    info: Mapping[str, Any],
-    version: Mapping[str, Any],
-    networks: tuple[str, ...],
-    capabilities: Capabilities,
-    endpoint: str,
-    local: bool,
-) -> EngineFacts:
-    """The engine's facts out of its answers to `GET /info`, `GET /version` and `GET /networks`."""
+def describe_engine(answers: Answers, held: tuple[str, ...]) -> EngineFacts:
+    """The engine's facts out of its answers and the capabilities that it holds."""
+    info, version = answers.info, answers.version
+    capabilities = decide(known=answers.known, held=held)
     return EngineFacts(
-        endpoint=endpoint,
+        endpoint=answers.endpoint,
         name=info["Name"],
         version=version["Version"],
         api_version=version["ApiVersion"],
-        local=local,
+        local=answers.local,
         # Engines before 20.10 know no other, and do not say.
         cgroup_version=int(info.get("CgroupVersion", "1")),
         cgroup_driver=info["CgroupDriver"],
@@ -39,5 +72,5 @@ def parse_engine(
         capabilities=capabilities.given,
         privileged=capabilities.privileged,
         security_options=tuple(info.get("SecurityOptions") or ()),
-        networks=networks,
+        networks=answers.networks,
     )

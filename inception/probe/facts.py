@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import Any
 
 import docker
 from docker.errors import ImageNotFound
 
-from inception.errors import EngineError
 from inception.plan.facts import Facts
-from inception.probe import capabilities, engine
-from inception.probe.daemon import find_daemon, sees_directory
+from inception.probe.capabilities import names_in
+from inception.probe.container import read_in_container
+from inception.probe.engine import Answers, ask_engine, describe_engine
 from inception.probe.host import HostReading, NotAllowed, Subject, read_host
 
 
@@ -22,21 +20,10 @@ def read_facts(client: docker.APIClient, *, endpoint: str, local: bool, image_id
     `local` says that the engine is reached on this machine; the facts say so only if it also sees `run_root` as we do.
     Raises docker.errors.APIError where the engine refuses an answer, EngineError where its machine cannot be read.
     """
-    info: dict[str, Any] = client.info()
-    version: dict[str, Any] = client.version()
-    daemon = find_daemon(endpoint) if local else None
-    reading = _read(daemon, info)
+    answers = ask_engine(client, endpoint=endpoint, local=local, run_root=run_root)
+    reading = _read_machine(client, answers, image_id)
     return Facts(
-        engine=engine.parse_engine(
-            info=info,
-            version=version,
-            networks=engine.parse_networks(client.networks()),
-            capabilities=capabilities.decide(
-                known=capabilities.ask_known(client), held=capabilities.names_in(reading.bounding_set)
-            ),
-            endpoint=endpoint,
-            local=daemon is not None and sees_directory(daemon, Path(run_root)),
-        ),
+        engine=describe_engine(answers, names_in(reading.bounding_set)),
         host=reading.host,
         run_root=run_root,
         image_id=image_id,
@@ -54,21 +41,23 @@ def _image_size(client: docker.APIClient, image_id: str) -> int | None:
         return None
 
 
-def _read(daemon: int | None, info: dict[str, Any]) -> HostReading:
-    """Read the engine's machine, through its process."""
-    if daemon is not None:
+def _read_machine(client: docker.APIClient, answers: Answers, image_id: str) -> HostReading:
+    """Read the engine's machine through its process, or from a container where we cannot."""
+    if answers.daemon is not None:
         try:
-            return read_host(
-                Subject(
-                    daemon=daemon,
-                    data_root=info["DockerRootDir"],
-                    storage_driver=info["Driver"],
-                    owner_uid=os.getuid(),
-                    owner_gid=os.getgid(),
-                )
-            )
+            return read_host(subject_of(answers, answers.daemon))
         except NotAllowed:
             pass
-    raise EngineError(
-        f"the machine of the engine {info['Name']} cannot be read from here", remedy="run this as root on that machine"
+    reading, _ = read_in_container(client, answers.info, image_id, owner_uid=os.getuid(), owner_gid=os.getgid())
+    return reading
+
+
+def subject_of(answers: Answers, daemon: int) -> Subject:
+    """Whose machine to read: that of the engine that answered, whose process is `daemon`."""
+    return Subject(
+        daemon=daemon,
+        data_root=answers.info["DockerRootDir"],
+        storage_driver=answers.info["Driver"],
+        owner_uid=os.getuid(),
+        owner_gid=os.getgid(),
     )

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import os
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from inception.probe import daemon
-from inception.probe.capabilities import Capabilities
-from inception.probe.engine import parse_engine, parse_networks
+from inception.probe.engine import Answers, describe_engine, parse_networks
 
 INFO = {
     "Name": "vm",
@@ -22,34 +22,35 @@ INFO = {
 VERSION = {"Version": "26.1.5+dfsg1", "ApiVersion": "1.45"}
 
 
-def test_engine_out_of_its_answers() -> None:
-    facts = parse_engine(
+def _answers(**changes: Any) -> Answers:
+    answers = Answers(
+        endpoint="unix:///var/run/docker.sock",
         info=INFO,
         version=VERSION,
         networks=("172.17.0.0/16",),
-        capabilities=Capabilities(given=("SYS_ADMIN",), privileged=False),
-        endpoint="unix:///var/run/docker.sock",
+        known=("SYS_ADMIN", "SYS_RESOURCE"),
+        daemon=1,
         local=True,
     )
+    return replace(answers, **changes)
+
+
+def test_engine_out_of_its_answers() -> None:
+    facts = describe_engine(_answers(), ("SYS_ADMIN", "BPF"))
     assert (facts.name, facts.version, facts.api_version) == ("vm", "26.1.5+dfsg1", "1.45")
     assert (facts.cgroup_version, facts.cgroup_driver) == (2, "cgroupfs")
     assert (facts.storage_driver, facts.data_root) == ("overlay2", "/var/lib/docker")
     assert (facts.capabilities, facts.privileged) == (("SYS_ADMIN",), False)
     assert facts.security_options == ("name=seccomp,profile=default", "name=cgroupns")
+    assert (facts.endpoint, facts.local) == ("unix:///var/run/docker.sock", True)
 
 
 def test_an_engine_that_says_no_cgroup_version_has_the_first() -> None:
     info = {key: value for key, value in INFO.items() if key not in {"CgroupVersion", "SecurityOptions"}}
-    facts = parse_engine(
-        info=info,
-        version=VERSION,
-        networks=(),
-        capabilities=Capabilities(given=(), privileged=True),
-        endpoint="tcp://192.0.2.1:2376",
-        local=False,
-    )
+    facts = describe_engine(_answers(info=info, daemon=None, local=False), ())
     assert facts.cgroup_version == 1
     assert facts.security_options == ()
+    assert not facts.local
 
 
 def test_networks_without_addresses_and_of_ipv6_are_left_out() -> None:

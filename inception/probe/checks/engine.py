@@ -1,0 +1,93 @@
+"""The engine itself: does it answer, is it new enough, what may its containers do."""
+
+from __future__ import annotations
+
+from inception.plan.facts import EngineFacts
+from inception.probe.capabilities import NAMES, names_in
+from inception.probe.checks.needs import of_engine
+from inception.probe.checks.verdict import Check, Verdict, failed, passed, skipped, warned
+from inception.probe.survey import HostLimits, Survey
+
+LEAST_API = (1, 41)
+"""Docker 20.10: the first that gives a container a cgroup namespace of its own."""
+_INDISPENSABLE = ("SYS_ADMIN", "NET_ADMIN", "MKNOD", "SYS_CHROOT", "SETUID", "SETGID", "CHOWN", "DAC_OVERRIDE")
+"""Without one of these a level's engine cannot mount, make a bridge or device nodes, or unpack an image."""
+
+
+def _judge_reachable(survey: Survey) -> Verdict:
+    if survey.engine is None:
+        return failed(survey.silence or "no engine answers", "systemctl start docker")
+    where = "on this machine" if survey.engine.local else "somewhere else, or with another file system"
+    return passed(f"{survey.engine.endpoint} answers, {where}")
+
+
+def _judge_version(engine: EngineFacts) -> Verdict:
+    version = f"Docker {engine.version}, API {engine.api_version}"
+    if tuple(int(part) for part in engine.api_version.split(".")) < LEAST_API:
+        return failed(f"{version}: older than 20.10", "apt-get install --only-upgrade docker.io")
+    return passed(version)
+
+
+def _judge_mode(engine: EngineFacts) -> Verdict:
+    options = {option.removeprefix("name=").partition(",")[0] for option in engine.security_options}
+    if "userns" in options:
+        return failed("user namespaces are remapped: no container is root on the host", "dockerd --userns-remap=")
+    if "rootless" in options:
+        return failed("rootless: its containers can neither mount nor route for engines of their own", "dockerd")
+    return passed("runs as root, without user-namespace remapping")
+
+
+def _judge_privileges(survey: Survey) -> Verdict:
+    engine = survey.engine
+    if engine is None:
+        return skipped("no engine answers")
+    if survey.limits is None:
+        return skipped(survey.unread or "not read")
+    given = f"levels get the {len(engine.capabilities)} capabilities it holds, unconfined"
+    missing = [name for name in _INDISPENSABLE if name not in engine.capabilities]
+    if missing and not engine.privileged:
+        return failed(
+            f"containers cannot be given {_listed(missing)}",
+            "run the engine's own container with --privileged, or its unit without CapabilityBoundingSet",
+        )
+    if engine.privileged:
+        return passed("--privileged works")
+    return warned(
+        f"--privileged fails, because the engine lacks {_listed(_lacking(survey.limits))}; {given}, instead",
+        "systemctl show -p CapabilityBoundingSet docker  # nothing to do for inception",
+    )
+
+
+def _lacking(limits: HostLimits) -> list[str]:
+    """The capabilities that the kernel has and the engine has not."""
+    held = names_in(limits.bounding_set)
+    return [name for name in NAMES[: limits.last_capability + 1] if name not in held]
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(f"CAP_{name}" for name in names)
+
+
+ENGINE_CHECKS = (
+    Check(
+        name="engine",
+        why="Level 1 is a container of this engine; the chain hangs from it.",
+        judge=_judge_reachable,
+    ),
+    Check(
+        name="engine-version",
+        why="Each level needs a cgroup namespace of its own choice, which Docker has since 20.10 (API 1.41).",
+        judge=of_engine(_judge_version),
+    ),
+    Check(
+        name="engine-mode",
+        why="An engine inside a container must be root on the host to mount, to route and to make devices.",
+        judge=of_engine(_judge_mode),
+    ),
+    Check(
+        name="privileges",
+        why="A level must mount, route and make devices. --privileged asks for every capability the engine knows, "
+        "and fails as a whole if the engine lacks one of them itself.",
+        judge=_judge_privileges,
+    ),
+)

@@ -1,0 +1,75 @@
+"""The machine: kernel, security modules, clock."""
+
+from __future__ import annotations
+
+import re
+
+from inception.plan.facts import HostFacts
+from inception.probe.checks.needs import of_host, of_limits
+from inception.probe.checks.verdict import Check, Verdict, failed, passed, skipped, warned
+from inception.probe.survey import HostLimits, Survey
+
+_LEAST_KERNEL = (4, 19)
+_GOOD_KERNEL = (5, 9)
+_EARLIEST_S = 1_767_225_600
+"""2026-01-01: no clock that is right says less."""
+_SKEW_S = 5.0
+
+
+def _judge_kernel(host: HostFacts) -> Verdict:
+    found = re.match(r"(\d+)\.(\d+)", host.kernel)
+    if found is None:
+        return skipped(f"{host.kernel!r} is no Linux release")
+    release = (int(found[1]), int(found[2]))
+    if release < _LEAST_KERNEL:
+        return failed(f"Linux {host.kernel}", "apt-get dist-upgrade")
+    if release < _GOOD_KERNEL:
+        return warned(f"Linux {host.kernel}: no close_range, and overlays with more limits", "apt-get dist-upgrade")
+    return passed(f"Linux {host.kernel}")
+
+
+def _judge_apparmor(limits: HostLimits) -> Verdict:
+    return passed("on; levels run unconfined" if limits.apparmor else "not in use")
+
+
+def _judge_selinux(limits: HostLimits) -> Verdict:
+    if limits.selinux is None:
+        return passed("not in use")
+    if limits.selinux == "enforcing":
+        return warned("enforcing; levels run without labels (label=disable)", "setenforce 0  # if a level is denied")
+    return passed(limits.selinux)
+
+
+def _judge_clock(survey: Survey) -> Verdict:
+    if survey.limits is None:
+        return skipped(survey.unread or "not read")
+    clock_s, skew_s = survey.limits.clock_s, survey.limits.clock_s - survey.now_s
+    if clock_s < _EARLIEST_S:
+        return failed(f"{_EARLIEST_S - clock_s:.0f} s before this program was made", "timedatectl set-ntp true")
+    if abs(skew_s) > _SKEW_S:
+        return warned(f"{skew_s:+.0f} s against the clock here", "timedatectl set-ntp true")
+    return passed("right, as far as can be seen")
+
+
+MACHINE_CHECKS = (
+    Check(
+        name="kernel",
+        why="All levels run on this one kernel.",
+        judge=of_host(_judge_kernel),
+    ),
+    Check(
+        name="apparmor",
+        why="The profile of containers forbids to mount, so levels run without one.",
+        judge=of_limits(_judge_apparmor),
+    ),
+    Check(
+        name="selinux",
+        why="The label of containers forbids to mount, so levels run without one.",
+        judge=of_limits(_judge_selinux),
+    ),
+    Check(
+        name="clock",
+        why="All levels share it: certificates of registries are judged by it.",
+        judge=_judge_clock,
+    ),
+)

@@ -1,0 +1,77 @@
+"""What data-roots lie on: overlay, disk, loop devices."""
+
+from __future__ import annotations
+
+from inception.plan.facts import HostFacts
+from inception.plan.size import GIB, show_size
+from inception.probe.checks.needs import of_host
+from inception.probe.checks.verdict import Check, Verdict, failed, passed, skipped, warned
+from inception.probe.survey import Survey
+
+_LEAST_DISK = GIB
+"""The image, its seed and the archive in it, of 300 MB each."""
+_AMPLE_DISK = 4 * GIB
+_FEW_INODES = 100_000
+_LEAST_INODES = 20_000
+
+
+def _judge_overlay(host: HostFacts) -> Verdict:
+    if host.data_root_carries_overlay:
+        return passed("an overlay on it works, so levels get volumes")
+    return warned("it carries no overlay; level 1 gets an ext4 image on a loop device", "inception --storage loopback")
+
+
+def _judge_disk(host: HostFacts) -> Verdict:
+    if host.disk_free is None:
+        return skipped("the data-root cannot be seen from here")
+    measured = f"{show_size(host.disk_free)} free"
+    remedy = "docker system df; inception image ls"
+    if host.disk_free < _LEAST_DISK:
+        return failed(measured, remedy)
+    return warned(measured, remedy) if host.disk_free < _AMPLE_DISK else passed(measured)
+
+
+def _judge_inodes(host: HostFacts) -> Verdict:
+    if host.inodes_free is None:
+        return skipped("the file system makes them as needed, or cannot be seen from here")
+    measured = f"{host.inodes_free} free"
+    remedy = "docker system df; df -i"
+    if host.inodes_free < _LEAST_INODES:
+        return failed(measured, remedy)
+    return warned(measured, remedy) if host.inodes_free < _FEW_INODES else passed(measured)
+
+
+def _judge_loop(survey: Survey) -> Verdict:
+    if survey.limits is None or survey.host is None:
+        return skipped(survey.unread or "not read")
+    loop = survey.limits.loop
+    if loop.driver:
+        node = "" if loop.control_node else "; /dev/loop-control is missing, levels make their own"
+        return passed(f"the driver is there, {len(loop.attached)} in use{node}")
+    if survey.host.data_root_carries_overlay:
+        return warned("the driver is not loaded; only --storage loopback needs it", "modprobe loop")
+    return failed("the driver is not loaded, and the data-root carries no overlay", "modprobe loop")
+
+
+STORAGE_CHECKS = (
+    Check(
+        name="overlay",
+        why="An engine stacks overlays on its data-root, and an overlay cannot be the upper directory of another.",
+        judge=of_host(_judge_overlay),
+    ),
+    Check(
+        name="disk",
+        why="The image is there twice and its archive once; levels share them and add little, unless they load it.",
+        judge=of_host(_judge_disk),
+    ),
+    Check(
+        name="inodes",
+        why="A file system that has room but no inodes left is full.",
+        judge=of_host(_judge_inodes),
+    ),
+    Check(
+        name="loop-devices",
+        why="Where volumes carry no overlay, data-roots are ext4 images on loop devices.",
+        judge=_judge_loop,
+    ),
+)
