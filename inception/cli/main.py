@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from inception import __version__
 from inception.cli import image, plan, run
+from inception.cli.chains import add_commands
 from inception.errors import InceptionError, Interrupted, LevelError
 
 DEFAULT_COMMAND = "run"
@@ -43,6 +44,7 @@ app = typer.Typer(
 # A command of the bottom comes with options of its own: ours end where it begins.
 app.command(context_settings={"allow_interspersed_args": False})(run.run)
 app.command()(plan.plan)
+add_commands(app)
 app.add_typer(image.app, name="image")
 
 

@@ -1,0 +1,52 @@
+"""`inception up --depth N`: a chain that lives on until it is told to end, or until its time is over."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from inception.cli import options
+from inception.plan.request import Request
+
+
+@options.with_chain_options
+def up(
+    *,
+    request: Request,
+    ttl: Annotated[
+        str | None, typer.Option(metavar="TIME", help="End it after this long: 90s, 45m, 2h.", show_default=False)
+    ] = None,
+    engine: options.EngineAddress = "auto",
+    quiet: options.Quiet = False,
+) -> None:
+    """Start a chain of N levels and leave it running; its name goes to standard output."""
+    from inception.chain.prepare import prepare
+    from inception.chain.running import start_detached
+    from inception.chain.signals import raising_interrupted
+    from inception.cli import draw
+    from inception.cli.connect import connected
+    from inception.errors import UsageError
+
+    if request.depth == 0:
+        raise UsageError("depth 0 is the host itself, which is up", remedy="ask for 1 level or more with --depth")
+    wanted = replace(request, attached=False, ttl_s=None if ttl is None else _seconds(ttl))
+    with (
+        raising_interrupted(),
+        draw.descent(request.depth, quiet=quiet) as drawing,
+        connected(engine, drawing.progress) as level_0,
+    ):
+        plan = prepare(level_0, wanted, drawing.progress)
+        start_detached(level_0.client, plan, drawing.show)
+    typer.echo(plan.name)
+
+
+def _seconds(text: str) -> float:
+    from inception.errors import UsageError
+    from inception.plan.duration import parse_duration
+
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise UsageError(str(error), remedy="write it like 90s, 45m or 2h") from error

@@ -1,0 +1,33 @@
+"""Lengths of time as people write them: `90s`, `2h`, `1d12h`."""
+
+from __future__ import annotations
+
+import re
+
+_SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_PART = re.compile(r"(\d+(?:\.\d+)?)([dhms])")
+
+
+def parse_duration(text: str) -> float:
+    """Seconds in `text`; a bare number is seconds. Raises ValueError."""
+    words = text.strip().lower()
+    if re.fullmatch(r"\d+(\.\d+)?", words):
+        seconds = float(words)
+    elif words and not _PART.sub("", words):
+        seconds = sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(words))
+    else:
+        raise ValueError(f"{text!r} is not a length of time")
+    if seconds <= 0:
+        raise ValueError(f"{text!r} is no time at all")
+    return seconds
+
+
+def show_duration(seconds: float) -> str:
+    """`seconds` in its two largest units, as people write it."""
+    left = int(seconds)
+    parts = []
+    for unit, size in _SECONDS.items():
+        if left >= size or (unit == "s" and not parts):
+            parts.append(f"{left // size}{unit}")
+            left %= size
+    return "".join(parts[:2])
