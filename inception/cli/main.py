@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from inception import __version__
-from inception.cli import image, plan, run
+from inception.cli import doctor, image, plan, run
 from inception.cli.chains import add_commands
 from inception.errors import InceptionError, Interrupted, LevelError
 
@@ -45,6 +45,7 @@ app = typer.Typer(
 app.command(context_settings={"allow_interspersed_args": False})(run.run)
 app.command()(plan.plan)
 add_commands(app)
+app.command()(doctor.doctor)
 app.add_typer(image.app, name="image")
 
 

@@ -16,7 +16,10 @@ _INDISPENSABLE = ("SYS_ADMIN", "NET_ADMIN", "MKNOD", "SYS_CHROOT", "SETUID", "SE
 
 def _judge_reachable(survey: Survey) -> Verdict:
     if survey.engine is None:
-        return failed(survey.silence or "no engine answers", "systemctl start docker")
+        return failed(
+            survey.silence or "no engine answers",
+            "systemctl start docker  # or let inception start its own: --engine private",
+        )
     where = "on this machine" if survey.engine.local else "somewhere else, or with another file system"
     return passed(f"{survey.engine.endpoint} answers, {where}")
 
