@@ -36,6 +36,7 @@ class Wire:
         self._waiting = bytearray()
         self._received = b""
         self._ended = False
+        self._over = False
 
     def fileno(self) -> int:
         return self._connection.fileno()
@@ -74,13 +75,15 @@ class Wire:
     @property
     def readable(self) -> bool:
         """Whether `receive` has something whatever the socket says."""
-        return bool(self._received)
+        return bool(self._received) or self._over
 
     def receive(self) -> bytes | None:
         """What has come: None if nothing has, empty at the end. Raises OSError if the connection broke."""
         if self._received:
             data, self._received = self._received, b""
             return data
+        if self._over:
+            return b""
         try:
             return self._decoded(self._connection.recv(_CHUNK))
         except BlockingIOError:
@@ -133,23 +136,27 @@ class TlsWire(Wire):
         super().put(self._outgoing.read())
 
     def end(self) -> None:
+        self._received += self._decrypted()  # It came with the handshake, and would be in the way.
         with suppress(ssl.SSLWantReadError):  # It wants the other side's, which comes when the command has ended.
             self._tls.unwrap()
         super().put(self._outgoing.read())
 
     def _decoded(self, data: bytes) -> bytes | None:
         self._feed(data)
+        plain = self._decrypted()
+        return plain or (b"" if self._over else None)
+
+    def _decrypted(self) -> bytes:
+        """All that can be made of what has come."""
         plain = bytearray()
         try:
             while part := self._tls.read(_CHUNK):
                 plain += part
         except ssl.SSLWantReadError:
-            return bytes(plain) or None
-        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
             pass
-        finally:
-            super().put(self._outgoing.read())  # The protocol's own answers, to a change of keys for one.
-        self.give_back(b"")
+        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+            self._over = True  # Said by TLS, so that the socket may not say so too.
+        super().put(self._outgoing.read())  # The protocol's own answers, to a change of keys for one.
         return bytes(plain)
 
 
