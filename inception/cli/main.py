@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from inception import __version__
-from inception.cli import doctor, image, plan, run
+from inception.cli import doctor, image, plan, rerender, run, stress
 from inception.cli.chains import add_commands
 from inception.errors import InceptionError, Interrupted, LevelError
 
@@ -44,6 +44,8 @@ app = typer.Typer(
 # A command of the bottom comes with options of its own: ours end where it begins.
 app.command(context_settings={"allow_interspersed_args": False})(run.run)
 app.command()(plan.plan)
+app.command()(stress.stress)
+app.command()(rerender.report)
 add_commands(app)
 app.command()(doctor.doctor)
 app.add_typer(image.app, name="image")

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from inception.plan.chain import ChainPlan
+from inception.stress.compare import Comparison
 
 _WIDE = 160
 
@@ -43,3 +44,24 @@ def plan_table(plan: ChainPlan, *, image_is_missing: bool) -> None:
             level.storage.kind.value + size,
         )
     console.print(table)
+
+
+def comparison_table(comparison: Comparison) -> None:
+    """Print what became of each cost from one report to another."""
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for heading in ("what", "change", "noise", "verdict"):
+        table.add_column(heading, no_wrap=True)
+    table.add_row("depth", f"{comparison.depth[0]} -> {comparison.depth[1]}", "", _direction(*comparison.depth))
+    table.add_row(
+        "left behind", f"{comparison.leaks[0]} -> {comparison.leaks[1]}", "", _direction(*comparison.leaks[::-1])
+    )
+    for it in comparison.differences:
+        table.add_row(it.name, f"{it.change.ratio - 1:+.1%}", f"{it.change.noise - 1:.1%}", it.verdict)
+    console.print(table)
+
+
+def _direction(before: int, after: int) -> str:
+    if before == after:
+        return "same"
+    return "better" if after > before else "worse"

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from statistics import median
 
 from inception import __version__
+from inception.errors import PlanError
 from inception.plan.facts import Facts
 from inception.plan.request import Request
 from inception.stress.campaign import Campaign
+from inception.stress.evidence import Evidence, read_evidence
 from inception.stress.execute import Outcome
 from inception.stress.host import memory_total
 from inception.stress.record import (
@@ -19,12 +21,16 @@ from inception.stress.record import (
     CampaignRecord,
     ChainRecord,
     CycleRecord,
+    Ending,
     Environment,
     LevelRecord,
     Report,
+    Status,
+    Verdict,
 )
 from inception.stress.trend import Drift, PowerFit, find_drift, fit_power
 from inception.stress.verdict import judge
+from inception.stress.wall import Failure, Scene, explain_wall
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +44,11 @@ class Cost:
 
 
 COSTS = (
-    Cost(name="ready_s", title="time until ready", unit="s", of=lambda level: level.ready_s),
+    Cost(name="ready_s", title="time", unit="s", of=lambda level: level.ready_s),
     Cost(name="pss", title="memory", unit="B", of=lambda level: float(level.measure.pss) if level.measure else None),
     Cost(name="disk", title="disk", unit="B", of=lambda level: float(level.measure.disk) if level.measure else None),
-    Cost(name="api_s", title="answer of the engine", unit="s", of=lambda level: level.api_s),
-    Cost(name="run_s", title="a container, begin to end", unit="s", of=lambda level: level.run_s),
+    Cost(name="api_s", title="API", unit="s", of=lambda level: level.api_s),
+    Cost(name="run_s", title="container", unit="s", of=lambda level: level.run_s),
 )
 """What grows with depth, or should not."""
 
@@ -75,6 +81,27 @@ def assemble(
         fits=find_fits(chains),
         drifts=drifts,
         cycles=outcome.cycles,
+    )
+
+
+def assemble_refusal(
+    campaign: Campaign, environment: Environment, refused: PlanError, *, begun: float, command: tuple[str, ...]
+) -> Report:
+    """The report of a campaign that was not begun, because the plan says that it cannot fit."""
+    failure = Failure(message=refused.message, remedy=refused.remedy)
+    scene = Scene(failure=failure, before=Evidence(), after=read_evidence(()))
+    return Report(
+        version=REPORT_VERSION,
+        begun=begun,
+        seconds=0.0,
+        ending=Ending.REFUSED,
+        campaign=campaign_record(campaign, command),
+        environment=environment,
+        verdict=Verdict(status=Status.STOPPED, headline=f"refused: {refused.message}", depth=0, findings=()),
+        fits={},
+        drifts={},
+        cycles=(),
+        refusal=explain_wall(scene),
     )
 
 

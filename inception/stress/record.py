@@ -183,6 +183,7 @@ class Ending(StrEnum):
     COMPLETE = "complete"
     TIME_LIMIT = "time limit"
     INTERRUPTED = "interrupted"
+    REFUSED = "refused"
 
 
 class Status(StrEnum):
@@ -242,7 +243,7 @@ class CampaignRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """A whole campaign, as report.json has it."""
+    """A whole campaign, as report.json has it. `refusal` is why it was not begun, where it was not."""
 
     version: int
     begun: float
@@ -254,6 +255,7 @@ class Report:
     fits: dict[str, PowerFit]
     drifts: dict[str, Drift]
     cycles: tuple[CycleRecord, ...]
+    refusal: WallRecord | None = None
 
     @property
     def chains(self) -> tuple[ChainRecord, ...]:
@@ -261,8 +263,8 @@ class Report:
 
     @property
     def wall(self) -> WallRecord | None:
-        """The first wall that a chain ran into; a chain that was to be killed has none."""
-        return next((chain.wall for chain in self.chains if chain.wall and not chain.kill), None)
+        """The first wall that a chain ran into, or what kept it from starting."""
+        return self.refusal or next((chain.wall for chain in self.chains if chain.wall), None)
 
     @property
     def leaks(self) -> tuple[str, ...]:
