@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from inception.chain.seed import ensure_seed
 from inception.engine.connect import Engine
@@ -13,6 +14,7 @@ from inception.image.recipe import default_tag
 from inception.image.store import find_image
 from inception.places import run_root
 from inception.plan.chain import ChainPlan, Refusal, check_request, plan_chain
+from inception.plan.facts import Facts
 from inception.plan.request import Request
 from inception.probe.facts import read_facts
 
@@ -25,21 +27,33 @@ def refuse_early(request: Request) -> None:
         raise UsageError(str(refusal), remedy=refusal.remedy) from refusal
 
 
-def plan_on(engine: Engine, request: Request, image_id: str) -> ChainPlan:
-    """The plan of `request` on `engine`; nothing is touched. Raises PlanError or UsageError."""
+def facts_on(engine: Engine, image_id: str) -> Facts:
+    """What is to be known of `engine` and its machine; nothing is touched. Raises EngineError."""
     with translated("reading the engine's facts"):
-        facts = read_facts(
+        return read_facts(
             engine.client,
             endpoint=engine.endpoint,
             local=engine.local,
             image_id=image_id,
             run_root=str(run_root()),
         )
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Raise a Refusal inside as UsageError where the request is wrong, or as PlanError where the host is."""
     try:
-        return plan_chain(request, facts)
+        yield
     except Refusal as refusal:
         kind = UsageError if refusal.usage else PlanError
         raise kind(str(refusal), remedy=refusal.remedy) from refusal
+
+
+def plan_on(engine: Engine, request: Request, image_id: str) -> ChainPlan:
+    """The plan of `request` on `engine`; nothing is touched. Raises PlanError or UsageError."""
+    facts = facts_on(engine, image_id)
+    with refusing():
+        return plan_chain(request, facts)
 
 
 def prepare(engine: Engine, request: Request, progress: Callable[[str], None]) -> ChainPlan:

@@ -67,12 +67,18 @@ class RunningChain:
     def _follow(self) -> None:
         for event in follow(Path(self.plan.paths.events), stop=self._gone.is_set):
             self._show(event)
-            if event.state is State.FAIL and self._failure is None:
+            if event.state is State.FAIL and self._failure is None and event.level <= self.plan.depth:
                 self._failure = event
                 self._settled.set()
             if event.phase is Phase.READY and event.state is State.END and event.level == self.plan.depth:
                 self._settled.set()
         self._settled.set()
+
+    def adopt(self, plan: ChainPlan) -> None:
+        """From now on the chain is that of `plan`, which has grown or shrunk."""
+        self.plan = plan
+        if self._failure is not None and self._failure.level > plan.depth:
+            self._failure = None
 
     def wait_until_ready(self) -> None:
         """Wait until the bottom answers. Raises LevelError."""

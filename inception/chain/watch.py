@@ -13,13 +13,13 @@ from inception.plan.events import Event, Phase, State
 _POLL_S = 0.02
 
 
-def follow(path: Path, *, stop: Callable[[], bool], poll_s: float = _POLL_S) -> Iterator[Event]:
+def follow(path: Path, *, stop: Callable[[], bool], poll_s: float = _POLL_S, offset: int = 0) -> Iterator[Event]:
     """Every event of the file at `path`, which need not be there yet, until `stop` says so and no event is left.
 
-    Looks every `poll_s` seconds. Where lines got lost, because the file was cut short or holds what is no event, a note
-    at level 0 says so in their place.
+    Begins `offset` bytes behind the file's start, and looks every `poll_s` seconds. Where lines got lost, because the
+    file was cut short or holds what is no event, a note at level 0 says so in their place.
     """
-    tail = _Tail(path)
+    tail = _Tail(path, offset)
     try:
         while True:
             stopping = stop()  # Asked first: what was written before it said so is still read.
@@ -36,8 +36,9 @@ def follow(path: Path, *, stop: Callable[[], bool], poll_s: float = _POLL_S) -> 
 class _Tail:
     """The end of a file that others append to, in whole lines."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, offset: int) -> None:
         self._path = path
+        self._offset = offset
         self._file: BinaryIO | None = None
         self._rest = b""
 
@@ -48,6 +49,7 @@ class _Tail:
                 self._file = self._path.open("rb", buffering=0)
             except FileNotFoundError:
                 return []
+            self._file.seek(self._offset)
         lost = []
         if os.fstat(self._file.fileno()).st_size < self._file.tell():
             self._file.seek(0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from inception.cli import down, env, inside, logs, ls, up
+from inception.cli import change, copying, down, env, inside, logs, ls, tree, up
 from inception.cli.selection import CommandBehind
 
 
@@ -16,5 +16,10 @@ def add_commands(app: typer.Typer) -> None:
     app.command()(inside.shell)
     app.command()(logs.logs)
     app.command()(env.env)
+    app.command()(copying.cp)
+    app.command()(tree.tree)
+    # `-2` is an amount, no option.
+    app.command(context_settings={"ignore_unknown_options": True})(change.grow)
+    app.command(context_settings={"ignore_unknown_options": True})(change.shrink)
     app.command()(down.down)
     app.command()(down.kick)

@@ -10,7 +10,8 @@ from typer.core import TyperCommand
 _BEHIND = "inception.behind"
 
 
-def _known_names(incomplete: str) -> list[str]:
+def known_names(incomplete: str) -> list[str]:
+    """The names of chains that begin so, for the shell's completion."""
     from inception.chain.store import chain_names
 
     return [name for name in chain_names() if name.startswith(incomplete)]
@@ -21,13 +22,13 @@ ChainName = Annotated[
     typer.Argument(
         metavar="[NAME]",
         help="Which chain; not needed where there is one only.",
-        autocompletion=_known_names,
+        autocompletion=known_names,
         show_default=False,
     ),
 ]
 ChainNames = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[NAME]...", help="Which chains.", autocompletion=_known_names, show_default=False),
+    typer.Argument(metavar="[NAME]...", help="Which chains.", autocompletion=known_names, show_default=False),
 ]
 Level = Annotated[
     int | None,

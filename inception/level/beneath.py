@@ -26,20 +26,23 @@ class Beneath:
         self.broken = False
         """Whether a level has ended here that should not have."""
 
-    def converge(self, plan: ChainPlan) -> None:
-        """Start the level below, or end it, as `plan` wants it. Raises LevelFailure if it cannot be started."""
+    def converge(self, plan: ChainPlan, *, fate_shared: bool) -> None:
+        """Start the level below, or end it, as `plan` wants it. Raises LevelFailure if it cannot be started.
+
+        With `fate_shared` its end, one day, is ours too: a client that is attached has lost its bottom. Otherwise this
+        level is a place of its own, and stays.
+        """
         if plan.depth > self._number and self._below is None:
-            self._start(plan)
+            self._start(plan, fate_shared=fate_shared)
         elif plan.depth <= self._number and self._below is not None:
             self._end(self._below)
 
-    def _start(self, plan: ChainPlan) -> None:
+    def _start(self, plan: ChainPlan, *, fate_shared: bool) -> None:
         self._below = LevelBelow(plan, self._number + 1, self._events)
-        self._below.start(self._image, self._ending, lambda: self._on_end(plan))
+        self._below.start(self._image, self._ending, lambda: self._on_end(fate_shared=fate_shared))
 
-    def _on_end(self, plan: ChainPlan) -> None:
-        # Whoever is attached to the bottom has lost it. Otherwise this level is somebody's place as well, and stays.
-        if plan.attached:
+    def _on_end(self, *, fate_shared: bool) -> None:
+        if fate_shared:
             self._ending.because(f"level {self._number + 1} ended")
         else:
             self.broken = True

@@ -60,7 +60,7 @@ def run(plan_file: Path, number: int) -> int:
         beneath = Beneath(
             number, image=engine.image_id, own_lifeline=own_lifeline, events=events, ending=ending, mailbox=mailbox
         )
-        beneath.converge(plan)
+        beneath.converge(plan, fate_shared=plan.attached)
         live(beneath, mailbox, plan_file)
     except EndOfLevel:
         status = EXIT_UNWOUND
@@ -103,7 +103,7 @@ def live(beneath: Beneath, mailbox: Mailbox, plan_file: Path) -> NoReturn:
         match mailbox.wait():
             case News.PLAN_CHANGED:
                 try:
-                    beneath.converge(ChainPlan.from_json(plan_file.read_text()))
+                    beneath.converge(ChainPlan.from_json(plan_file.read_text()), fate_shared=False)
                 except LevelFailure:
                     beneath.clear()  # It is told already, and here nothing is broken.
             case News.BELOW_ENDED:

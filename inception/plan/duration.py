@@ -25,7 +25,7 @@ def parse_duration(text: str) -> float:
 def show_duration(seconds: float) -> str:
     """`seconds` in its two largest units, as people write it."""
     left = int(seconds)
-    parts = []
+    parts: list[str] = []
     for unit, size in _SECONDS.items():
         if left >= size or (unit == "s" and not parts):
             parts.append(f"{left // size}{unit}")

@@ -1,0 +1,134 @@
+"""Files into a level and out of it, as tar streams that its engine takes and gives: `docker cp`'s way."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import stat
+import tarfile
+import threading
+from collections.abc import Iterator
+from http import HTTPStatus
+from pathlib import Path, PurePosixPath
+
+import docker
+
+from inception.engine.translate import translated
+from inception.errors import InceptionError, UsageError
+
+_CHUNK = 256 * 1024
+_GO_DIRECTORY = 1 << 31
+"""The bit for a directory in a mode as Go writes it (os.ModeDir)."""
+
+
+def copy_in(client: docker.APIClient, container: str, source: Path, target: str) -> None:
+    """Copy the file or directory `source` of this host to `target`: into it, if that is a directory there.
+
+    Owners become root. Raises UsageError if `source` is not there, EngineError if `target` cannot be written.
+    """
+    if not source.exists():
+        raise UsageError(f"{source} is not there", remedy="correct the path")
+    place = PurePosixPath(target)
+    with translated(f"copying {source} to {target}"):
+        if target.endswith("/") or _is_directory(client, container, target):
+            place /= source.resolve().name
+        client.put_archive(container, str(place.parent), _packed(source, place.name))
+
+
+def copy_out(client: docker.APIClient, container: str, source: str, target: Path) -> None:
+    """Copy the file or directory `source` of a level to `target` on this host: into it, if that is a directory.
+
+    Everything becomes ours, and nothing is written outside `target`. Raises EngineError if `source` is not there.
+    """
+    into = target if target.is_dir() else target.parent
+    if not into.is_dir():
+        raise UsageError(f"{into} is no directory", remedy="make it first")
+    name = PurePosixPath(source).name if target.is_dir() else target.name
+    with translated(f"copying {source}"):
+        chunks, _ = client.get_archive(container, source)
+        _unpack(chunks, into, name)
+
+
+def _is_directory(client: docker.APIClient, container: str, path: str) -> bool:
+    # The SDK has the archive itself, but not the question what it would be of.
+    answer = client.head(
+        f"{client.base_url}/v{client.api_version}/containers/{container}/archive",
+        params={"path": path},
+        timeout=client.timeout,
+    )
+    if answer.status_code != HTTPStatus.OK:
+        return False
+    described = json.loads(base64.b64decode(answer.headers["X-Docker-Container-Path-Stat"]))
+    return bool(described["mode"] & _GO_DIRECTORY)
+
+
+def _packed(source: Path, name: str) -> Iterator[bytes]:
+    """`source` as a tar archive whose one top entry is `name`, a chunk at a time: it may be larger than memory."""
+    reader, writer = os.pipe()
+    failures: list[OSError] = []
+
+    def pack() -> None:
+        try:
+            with os.fdopen(writer, "wb") as stream, tarfile.open(fileobj=stream, mode="w|") as archive:
+                archive.add(source, arcname=name, filter=_owned_by_root)
+        except OSError as error:
+            failures.append(error)
+
+    packer = threading.Thread(target=pack, name="pack", daemon=True)
+    packer.start()
+    with os.fdopen(reader, "rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            yield chunk
+    packer.join()
+    if failures:
+        raise failures[0]
+
+
+def _owned_by_root(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    if stat.S_ISSOCK(member.mode):
+        return None
+    member.uid = member.gid = 0
+    member.uname = member.gname = "root"
+    return member
+
+
+def _unpack(chunks: Iterator[bytes], into: Path, name: str) -> None:
+    """Unpack an archive with one top entry, which becomes `name`, below `into`."""
+    if not hasattr(tarfile, "tar_filter"):
+        raise InceptionError("this Python cannot unpack safely", remedy="use Python 3.11.4 or later")
+    with tarfile.open(fileobj=io.BufferedReader(_Chunks(chunks), _CHUNK), mode="r|") as archive:
+        for member in archive:
+            _, *below = PurePosixPath(member.name).parts
+            renamed = member.replace(name=str(PurePosixPath(name, *below)), deep=False)
+            if renamed.islnk():
+                _, *linked = PurePosixPath(renamed.linkname).parts
+                renamed.linkname = str(PurePosixPath(name, *linked))
+            if renamed.isdev():
+                continue
+            renamed.uid, renamed.gid = os.geteuid(), os.getegid()
+            renamed.uname = renamed.gname = ""
+            archive.extract(renamed, into, filter="tar")
+
+
+class _Chunks(io.RawIOBase):
+    """Chunks of bytes as a file to read."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._left = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        while not self._left:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return 0
+            self._left = memoryview(chunk)
+        size = min(len(buffer), len(self._left))
+        buffer[:size] = self._left[:size]
+        self._left = self._left[size:]
+        return size

@@ -1,0 +1,60 @@
+"""A chain looked at closely: what the engine of each level says of itself, and the engine above it of the level."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+
+import docker
+from requests.exceptions import RequestException
+
+from inception.chain.reach import engine_at
+from inception.chain.store import ChainStatus, LevelStatus
+from inception.errors import EngineError
+from inception.plan.chain import LABEL_LEVEL
+
+_AT_ONCE = 16
+"""Levels asked at the same time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LevelSight:
+    """One level, with what engines told of it; None where nobody answered.
+
+    `memory` is in bytes: what its cgroup is charged with, those of the levels below not included. `address` is the
+    level's on the bridge of the engine above. `containers` names those in its engine, but for the next level's.
+    """
+
+    status: LevelStatus
+    engine_version: str | None = None
+    address: str | None = None
+    memory: int | None = None
+    containers: tuple[str, ...] | None = None
+
+
+def look(chain: ChainStatus) -> tuple[LevelSight, ...]:
+    """Every level of the chain, level 1 first. An engine that does not answer is no error."""
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as threads:
+        return tuple(threads.map(lambda level: _look_at(chain, level), chain.levels))
+
+
+def _look_at(chain: ChainStatus, level: LevelStatus) -> LevelSight:
+    if not chain.lives(level.number):
+        return LevelSight(status=level)
+    version, containers, address, memory = None, None, None, None
+    with _if_it_answers(), engine_at(chain.plan, level.number) as client:
+        version = str(client.version()["Version"])
+        containers = tuple(
+            one["Names"][0].lstrip("/") for one in client.containers() if LABEL_LEVEL not in one["Labels"]
+        )
+    with _if_it_answers(), engine_at(chain.plan, level.number - 1) as above:
+        container = chain.plan.level(level.number).container
+        networks = above.inspect_container(container)["NetworkSettings"]["Networks"]
+        address = next((it["IPAddress"] for it in networks.values() if it["IPAddress"]), None)
+        memory = above.stats(container, stream=False, one_shot=True)["memory_stats"].get("usage")
+    return LevelSight(status=level, engine_version=version, address=address, memory=memory, containers=containers)
+
+
+def _if_it_answers() -> suppress:
+    return suppress(EngineError, docker.errors.DockerException, RequestException, OSError)
