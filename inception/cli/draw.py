@@ -38,15 +38,17 @@ class Drawing:
         self._clock = clock
         self._progress = Progress()
         self._drawing = False
+        self._missed: list[Event] = []
         self._ascent_begun_s: float | None = None
         self._lock = threading.RLock()
 
     def start(self) -> None:
-        """Begin to draw."""
-        with self._lock:
+        """Begin to draw, with what has happened so far."""
+        with self._lock, suppress(OSError):  # A chain does not end because nobody can see it.
             self._drawing = True
-            with suppress(OSError):  # A chain does not end because nobody can see it.
-                self._canvas.start()
+            self._canvas.start()
+            while self._missed:
+                self._canvas.draw(self._progress, self._missed.pop(0))
 
     def stop(self, last_line: str | None = None) -> None:
         """Draw no more; `last_line` stays."""
@@ -71,6 +73,8 @@ class Drawing:
                 self._ascend()
             if self._drawing:
                 self._canvas.draw(self._progress, event)
+            else:
+                self._missed.append(event)
 
     @contextmanager
     def paused(self) -> Iterator[None]:
