@@ -23,6 +23,7 @@ test-integration: host-packages .venv/dev.stamp ## Run the tests on real engines
 	$(BIN)/pytest tests/integration
 
 test-vm: host-packages .venv/dev.stamp ## Run the tests on a second kernel, in an emulated machine
+	@.ci/host-packages vm
 	$(BIN)/pytest tests/vm
 
 check: .venv/dev.stamp ## Lint, check format, types and imports
@@ -55,5 +56,5 @@ host-packages:
 	@touch $@
 
 clean: ## Remove what make made in this directory (images and running chains stay)
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist bench.json
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist bench.json
 	find inception tests -name __pycache__ -type d -prune -exec rm -rf {} +

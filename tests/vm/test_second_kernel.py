@@ -1,0 +1,91 @@
+"""The descent, and its unwinding, on a kernel other than the one that everything else is tested on."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from inception.plan.events import Phase, State
+from tests.vm.conftest import SecondKernel
+from tests.vm.guest import Ending, Outcome
+
+# Emulation is slow, and so is making what is emulated, on the first run.
+pytestmark = pytest.mark.timeout(1500)
+
+DEPTH = 2
+PATIENCE = "10"
+ALL_CAPABILITIES = "000001ffffffffff"
+
+
+def _ready_s(outcome: Outcome, level: int) -> float:
+    """Seconds from the creation of a level until its engine is ready."""
+    of_level = [event for event in outcome.read_events() if event.level == level]
+    first = next(event for event in of_level if event.phase is Phase.CREATE)
+    ready = next(event for event in of_level if (event.phase, event.state) == (Phase.READY, State.END))
+    return ready.monotonic_s - first.monotonic_s
+
+
+def test_the_machine_is_unlike_the_one_that_it_runs_on(second_kernel: SecondKernel) -> None:
+    assert second_kernel.output("stat", "--file-system", "--format=%T", "/sys/fs/cgroup").strip() == "cgroup2fs"
+    assert " cgroup " not in second_kernel.output("cat", "/proc/self/mounts")
+    assert f"CapBnd:\t{ALL_CAPABILITIES}" in second_kernel.output("cat", "/proc/1/status")
+    info = json.loads(second_kernel.output("docker", "info", "--format", "{{json .}}"))
+    assert (info["CgroupVersion"], info["CgroupDriver"]) == ("2", "systemd")
+    second_kernel.say(
+        f"Linux {info['KernelVersion']}, {info['OperatingSystem']}, dockerd {info['ServerVersion']}, "
+        f"cgroup v{info['CgroupVersion']} ({info['CgroupDriver']}), all capabilities"
+    )
+
+
+def test_the_plan_takes_real_privileges(second_kernel: SecondKernel) -> None:
+    plan = json.loads(second_kernel.output("python3", "-m", "inception", "plan", "--depth", str(DEPTH), "--json"))
+    assert plan["privileges"] == {"privileged": True, "capabilities": []}
+    second_kernel.say("the plan's levels are --privileged")
+
+
+BOTTOM = """
+docker info --format '{{.Name}} v{{.CgroupVersion}} {{.CgroupDriver}}'
+grep CapEff /proc/self/status
+cat /proc/self/cgroup
+cat /sys/fs/cgroup/cgroup.subtree_control
+docker run --rm --memory 64m "$INCEPTION_IMAGE" sh -c 'echo in a container; cat /sys/fs/cgroup/memory.max'
+echo to standard error >&2
+exit 7
+"""
+
+
+def test_a_command_runs_at_depth_2_and_nothing_is_left_of_it(second_kernel: SecondKernel) -> None:
+    arguments = ("--depth", str(DEPTH), "--name", "deep", "--patience", PATIENCE, "--", "sh", "-c", BOTTOM)
+    outcome = second_kernel.descend(Ending.BY_ITSELF, *arguments)
+    assert outcome.status == 7, outcome.stderr
+    engine, capabilities, cgroup, controllers, *container = outcome.stdout.splitlines()
+    assert engine == f"deep-{DEPTH} v2 cgroupfs"
+    assert capabilities.split() == ["CapEff:", ALL_CAPABILITIES]
+    # Level 1's container is the root that it sees. Its own cgroup lies right below, beside those of its containers.
+    assert cgroup.startswith("0::/docker/")
+    assert cgroup.count("/") == 2
+    assert {"cpu", "io", "memory", "pids"} <= set(controllers.split())
+    assert container == ["in a container", str(64 << 20)]
+    assert "to standard error" in outcome.stderr
+    assert not outcome.difference, "\n".join(outcome.difference)
+    times = ", ".join(f"level {level} {_ready_s(outcome, level):.0f} s" for level in range(1, DEPTH + 1))
+    second_kernel.say(
+        f"depth {DEPTH} reached ({times}), a container ran there; clean {outcome.ending_s:.0f} s after its first line"
+    )
+
+
+def test_a_killed_client_leaves_nothing(second_kernel: SecondKernel) -> None:
+    script = "echo here; exec sleep 600"
+    arguments = ("--depth", str(DEPTH), "--patience", PATIENCE, "--", "sh", "-c", script)
+    outcome = second_kernel.descend(Ending.KILLED, *arguments)
+    assert (outcome.status, outcome.stdout) == (-9, "here\n"), outcome.stderr
+    assert not outcome.difference, "\n".join(outcome.difference)
+    second_kernel.say(f"client killed at the bottom: clean {outcome.ending_s:.0f} s later")
+
+
+def test_the_hierarchy_is_mounted_as_it_was(second_kernel: SecondKernel) -> None:
+    """A cgroup2 file system mounted anew in the first cgroup namespace would reset the options of all mounts of it."""
+    mounts = second_kernel.output("cat", "/proc/self/mounts")
+    options = next(line.split()[3].split(",") for line in mounts.splitlines() if line.split()[2] == "cgroup2")
+    assert {"nsdelegate", "memory_recursiveprot"} <= set(options)
