@@ -13,7 +13,7 @@ from contextlib import ExitStack, closing
 import docker
 
 from inception.chain.caught import ENDING, caught
-from inception.chain.session import FarEnd, Session
+from inception.chain.session import FarEnd, Session, Visitor
 from inception.chain.streams import Streams
 from inception.chain.terminal import RawTerminal, Size
 from inception.chain.wire import open_wire
@@ -46,6 +46,7 @@ def run_session(
     workdir: str | None = None,
     terminal: bool | None = None,
     streams: Streams | None = None,
+    visitor: Visitor | None = None,
 ) -> int:
     """Run `command`, or else a login shell, in `container` until it ends; returns its exit status.
 
@@ -54,9 +55,10 @@ def run_session(
     and nothing of the command's output goes elsewhere) the command gets a terminal of its own, and ours, which standard
     input must be, is raw meanwhile. Without, it has our streams, and they stay apart.
 
-    A signal to us goes to the command's process group. Raises Interrupted when the command has not ended GRACE_S later,
-    or at once on a second signal, or on the first one where there is a terminal, which counts as hung up then. Raises
-    EngineError where the engine refuses, or is gone. To be called from the main thread.
+    A `visitor` who comes meanwhile is let in. A signal to us goes to the command's process group. Raises Interrupted
+    when the command has not ended GRACE_S later, or at once on a second signal, or on the first one where there is a
+    terminal, which counts as hung up then. Raises EngineError where the engine refuses, or is gone. To be called from
+    the main thread.
     """
     streams = streams or Streams()
     with ExitStack() as stack:
@@ -78,7 +80,7 @@ def run_session(
         if screen:
             stack.enter_context(screen)
         far_end = FarEnd(client, container, exec_id)
-        return Session(far_end, wire, streams=streams, signals=signals, screen=screen, size=size).run()
+        return Session(far_end, wire, streams=streams, signals=signals, screen=screen, size=size, visitor=visitor).run()
 
 
 def run_local(command: Sequence[str] | None) -> int:

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from typing import Protocol
 
 import docker
 
@@ -58,9 +59,19 @@ class FarEnd:
 
     def status(self) -> int | None:
         """The exit status, or None while the command runs. Raises EngineError."""
-        with translated("the session's end"):
+        with translated("the session was lost"):
             state = self._client.exec_inspect(self._exec_id)
         return None if state["Running"] or state["ExitCode"] is None else int(state["ExitCode"])
+
+
+class Visitor(Protocol):
+    """Somebody who may come while the command runs."""
+
+    def fileno(self) -> int:
+        """What is readable when they have come."""
+
+    def answer(self) -> None:
+        """See to them: the command waits, and the terminal is as the user left it."""
 
 
 class Session:
@@ -75,12 +86,14 @@ class Session:
         signals: CaughtSignals,
         screen: RawTerminal | None,
         size: Size | None,
+        visitor: Visitor | None = None,
     ) -> None:
         self._far_end = far_end
         self._wire = wire
         self._signals = signals
         self._screen = screen
         self._size = size
+        self._visitor = visitor
         self._fit_at_s: float | None = None
         self._demultiplexer = Demultiplexer()
         self._stdin: int | None = streams.stdin
@@ -119,12 +132,16 @@ class Session:
             self._send()
         if self._stdin is not None and self._stdin in ready and not self._wire.waiting:
             self._read_stdin(self._stdin)
+        if self._visitor is not None and self._visitor.fileno() in ready:
+            self._receive_visitor(self._visitor)
         if not self._cut_off and (self._wire.readable or self._wire.fileno() in ready):
             self._receive()
 
     def _wanted(self) -> dict[int, int]:
         """What to poll for."""
         wanted: dict[int, int] = {}
+        if self._visitor is not None:
+            wanted[self._visitor.fileno()] = select.POLLIN
         for outlet in self._outlets.values():
             if outlet.waiting:
                 wanted[outlet.descriptor] = select.POLLOUT
@@ -234,6 +251,17 @@ class Session:
             self._end_by(signal.SIGPIPE)
             if not isinstance(error, BrokenPipeError):
                 raise InceptionError(f"cannot write the command's output: {error.strerror}") from error
+
+    def _receive_visitor(self, visitor: Visitor) -> None:
+        if self._screen:
+            self._screen.restore()
+        try:
+            visitor.answer()
+        finally:
+            if self._screen:
+                self._screen.make_raw()
+        self._signals.take()  # Whoever saw to the visitor saw to the signals meanwhile.
+        self._fit()
 
     def _fit(self) -> None:
         """Have the far terminal follow ours in size."""

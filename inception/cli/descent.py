@@ -6,23 +6,31 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from inception.chain.attach import run_local, run_session
+from inception.chain.attach import run_local
 from inception.chain.prepare import prepare
 from inception.chain.running import RunningChain, running
 from inception.chain.signals import raising_interrupted
 from inception.cli import draw
 from inception.cli.connect import connected
-from inception.errors import UsageError
+from inception.cli.shells import Kicked, Shells
+from inception.errors import EngineError, UsageError
 from inception.plan.events import Event
 from inception.plan.request import Request
 
 
 def run_at_depth(
-    request: Request, command: list[str] | None, *, engine: str, quiet: bool, json_events: str | None
+    request: Request,
+    command: list[str] | None,
+    *,
+    engine: str,
+    quiet: bool,
+    json_events: str | None,
+    climb: bool = False,
 ) -> int:
     """Run `command`, or a shell, at the bottom of the chain of `request`; returns its exit status.
 
-    Everything is unwound before this returns or raises.
+    With `climb`, the end of the bottom's shell is the bottom's end, and a shell in the level above follows, up to the
+    host. Everything is unwound before this returns or raises.
     """
     if request.depth == 0:
         return run_local(command)
@@ -39,14 +47,21 @@ def run_at_depth(
         plan = prepare(level_0, request, drawing.progress)
         chain = stack.enter_context(running(level_0.client, plan, show))
         with drawing.paused():
-            return _session(chain, command)
+            return _sessions(chain, command, climb=climb, quiet=quiet)
 
 
-def _session(chain: RunningChain, command: list[str] | None) -> int:
-    """Run `command` at the bottom, in one hop: an exec by the engine right above it."""
-    bottom = chain.plan.depth
-    with chain.client_of(bottom - 1) as client:
-        status: int = run_session(client, chain.plan.level(bottom).container, command=command)
+def _sessions(chain: RunningChain, command: list[str] | None, *, climb: bool, quiet: bool) -> int:
+    """Run `command` at the bottom, or shells from there up; 0 if one of them kicked the chain."""
+    shells = Shells(chain.plan, chain.adopt, quiet=quiet)
+    try:
+        with shells.open():
+            status = shells.climb() if climb else shells.session(chain.plan.depth, command)
+    except Kicked:
+        chain.kick()
+        return 0
+    except EngineError:
+        chain.check()  # The level that broke says more.
+        raise
     chain.check()
     return status
 

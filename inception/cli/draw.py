@@ -69,7 +69,7 @@ class Drawing:
         """Take in what has happened, and draw it."""
         with self._lock, suppress(OSError):
             self._progress = self._progress.after(event)
-            if event.phase is Phase.UNWIND:
+            if event.phase is Phase.UNWIND and self._drawing:
                 self._ascend()
             if self._drawing:
                 self._canvas.draw(self._progress, event)

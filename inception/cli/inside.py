@@ -46,18 +46,18 @@ def shell(
 def _session(
     name: str | None, level: int | None, command: list[str] | None, workdir: str | None, tty: bool | None
 ) -> int:
-    from inception.chain.attach import run_session
-    from inception.chain.reach import engine_at, living_level
+    from inception.chain.ending import remove_at_once
+    from inception.chain.reach import level_0_engine, living_level
     from inception.chain.store import find_chain
+    from inception.cli.shells import Kicked, Shells
 
     chain = find_chain(name)
     number = living_level(chain, level)
-    with engine_at(chain.plan, number - 1) as client:
-        return run_session(
-            client,
-            chain.plan.level(number).container,
-            command=command,
-            environment={"INCEPTION_DEPTH": str(chain.plan.depth)},
-            workdir=workdir,
-            terminal=tty,
-        )
+    shells = Shells(chain.plan, lambda _: None, quiet=False)
+    try:
+        with shells.open():
+            return shells.session(number, command, workdir=workdir, terminal=tty)
+    except Kicked:
+        with level_0_engine(chain.plan, lambda _: None) as engine:
+            remove_at_once(engine.client, chain.plan)
+        return 0

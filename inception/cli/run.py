@@ -17,6 +17,9 @@ def run(
     command: Annotated[
         list[str] | None, typer.Argument(metavar="[-- COMMAND...]", help="Run this at the bottom.  [default: a shell]")
     ] = None,
+    shells: Annotated[
+        bool, typer.Option("--shells", help="A shell at each level: exit ends it, and leads to the level above.")
+    ] = False,
     engine: options.EngineAddress = "auto",
     quiet: options.Quiet = False,
     json_events: Annotated[
@@ -25,6 +28,9 @@ def run(
 ) -> None:
     """Descend N levels and give a shell at the bottom, or run COMMAND there and exit with its status."""
     from inception.cli.descent import run_at_depth
+    from inception.errors import UsageError
 
-    status = run_at_depth(request, command or None, engine=engine, quiet=quiet, json_events=json_events)
+    if shells and command:
+        raise UsageError("--shells and a command exclude each other", remedy="leave out one of the two")
+    status = run_at_depth(request, command or None, engine=engine, quiet=quiet, json_events=json_events, climb=shells)
     raise typer.Exit(status)

@@ -10,6 +10,7 @@ from threading import Timer
 from typing import TYPE_CHECKING, NoReturn
 
 from inception.level import cgroups, fds, lifeline
+from inception.level.commands import install_commands
 from inception.level.ending import EXIT_FAILED, EXIT_UNWOUND, Ending, EndOfLevel
 from inception.level.engine import LevelEngine
 from inception.level.events import EventLog
@@ -111,7 +112,7 @@ def live(beneath: Beneath, mailbox: Mailbox, plan_file: Path) -> NoReturn:
 
 
 def prepare(plan: ChainPlan, level: LevelPlan) -> None:
-    """Make this container fit for an engine: /sys and control groups writable, a network, a data-root.
+    """Make this container fit for an engine and for shells: /sys and control groups writable, a network, a data-root.
 
     Raises PhaseError or OSError.
     """
@@ -121,5 +122,6 @@ def prepare(plan: ChainPlan, level: LevelPlan) -> None:
         mount.execute()
     if level.cgroup_namespace is CgroupNamespace.PRIVATE:
         cgroups.delegate_controllers()
+    install_commands(plan.paths)
     open_network(plan, level)
     open_storage(level.storage, _DATA_ROOT)

@@ -1,0 +1,97 @@
+"""Shells in the levels of a chain: one hop each, `descend` goes deeper from any of them, `kick` ends it all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from inception.chain import change
+from inception.chain.attach import run_session
+from inception.chain.door import Door, Question, Wish
+from inception.chain.reach import engine_at
+from inception.chain.signals import raising_interrupted
+from inception.chain.store import find_chain
+from inception.cli import draw
+from inception.plan.chain import ChainPlan
+
+
+class Kicked(BaseException):
+    """Somebody in a level wants the whole chain to end, now. Not an Exception: no session may take it for its own."""
+
+
+class Shells:
+    """The sessions that one client has in a chain. `adopt` is told whenever the chain has grown or shrunk.
+
+    A session that waits while another one goes on deeper is the same as ever when it has the terminal again: its shell
+    has not moved.
+    """
+
+    def __init__(self, plan: ChainPlan, adopt: Callable[[ChainPlan], None], *, quiet: bool) -> None:
+        self._plan = plan
+        self._adopt = adopt
+        self._quiet = quiet
+        self._door = Door(plan, self._serve)
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Let `descend` and `kick` in the levels reach us, inside."""
+        with self._door:
+            yield
+
+    def session(
+        self,
+        level: int,
+        command: Sequence[str] | None,
+        *,
+        workdir: str | None = None,
+        terminal: bool | None = None,
+    ) -> int:
+        """Run `command`, or a shell, in a level; returns its exit status.
+
+        Raises Kicked, and what run_session raises.
+        """
+        with engine_at(self._plan, level - 1) as client:
+            return run_session(
+                client,
+                self._plan.level(level).container,
+                command=command,
+                environment={
+                    "INCEPTION_DEPTH": str(self._plan.depth),
+                    "INCEPTION_CLIENT": str(self._door.path),
+                },
+                workdir=workdir,
+                terminal=terminal,
+                visitor=self._door,
+            )
+
+    def climb(self) -> int:
+        """A shell in each level, from the bottom up: its end is the level's. Returns the status of level 1's."""
+        while True:
+            status = self.session(self._plan.depth, None)
+            if self._plan.depth == 1:
+                return status
+            self._change(change.shrink(self._plan, 1))
+
+    def _change(self, plan: ChainPlan) -> None:
+        self._plan = plan
+        self._adopt(plan)
+
+    def _serve(self, question: Question) -> int:
+        if question.ask is Wish.KICK:
+            raise Kicked
+        self._change(find_chain(self._plan.name).plan)  # Others may have changed it meanwhile.
+        depth = self._plan.depth
+        target = question.level + question.by
+        if target > depth:
+            with raising_interrupted(), draw.descent(target, quiet=self._quiet) as drawing:
+                self._change(change.grow(self._plan, target - depth, drawing.show))
+        status = self.session(target, None)
+        if target > depth:
+            self._shrink_to(depth)
+        return status
+
+    def _shrink_to(self, depth: int) -> None:
+        now = find_chain(self._plan.name).plan
+        if now.depth > depth:
+            now = change.shrink(now, now.depth - depth)
+        self._change(now)

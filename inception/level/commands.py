@@ -1,0 +1,20 @@
+"""The commands that every shell of a level has beside the image's own."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from inception.plan.paths import RunDirectory
+
+_DIRECTORY = Path("/usr/local/bin")  # On the PATH of login shells too, which make one of their own.
+_COMMANDS = ("descend", "kick")
+_PROGRAM = '#!/bin/sh\nPYTHONPATH={payload} exec python3 -m inception.level.ask {name} "$@"\n'
+
+
+def install_commands(paths: RunDirectory, directory: Path = _DIRECTORY) -> None:
+    """Put them where shells find them. Raises OSError."""
+    for name in _COMMANDS:
+        program = directory / name
+        program.write_text(_PROGRAM.format(payload=shlex.quote(str(paths.payload)), name=name))
+        program.chmod(0o755)
