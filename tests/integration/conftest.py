@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -58,16 +58,29 @@ def lasting_difference(before: Inventory, engine: Engine | None) -> list[str]:
     return lasting
 
 
+def wait_for(condition: Callable[[], bool], limit_s: float, otherwise: str) -> None:
+    """Wait until `condition` holds; fail the test, saying `otherwise`, if it does not within `limit_s` seconds."""
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < deadline, otherwise
+        time.sleep(POLL_S)
+
+
 class Turn:
     """A lock on this machine's turn to run a module of these tests."""
 
     def __init__(self) -> None:
         self._descriptor: int | None = None
 
-    def begin(self) -> None:
+    def begin(self, config: pytest.Config) -> None:
         """Wait for it, unless we have it."""
-        if self._descriptor is None:
-            self._descriptor = os.open(MACHINE_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        if self._descriptor is not None:
+            return
+        self._descriptor = os.open(MACHINE_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            config.get_terminal_writer().line("waiting for another run of these tests on this machine")
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
 
     def end(self) -> None:
@@ -86,7 +99,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
     A module is a turn, as what it set up for all its tests goes with the last of them.
     """
-    TURN.begin()
+    TURN.begin(item.config)
     try:
         return (yield)
     finally:

@@ -26,6 +26,8 @@ CGROUP = re.compile(r"docker|incep|[0-9a-f]{64}")
 COUNTERS = re.compile(r" ?\[\d+:\d+\]")
 STOCK_CGROUP = "docker"
 """Made by any dockerd for its first container, and kept by it."""
+STOCK_MOUNT = "docker/netns/default"
+"""Made by any dockerd for its first container in the host's network, and kept likewise."""
 KEPT = re.compile(r".*\.lock|engine(/(data|containerd)(/.*)?|/\w+\.log)?")
 """In the state directory: locks, and the private engine's logs and its data for next time."""
 SYSCTLS = (
@@ -105,7 +107,8 @@ def numbered(names: Iterable[str]) -> Iterator[str]:
 
 def mounts() -> Iterator[str]:
     for mount in parse_mountinfo((PROC / "self/mountinfo").read_text()):
-        yield f"{mount.target} ({mount.filesystem})"
+        if not mount.target.match(STOCK_MOUNT):
+            yield f"{mount.target} ({mount.filesystem})"
 
 
 def loop_devices() -> Iterator[str]:

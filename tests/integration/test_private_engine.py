@@ -12,24 +12,21 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from inception.engine import endpoint
-from inception.engine.addresses import choose_addresses
 from inception.engine.connect import Engine, EngineChoice, connect
-from inception.engine.host import apply, intended_changes, undo
 from inception.engine.layout import EngineDirectory
-from inception.engine.network import Link, NetworkNamespace, run
 from inception.engine.private import lacking_for_private
 from inception.errors import EngineError, EngineUnreachable
 from inception.plan.chain import LABEL_CHAIN
 from inception.plan.events import Event, Phase
 from inception.probe.network import read_mtu
-from tests.integration.conftest import INCEPTION, POLL_S, lasting_difference, steady_inventory
+from tests.integration.conftest import INCEPTION, lasting_difference, steady_inventory, wait_for
 from tests.integration.tiny import TINY_IMAGE, import_tiny_image
 
 pytestmark = [
@@ -43,8 +40,6 @@ STOP_LIMIT_S = 30
 CHAIN_LIMIT_S = 90
 UNWIND_LIMIT_S = 15
 """Levels notice within 10 seconds that their client is gone; then the engine stops."""
-FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
-ADDRESSES = choose_addresses([])
 GREETING = b"hello from the host"
 
 # A client in a process of its own, so that it can be killed: it uses the engine until its input ends.
@@ -120,17 +115,6 @@ def nothing_left(directory: EngineDirectory) -> Iterator[None]:
 
 def engine_is_there(directory: EngineDirectory) -> bool:
     return any(path.exists() for path in (*directory.passing, directory.host_changes))
-
-
-def wait_for(condition: Callable[[], bool], limit_s: float, otherwise: str) -> None:
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < deadline, otherwise
-        time.sleep(POLL_S)
-
-
-def supervisor_of(directory: EngineDirectory) -> int:
-    return process_with("inception.engine.supervisor", str(directory.root))
 
 
 def process_with(*words: str) -> int:
@@ -334,7 +318,7 @@ def test_a_level_that_was_never_started_does_not_stay(directory: EngineDirectory
 def test_it_ends_when_its_supervisor_is_told_to(directory: EngineDirectory) -> None:
     with clients(1) as (client,):
         client.wait_until_connected()
-        os.kill(supervisor_of(directory), signal.SIGTERM)
+        os.kill(process_with("inception.engine.supervisor", str(directory.root)), signal.SIGTERM)
         wait_for(lambda: not engine_is_there(directory), STOP_LIMIT_S, "the engine outlived its supervisor")
 
 
@@ -350,14 +334,14 @@ def test_it_ends_whole_when_a_daemon_is_killed(directory: EngineDirectory, progr
 def test_the_last_client_sweeps_up_after_a_supervisor_that_was_killed(directory: EngineDirectory) -> None:
     with private() as engine:
         start_sleeper(engine)
-        os.kill(supervisor_of(directory), signal.SIGKILL)
+        os.kill(process_with("inception.engine.supervisor", str(directory.root)), signal.SIGKILL)
     assert not engine_is_there(directory)
 
 
 def test_the_next_client_sweeps_up_after_a_supervisor_that_was_killed(directory: EngineDirectory) -> None:
     with clients(1) as (client,):
         client.wait_until_connected()
-        os.kill(supervisor_of(directory), signal.SIGKILL)
+        os.kill(process_with("inception.engine.supervisor", str(directory.root)), signal.SIGKILL)
         client.kill()
     assert engine_is_there(directory)
     with private() as engine:
@@ -386,41 +370,6 @@ def test_a_full_disk_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
             wait_for(lambda: subprocess.run(["umount", small], check=False).returncode == 0, STOP_LIMIT_S, "still busy")
     assert "no space left on device" in str(caught.value).lower()
     assert "\n" not in str(caught.value)
-
-
-def test_a_host_that_does_not_forward_is_made_to_and_left_as_it_was(tmp_path: Path) -> None:
-    with closing(NetworkNamespace()) as host_like:
-        host_like.call(FORWARDING.write_text, "0")
-        made = tmp_path / "made"
-
-        def changed() -> None:
-            for command in Link(name="inceptest0", addresses=ADDRESSES, mtu=1400).host_commands("/proc/self/ns/net"):
-                run(command)
-            changes = intended_changes("inceptest0", ADDRESSES.host, (made,))
-            apply(changes)
-            assert FORWARDING.read_text().strip() == "1"
-            assert made.is_dir()
-            assert ADDRESSES.host in output("ip", "address")
-            assert output("iptables-save").count("inceptest0") >= 3
-            undo(changes)
-
-        before = host_like.call(output, "iptables-save")
-        host_like.call(changed)
-        assert host_like.call(FORWARDING.read_text).strip() == "0"
-        assert not made.exists()
-        assert "inceptest0" not in host_like.call(output, "ip", "address")
-        assert "inceptest0" not in host_like.call(output, "iptables-save"), before
-
-
-@pytest.mark.parametrize("other", ["docker0", "incep89abcdef"])
-def test_forwarding_stays_where_another_engine_has_come_to_need_it(other: str) -> None:
-    with closing(NetworkNamespace()) as host_like:
-        host_like.call(FORWARDING.write_text, "0")
-        changes = host_like.call(intended_changes, "inceptest0", ADDRESSES.host, ())
-        host_like.call(apply, changes)
-        host_like.call(run, ("ip", "link", "add", other, "type", "bridge"))
-        host_like.call(undo, changes)
-        assert host_like.call(FORWARDING.read_text).strip() == "1"
 
 
 @pytest.mark.slow
