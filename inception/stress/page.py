@@ -40,6 +40,7 @@ def page(report: Report) -> str:
         _charts(report),
         _cycles(report),
         _kills(report),
+        _churn(report),
         _levels(report),
         _environment(report),
         _replay(report),
@@ -103,7 +104,7 @@ def _tiles(report: Report) -> str:
         (_seconds(ascent), "up, a level"),
         (_size(middles["pss"]), "memory a level"),
         (_size(middles["disk"]), "disk a level"),
-        (f"{fit.exponent:.2f}" if fit else _NO_NUMBER, "exponent of time against depth"),
+        (f"{fit.exponent:.2f}" if fit else _NO_NUMBER, "exponent of time"),
         (str(len(report.cycles)), "cycle" if len(report.cycles) == 1 else "cycles"),
         (str(len(report.leaks)), "left behind"),
     ]
@@ -226,6 +227,28 @@ def _kills(report: Report) -> str:
     ]
     headings = ("cycle", "once ready: level", "after", "killed at level", "process", "chain gone in", "target", "chain")
     return "<h2>Chaos</h2>" + _table(headings, rows, left=6)
+
+
+def _churn(report: Report) -> str:
+    rows = [
+        (
+            str(cycle.number),
+            str(churn.containers),
+            str(churn.clients),
+            _seconds(churn.seconds),
+            _seconds(_middle(churn.run_s)),
+            _seconds(max(churn.run_s, default=None)),
+            f'<span class="bad">{escape("; ".join(churn.errors))}</span>' if churn.errors else "none",
+            escape(chain.name),
+        )
+        for cycle in report.cycles
+        for chain in cycle.chains
+        if (churn := chain.churn)
+    ]
+    if not rows:
+        return ""
+    headings = ("cycle", "containers", "clients", "in all", "each (median)", "slowest", "errors", "chain")
+    return "<h2>Churn at the bottom</h2>" + _table(headings, rows, left=6)
 
 
 def _levels(report: Report) -> str:

@@ -16,6 +16,7 @@ HEIGHT = 320
 _LEFT, _RIGHT, _TOP, _BOTTOM = 80, 12, 12, 84
 _TICKS = 5
 _MOST_DOUBLINGS = 8
+_WIDEST_BAR = 72.0
 _LEGEND_Y = HEIGHT - 26
 _LEGEND_STEP = 20
 _LEGEND_GLYPH = 7.0
@@ -125,7 +126,7 @@ def stacked_bars(*, positions: Sequence[int], series: Sequence[Series], across: 
     ticks = nice_ticks(max(totals, default=0.0))
     parts = [_frame(ticks, across, up), *_position_labels(positions)]
     pitch = _pitch(len(positions))
-    width = max(pitch - min(4.0, pitch * 0.25), 0.6)
+    width = min(max(pitch - min(4.0, pitch * 0.25), 0.6), _WIDEST_BAR)
     for index, position in enumerate(positions):
         height = 0.0
         x = _LEFT + index * pitch + (pitch - width) / 2
@@ -190,7 +191,11 @@ def power_laws(*, curves: Sequence[Curve], across: Axis, up: Axis) -> str:
     """Costs against depth on logarithmic scales, where a power law is a straight line and its exponent the slope."""
     ys = [y for curve in curves for _, y in curve.points]
     right = max(x for curve in curves for x, _ in curve.points)
-    scale = _LogScale(right=right, low=_power_of_two(min(ys), math.floor), high=_power_of_two(max(ys), math.ceil))
+    low, high = 2.0 ** math.floor(math.log2(min(ys))), 2.0 ** math.ceil(math.log2(max(ys)))
+    # A flat cost lies in the middle, not on the edge.
+    scale = (
+        _LogScale(right=right, low=low, high=high) if low < high else _LogScale(right=right, low=low / 2, high=high * 2)
+    )
     parts = [_titles(across, up)]
     for y in scale.doublings():
         at = scale.y(y)
@@ -235,11 +240,6 @@ class _LogScale:
         count = round(math.log2(self.high / self.low))
         every = max(1, math.ceil(count / _MOST_DOUBLINGS))
         return [self.low * 2.0**index for index in range(0, count + 1, every)]
-
-
-def _power_of_two(value: float, rounding: Callable[[float], int]) -> float:
-    # One to spare, so that neither the highest nor the lowest point sits on the edge, and they are not the same.
-    return 2.0 ** (rounding(math.log2(value)) + (1 if rounding is math.ceil else -1) * (value == 1))
 
 
 def _y(value: float, ticks: Sequence[float]) -> float:
