@@ -57,13 +57,16 @@ def build_by_dockerfile(
 def follow(output: Iterator[dict[str, Any]], progress: Callable[[str], None]) -> None:
     """Follow an engine's build to its end. Raises ImageError if a step fails."""
     said: deque[str] = deque(maxlen=_KEPT_LINES)
+    part_of_line = ""
     for entry in output:
         if "error" in entry:
             raise ImageError(
                 f"the Dockerfile's build failed: {failure_in(said) or entry['error']}",
                 remedy="see that the base is Debian with apt, and that a container there reaches Debian's packages",
             )
-        for line in _COLOUR.sub("", str(entry.get("stream", ""))).splitlines():
+        # An entry is what a program wrote at once: a line may come in several, and several in one.
+        *lines, part_of_line = (part_of_line + _COLOUR.sub("", str(entry.get("stream", "")))).split("\n")
+        for line in lines:
             if step := _STEP.match(line):
                 progress(f"docker build: {step['instruction'].split(' ')[0]}")
             elif line.strip() and not _BUILDERS_OWN.match(line):

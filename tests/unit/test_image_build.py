@@ -164,7 +164,8 @@ def test_a_failed_step_is_one_line_with_what_its_program_said() -> None:
         {"stream": "Step 6/9 : RUN apt-get update"},
         {"stream": "\n"},
         {"stream": " ---> Running in 0123456789ab\n"},
-        {"stream": "\x1b[91m/bin/sh: 1: apt-get: not found\n\x1b[0m"},
+        {"stream": "\x1b[91m/bin/sh: 1: "},
+        {"stream": "\x1b[0m\x1b[91mapt-get: not found\n\x1b[0m"},
         {"stream": "Removing intermediate container 0123456789ab\n"},
         {"error": "The command '/bin/sh -c apt-get update' returned a non-zero code: 127"},
     ]

@@ -1,0 +1,351 @@
+"""The level image, built for real, and what keeps it."""
+
+from __future__ import annotations
+
+import io
+import json
+import resource
+import shutil
+import signal
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+from inception.chain.verify import PROGRAMS
+from inception.engine.connect import Engine
+from inception.errors import ImageError
+from inception.image import recipe
+from inception.image.build import BuiltImage, build_image
+from inception.image.host_engine import find_host_engine
+from inception.image.mmdebstrap import SOURCE_DATE_EPOCH
+from inception.image.recipe import find_recipe
+from inception.image.staging import staging_directory
+from inception.image.store import (
+    export_image,
+    find_image,
+    list_images,
+    remove_image,
+    remove_superseded,
+    stored_image,
+)
+from inception.image.way import Way
+from inception.plan.chain import seed_volume_name
+from tests.integration.conftest import INCEPTION, RunInception
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("unchanged_host")]
+
+SIZE_LIMIT = 300_000_000
+KEPT = "inception-test-kept"
+NEWER = f"""
+find / -xdev -newermt @{SOURCE_DATE_EPOCH} -type f ! -path '/etc/host*' ! -path /etc/resolv.conf ! -path /.dockerenv
+"""
+LIBRARIES_NOT_FOUND = r"""
+find /usr/bin /usr/sbin /usr/lib /usr/libexec -xdev -type f \( -perm /111 -o -name '*.so*' \) | while read -r file; do
+    ldd "$file" 2>/dev/null | grep -q 'not found' && echo "$file"
+done; :
+"""
+
+
+@contextmanager
+def changed_recipe(directory: Path) -> Iterator[None]:
+    """Inside, the recipe says the same in other words, and so has a tag of its own."""
+    shutil.copytree(find_recipe().directory, directory)
+    with (directory / "packages.txt").open("a") as file:
+        file.write(f"# {directory}\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recipe, "_recipe_directory", lambda: directory)
+        yield
+
+
+def output_of(client: docker.APIClient, image: str, *command: str, **options: Any) -> tuple[int, str]:
+    """The exit status of `command` in a container of `image`, and all that it said."""
+    container = client.create_container(image=image, command=list(command), **options)["Id"]
+    try:
+        client.start(container)
+        status = client.wait(container)["StatusCode"]
+        return status, client.logs(container).decode(errors="replace")
+    finally:
+        client.remove_container(container, force=True, v=True)
+
+
+@pytest.fixture(scope="module")
+def built(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BuiltImage]:
+    """A level image built with mmdebstrap just now. It is not the one that other tests use: that one keeps its seed."""
+    with changed_recipe(tmp_path_factory.mktemp("image") / "recipe"):
+        image = build_image(engine.client, way=Way.MMDEBSTRAP, progress=print)
+    yield image
+    remove_image(engine.client, image.tag)
+
+
+def test_it_is_as_small_as_promised_and_one_layer(engine: Engine, built: BuiltImage) -> None:
+    assert built.size_bytes <= SIZE_LIMIT
+    image = engine.client.inspect_image(built.tag)
+    assert image["Id"] == built.image_id
+    assert len(image["RootFS"]["Layers"]) == 1
+    assert image["Config"]["Cmd"] == ["bash"]
+
+
+def test_it_is_listed_with_its_recipe(engine: Engine, built: BuiltImage) -> None:
+    stored = stored_image(engine.client, built.tag)
+    assert stored.way == "mmdebstrap"
+    assert stored.recipe.startswith(built.tag.partition(":")[2])
+    assert stored.size_bytes == built.size_bytes
+    assert stored.seed is None
+
+
+def test_each_program_answers(engine: Engine, built: BuiltImage) -> None:
+    answers = {program[0]: output_of(engine.client, built.tag, *program) for program in PROGRAMS}
+    assert {name: said for name, (status, said) in answers.items() if status != 0 or not said} == {}
+
+
+def test_nothing_that_was_removed_is_missed(engine: Engine, built: BuiltImage) -> None:
+    assert output_of(engine.client, built.tag, "sh", "-c", LIBRARIES_NOT_FOUND) == (0, "")
+
+
+def test_what_a_level_never_needs_is_gone(engine: Engine, built: BuiltImage) -> None:
+    look = "for name in apt-get ctr dpkg perl tini; do command -v $name; done; :"
+    assert output_of(engine.client, built.tag, "sh", "-c", look) == (0, "/usr/bin/tini\n")
+
+
+def test_the_runners_modules_load_from_byte_code(engine: Engine, built: BuiltImage) -> None:
+    status, said = output_of(engine.client, built.tag, "python3", "-v", "-c", "import docker, tenacity")
+    assert status == 0
+    loaded = [line for line in said.splitlines() if line.startswith("# code object from ")]
+    assert any("docker/api/__pycache__/client.cpython" in line for line in loaded)
+    assert [line for line in loaded if not line.rstrip("'").endswith(".pyc")] == []
+
+
+def test_no_file_is_newer_than_the_release(engine: Engine, built: BuiltImage) -> None:
+    assert output_of(engine.client, built.tag, "sh", "-c", NEWER) == (0, "")
+
+
+def test_the_prompt_says_where_it_is(engine: Engine, built: BuiltImage) -> None:
+    status, said = output_of(
+        engine.client,
+        built.tag,
+        "bash",
+        "-ic",
+        'echo "${PS1@P}"',
+        tty=True,
+        hostname="deep-3",
+        environment={"INCEPTION_LEVEL": "3", "INCEPTION_DEPTH": "4"},
+    )
+    assert (status, said.strip()) == (0, "[3/4] root@deep-3:/#")
+
+
+def test_one_level_boots_from_it_and_a_broken_one_is_found_out(
+    engine: Engine, level_image: str, run_inception: RunInception
+) -> None:
+    ended = run_inception("image", "verify", "--json")
+    assert ended.returncode == 0, ended.stderr
+    assert {check["name"] for check in json.loads(ended.stdout)} >= {"containerd", "engine", "image", "container"}
+
+    container = engine.client.create_container(image=level_image, command=["rm", "/usr/sbin/mke2fs"])["Id"]
+    try:
+        engine.client.start(container)
+        engine.client.wait(container)
+        engine.client.commit(container, repository="inception-level-test", tag="broken")
+    finally:
+        engine.client.remove_container(container, force=True)
+    try:
+        ended = run_inception("image", "verify", "inception-level-test:broken", "--json")
+        assert ended.returncode == 1, ended.stderr
+        assert [check["name"] for check in json.loads(ended.stdout) if check["failed"]] == ["mke2fs"]
+    finally:
+        remove_image(engine.client, "inception-level-test:broken")
+
+
+def test_without_debians_packages_the_message_is_one_line_that_says_so(run_inception: RunInception) -> None:
+    nobody = {"http_proxy": "http://127.0.0.1:9"}
+    ended = run_inception("image", "build", "--rebuild", "--way", "mmdebstrap", "--quiet", environment=nobody)
+    assert ended.returncode == 125
+    assert ended.stderr.startswith(b"inception: error: mmdebstrap failed: Failed to fetch ")
+    assert ended.stderr.endswith(b": it needs Debian's packages in reach and 1 GB of room for temporary files\n")
+    assert ended.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "step", "status"),
+    [
+        (signal.SIGINT, "downloading packages", 128 + signal.SIGINT),
+        (signal.SIGKILL, "installing essential packages", -signal.SIGKILL),
+    ],
+)
+def test_a_build_that_is_ended_leaves_nothing(
+    number: signal.Signals, step: str, status: int, inception_environment: dict[str, str]
+) -> None:
+    with subprocess.Popen(
+        [INCEPTION, "image", "build", "--rebuild", "--way", "mmdebstrap"],
+        env=inception_environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        reached = any(step in line for line in process.stderr)
+        process.send_signal(number)
+        process.stderr.read()
+    assert reached
+    assert process.returncode == status
+    with staging_directory():
+        pass  # as the next build does, which removes the temporary files of one that was killed
+
+
+def test_a_base_that_is_no_debian_is_one_line_and_leaves_nothing(engine: Engine, built: BuiltImage) -> None:
+    with pytest.raises(ImageError, match="the Dockerfile's build failed: /bin/sh: 1: apt-get: not found"):
+        build_image(engine.client, base=built.tag, progress=print)
+
+
+def test_a_docker_build_that_is_interrupted_leaves_nothing(engine: Engine, built: BuiltImage) -> None:
+    def interrupt(line: str) -> None:
+        if "RUN" in line:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build_image(engine.client, base=built.tag, progress=interrupt)
+
+
+@pytest.fixture
+def debian_base(engine: Engine) -> Iterator[str]:
+    """Debian with apt, as a registry would give it; made here, as none is asked."""
+    name = "inception-test-debian:base"
+    command = ["mmdebstrap", "--quiet", "--variant=apt", "--skip=output/dev", recipe.SUITE, "-"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        engine.client.import_image_from_stream(process.stdout, repository="inception-test-debian", tag="base")
+    assert process.returncode == 0
+    try:
+        yield name
+    finally:
+        engine.client.remove_image(name)
+
+
+@pytest.mark.slow
+def test_the_dockerfile_and_the_hosts_own_engine(engine: Engine, debian_base: str) -> None:
+    status, said = output_of(engine.client, debian_base, "sh", "-c", "apt-get update 2>&1 && apt-cache show tini")
+    if status != 0:
+        pytest.skip(f"a container here does not reach Debian's packages: {said.splitlines()[-1]}")
+    try:
+        find_host_engine()
+    except ImageError as error:
+        pytest.skip(error.message)
+    image = build_image(engine.client, base=debian_base, engine_from_host=True, progress=print)
+    try:
+        assert image.way is Way.DOCKERFILE
+        assert len(engine.client.inspect_image(image.tag)["RootFS"]["Layers"]) == 1
+        ours = subprocess.run(["dockerd", "--version"], capture_output=True, text=True, check=True).stdout
+        assert output_of(engine.client, image.tag, "dockerd", "--version") == (0, ours)
+        assert output_of(engine.client, image.tag, "sh", "-c", LIBRARIES_NOT_FOUND) == (0, "")
+    finally:
+        remove_image(engine.client, image.tag)
+
+
+def tiny_level_image(client: docker.APIClient, content: bytes) -> str:
+    """Import an image that counts as a level image, tagged `KEPT`:1, with one file of `content`; its id."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        header = tarfile.TarInfo("content")
+        header.size = len(content)
+        archive.addfile(header, io.BytesIO(content))
+    client.import_image_from_data(
+        buffer.getvalue(), repository=KEPT, tag="1", changes=[f"LABEL {recipe.LABEL_RECIPE}=test", 'CMD ["/content"]']
+    )
+    image_id = find_image(client, f"{KEPT}:1")
+    assert image_id is not None
+    return image_id
+
+
+@pytest.fixture
+def kept(engine: Engine) -> Iterator[str]:
+    """The id of a tiny level image that has a seed."""
+    image_id = tiny_level_image(engine.client, b"one")
+    engine.client.create_volume(seed_volume_name(image_id))
+    yield image_id
+    with suppress(docker.errors.NotFound):
+        engine.client.remove_volume(seed_volume_name(image_id))
+    with suppress(docker.errors.NotFound):
+        engine.client.remove_image(f"{KEPT}:1")
+
+
+def volumes(client: docker.APIClient) -> set[str]:
+    return {volume["Name"] for volume in client.volumes()["Volumes"] or ()}
+
+
+def test_an_image_goes_with_its_seed(engine: Engine, kept: str) -> None:
+    assert stored_image(engine.client, f"{KEPT}:1").seed == seed_volume_name(kept)
+    remove_image(engine.client, f"{KEPT}:1")
+    assert find_image(engine.client, kept) is None
+    assert seed_volume_name(kept) not in volumes(engine.client)
+
+
+def test_an_image_in_use_stays_with_its_seed(engine: Engine, kept: str) -> None:
+    container = engine.client.create_container(image=kept, name="inception-test-user")["Id"]
+    try:
+        with pytest.raises(ImageError, match=f"image {KEPT}:1 is in use by inception-test-user: end what uses it"):
+            remove_image(engine.client, f"{KEPT}:1")
+    finally:
+        engine.client.remove_container(container)
+    assert stored_image(engine.client, f"{KEPT}:1").seed == seed_volume_name(kept)
+
+
+def test_a_newer_image_supersedes_unless_the_older_is_in_use(engine: Engine, kept: str) -> None:
+    container = engine.client.create_container(image=kept)["Id"]
+    try:
+        newer = tiny_level_image(engine.client, b"two")
+        remove_superseded(engine.client)
+        assert find_image(engine.client, kept) == kept
+    finally:
+        engine.client.remove_container(container)
+    remove_superseded(engine.client)
+    assert find_image(engine.client, kept) is None
+    assert seed_volume_name(kept) not in volumes(engine.client)
+    assert find_image(engine.client, f"{KEPT}:1") == newer
+    assert all(image.tags for image in list_images(engine.client))
+
+
+@pytest.mark.usefixtures("kept")
+def test_an_exported_image_loads_again(engine: Engine, tmp_path: Path) -> None:
+    file = tmp_path / "level.tar"
+    assert export_image(engine.client, f"{KEPT}:1", file) == file.stat().st_size
+    assert file.stat().st_mode & 0o777 == 0o644
+    with tarfile.open(file) as archive:
+        manifest = archive.extractfile("manifest.json")
+        assert manifest is not None
+        assert json.load(manifest)[0]["RepoTags"] == [f"{KEPT}:1"]
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.usefixtures("kept")
+def test_an_export_without_room_leaves_no_part_of_a_file(engine: Engine, tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, limits[1]))
+    try:
+        with pytest.raises(ImageError, match=r"level\.tar cannot be written: File too large"):
+            export_image(engine.client, f"{KEPT}:1", tmp_path / "level.tar")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_commands_speak_json_and_say_what_is_not_there(
+    engine: Engine, kept: str, run_inception: RunInception, tmp_path: Path
+) -> None:
+    listed = {image["image_id"]: image for image in json.loads(run_inception("image", "ls", "--json").stdout)}
+    assert listed[kept]["tags"] == [f"{KEPT}:1"]
+    assert listed[kept]["seed"] == seed_volume_name(kept)
+    assert f"{KEPT}:1" in run_inception("image", "ls").stdout.decode()
+
+    ended = run_inception("image", "export", str(tmp_path / "level.tar"), "inception-level:nonesuch")
+    assert ended.returncode == 125
+    assert ended.stderr.startswith(b"inception: error: image inception-level:nonesuch is not on this engine: ")
+    assert list(tmp_path.iterdir()) == []
+
+    ended = run_inception("image", "rm", f"{KEPT}:1")
+    assert (ended.returncode, ended.stdout) == (0, f"removed {KEPT}:1\n".encode())
+    assert find_image(engine.client, kept) is None
