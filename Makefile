@@ -30,7 +30,7 @@ check: .venv/dev.stamp ## Lint, check format, types and imports
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 bench: host-packages .venv/dev.stamp ## Measure levels against the naive way
 	$(BIN)/python -m tests.bench
