@@ -172,8 +172,8 @@ def _make_run_directory(plan: ChainPlan) -> int:
     try:
         for number in range(plan.depth + 1):
             Path(plan.paths.level(number)).mkdir(mode=_PRIVATE)
-        copy_payload(Path(plan.paths.payload))
         held = lifeline.hold(Path(plan.paths.lifeline(0)))
+        copy_payload(Path(plan.paths.payload))
         save_plan(plan)
     except BaseException:
         shutil.rmtree(directory, ignore_errors=True)

@@ -134,8 +134,12 @@ class Session:
             self._read_stdin(self._stdin)
         if self._visitor is not None and self._visitor.fileno() in ready:
             self._receive_visitor(self._visitor)
-        if not self._cut_off and (self._wire.readable or self._wire.fileno() in ready):
+        if self._takes_output() and (self._wire.readable or self._wire.fileno() in ready):
             self._receive()
+
+    def _takes_output(self) -> bool:
+        """Whether more output may come, and there is room for it."""
+        return not self._cut_off and all(outlet.waiting <= _ENOUGH for outlet in self._outlets.values())
 
     def _wanted(self) -> dict[int, int]:
         """What to poll for."""
@@ -146,8 +150,7 @@ class Session:
             if outlet.waiting:
                 wanted[outlet.descriptor] = select.POLLOUT
         if not self._cut_off:
-            crowded = any(outlet.waiting > _ENOUGH for outlet in self._outlets.values())
-            mask = (0 if crowded else select.POLLIN) | (select.POLLOUT if self._wire.waiting else 0)
+            mask = (select.POLLIN if self._takes_output() else 0) | (select.POLLOUT if self._wire.waiting else 0)
             if mask:  # An empty one would still report a hang-up, again and again.
                 wanted[self._wire.fileno()] = mask
             # What is typed before the command runs would be echoed into its opening line. And what it will not take
@@ -164,7 +167,7 @@ class Session:
         return {descriptor for descriptor, _ in poll.poll(None if timeout_s is None else timeout_s * 1000)}
 
     def _time_left_s(self) -> float | None:
-        if self._wire.readable:
+        if self._wire.readable and self._takes_output():
             return 0.0
         moments = [moment for moment in (self._deadline_s, self._fit_at_s) if moment is not None]
         return max(0.0, min(moments) - time.monotonic()) if moments else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from inception.cli import change, copying, down, env, inside, logs, ls, tree, up
+from inception.cli import change, context, copying, down, env, inside, logs, ls, prune, tree, up
 from inception.cli.selection import CommandBehind
 
 
@@ -23,3 +23,5 @@ def add_commands(app: typer.Typer) -> None:
     app.command(context_settings={"ignore_unknown_options": True})(change.shrink)
     app.command()(down.down)
     app.command()(down.kick)
+    app.command()(prune.prune)
+    app.add_typer(context.app, name="context")

@@ -64,6 +64,7 @@ def _survey(engine: str) -> Survey:
 
 def _boot(engine: str) -> Finding:
     """Boot one level and unwind it: the proof of all that the other checks only expect."""
+    from inception.chain.naming import made_up_name
     from inception.chain.prepare import prepare
     from inception.chain.running import running
     from inception.chain.signals import raising_interrupted
@@ -74,7 +75,7 @@ def _boot(engine: str) -> Finding:
     from inception.plan.request import Request
     from inception.probe.checks.boot import booted, did_not_boot
 
-    request = Request(depth=1, name=options.made_up_name(), image=default_tag())
+    request = Request(depth=1, name=made_up_name(), image=default_tag())
     try:
         with raising_interrupted(), connected(engine, _say) as level_0:
             plan = prepare(level_0, request, _say)

@@ -25,6 +25,7 @@ def _end(names: list[str] | None, *, every: bool, quiet: bool, at_once: bool) ->
     from inception.chain.ending import remove_at_once, take_down
     from inception.chain.reach import level_0_engine
     from inception.chain.store import find_chain, list_chains
+    from inception.engine.contexts import contexts_of, remove_contexts
     from inception.errors import UsageError
 
     if every and names:
@@ -39,4 +40,5 @@ def _end(names: list[str] | None, *, every: bool, quiet: bool, at_once: bool) ->
     for chain in chains:
         with level_0_engine(chain.plan, say) as engine:
             (remove_at_once if at_once else take_down)(engine.client, chain.plan)
+        remove_contexts(contexts_of(chain.name))
         say(f"{chain.name}: {'kicked' if at_once else 'unwound'}, nothing is left")

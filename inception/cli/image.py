@@ -135,6 +135,7 @@ def verify(
     as_json: options.Json = False,
 ) -> None:
     """Boot one level from an image, and see that each of its parts answers; status 1 if one does not."""
+    from inception.chain.naming import made_up_name
     from inception.chain.signals import raising_interrupted
     from inception.chain.verify import verify_image
     from inception.cli.connect import connected
@@ -142,7 +143,7 @@ def verify(
     from inception.plan.request import Request
 
     say = _progress(quiet=quiet)
-    request = Request(depth=1, name=options.made_up_name(), image=image or default_tag())
+    request = Request(depth=1, name=made_up_name(), image=image or default_tag())
     with raising_interrupted(), connected(engine, say) as level_0:
         checks = verify_image(level_0, request, say)
     if as_json:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import secrets
 from collections.abc import Callable
 from typing import Annotated, Any, get_type_hints
 
@@ -17,14 +16,6 @@ EngineAddress = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-
-_NAME_ALPHABET = "bcdfghjkmnpqrstvwxz23456789"  # no vowels, no words; nothing that looks like another
-_NAME_LENGTH = 7
-
-
-def made_up_name() -> str:
-    """A chain name that no other has: about 33 bits of chance."""
-    return "".join(secrets.choice(_NAME_ALPHABET) for _ in range(_NAME_LENGTH))
 
 
 def make_request(
@@ -62,6 +53,7 @@ def make_request(
     force: Annotated[bool, typer.Option("--force", help="Start what the estimates say cannot fit.")] = False,
 ) -> Request:
     """The request that these options make. Raises UsageError for what no host could carry."""
+    from inception.chain.naming import made_up_name
     from inception.chain.prepare import refuse_early
     from inception.image.recipe import default_tag
 

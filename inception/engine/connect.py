@@ -76,6 +76,18 @@ def connect(choice: EngineChoice, *, endpoint: str | None = None, progress: Call
         yield engine
 
 
+@contextmanager
+def connect_to(engine: str, progress: Callable[[str], None]) -> Iterator[Engine]:
+    """Connect to the engine that one word names: host, private, auto, or an address. Raises what `connect` raises."""
+    choices = {choice.value: choice for choice in EngineChoice}
+    if engine in choices:
+        with connect(choices[engine], progress=progress) as level_0:
+            yield level_0
+    else:
+        with connect(EngineChoice.HOST, endpoint=engine, progress=progress) as level_0:
+            yield level_0
+
+
 def _open(place: Endpoint) -> docker.APIClient:
     if place.address.startswith("ssh://") and find_spec("paramiko") is None:
         raise EngineError(

@@ -1,0 +1,108 @@
+"""What chains have left behind whose end nobody could see to: after a crash of the machine or of its engine.
+
+Only what carries our labels, or lies in our run root, and only where no process of the chain lives any more.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import docker
+
+from inception.chain.seed import LABEL_SEED
+from inception.engine.translate import translated
+from inception.level import lifeline
+from inception.plan.chain import LABEL_CHAIN
+from inception.plan.paths import RunDirectory
+from inception.plan.request import is_name
+
+_YOUNG_S = 5.0
+"""Seconds in which whoever makes a run directory takes its lifeline."""
+_ENDED = frozenset({"created", "exited", "dead"})
+
+
+class Kind(StrEnum):
+    """What a leftover is."""
+
+    RUN_DIRECTORY = "run directory"
+    CONTAINER = "container"
+    VOLUME = "volume"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leftover:
+    """One thing that is left of chain `chain`; `handle` is its path, or what the engine calls it."""
+
+    kind: Kind
+    handle: str
+    chain: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.handle} of chain {self.chain}"
+
+
+def find_leftovers(client: docker.APIClient, root: Path) -> tuple[Leftover, ...]:
+    """All that is left of dead chains in the run root and on the engine, in the order to remove it."""
+    with translated("looking for what chains have left"):
+        return (*_containers(client), *_volumes(client), *_run_directories(root))
+
+
+def remove_leftover(client: docker.APIClient, leftover: Leftover) -> None:
+    """Remove it. Raises EngineError."""
+    with translated(f"removing {leftover}"), suppress(docker.errors.NotFound):
+        match leftover.kind:
+            case Kind.CONTAINER:
+                client.remove_container(leftover.handle, force=True, v=True)
+            case Kind.VOLUME:
+                client.remove_volume(leftover.handle)
+            case Kind.RUN_DIRECTORY:
+                shutil.rmtree(leftover.handle, ignore_errors=True)
+
+
+def _run_directories(root: Path) -> Iterator[Leftover]:
+    if not root.is_dir():
+        return
+    for directory in sorted(root.iterdir()):
+        if is_name(directory.name) and directory.is_dir() and not directory.is_symlink() and _is_dead(directory):
+            yield Leftover(kind=Kind.RUN_DIRECTORY, handle=str(directory), chain=directory.name)
+
+
+def _is_dead(directory: Path) -> bool:
+    """Whether neither a client nor a level of the chain lives."""
+    if abs(time.time() - directory.stat().st_mtime) < _YOUNG_S and not (directory / "plan.json").exists():
+        return False
+    levels = [child for child in directory.iterdir() if child.name.isdecimal()]
+    return not any(lifeline.is_held(level / name) for level in levels for name in ("lifeline", "alive"))
+
+
+def _containers(client: docker.APIClient) -> Iterator[Leftover]:
+    for container in client.containers(all=True, filters={"label": LABEL_CHAIN}):
+        chain = container["Labels"][LABEL_CHAIN]
+        if container["State"] in _ENDED or _lost_its_directory(container, chain):
+            yield Leftover(kind=Kind.CONTAINER, handle=container["Names"][0].lstrip("/"), chain=chain)
+
+
+def _lost_its_directory(container: dict[str, Any], chain: str) -> bool:
+    """Whether the run directory is gone that this level lives in: then nobody can tell it anything any more."""
+    roots = [it["Source"] for it in container["Mounts"] if it["Type"] == "bind" and it["Source"] == it["Destination"]]
+    return bool(roots) and not any(Path(RunDirectory(PurePosixPath(root) / chain).plan).exists() for root in roots)
+
+
+def _volumes(client: docker.APIClient) -> Iterator[Leftover]:
+    """Volumes of levels that no container has: with a container, its volume goes by itself."""
+    used = {
+        mount["Name"]
+        for container in client.containers(all=True, filters={"label": LABEL_CHAIN})
+        for mount in container["Mounts"]
+        if mount["Type"] == "volume"
+    }
+    for volume in client.volumes(filters={"label": LABEL_CHAIN})["Volumes"] or ():
+        if volume["Name"] not in used and LABEL_SEED not in volume["Labels"]:
+            yield Leftover(kind=Kind.VOLUME, handle=volume["Name"], chain=volume["Labels"][LABEL_CHAIN])

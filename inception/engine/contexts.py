@@ -1,0 +1,52 @@
+"""Contexts of the Docker CLI, one a level: looked up in its files, made and removed by the CLI itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from inception.errors import InceptionError
+
+
+def context_name(chain: str, level: int) -> str:
+    """What the context of a level is called."""
+    return f"inception-{chain}-{level}"
+
+
+def contexts_of(chain: str) -> list[str]:
+    """The contexts of a chain's levels that the Docker CLI knows, whether the chain is there or not."""
+    ours = re.compile(re.escape(context_name(chain, 0)[:-1]) + r"\d+")
+    configuration = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    names = []
+    for file in (configuration / "contexts" / "meta").glob("*/meta.json"):
+        try:
+            name = json.loads(file.read_text())["Name"]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if isinstance(name, str) and ours.fullmatch(name):
+            names.append(name)
+    return sorted(names)
+
+
+def make_context(name: str, address: str, description: str) -> None:
+    """Make a context, or correct the one of that name. Raises InceptionError."""
+    remove_contexts([name])
+    _docker("create", name, f"--description={description}", f"--docker=host={address}")
+
+
+def remove_contexts(names: list[str]) -> None:
+    """Remove those of the contexts that are there. Raises InceptionError."""
+    if names:
+        _docker("rm", "--force", *names)
+
+
+def _docker(*arguments: str) -> None:
+    if shutil.which("docker") is None:
+        raise InceptionError("contexts are the Docker CLI's, and there is none", remedy="install docker-cli")
+    done = subprocess.run(("docker", "context", *arguments), capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise InceptionError(f"docker context {arguments[0]}: {' '.join(done.stderr.split())}")

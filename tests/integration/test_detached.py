@@ -1,0 +1,182 @@
+"""A chain that lives on without a client: made, looked at, reached at each level, changed, ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from inception.places import run_root
+from tests.integration.conftest import INCEPTION, RunInception
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("level_image", "unchanged_host")]
+
+_NOBODY = 65534
+
+
+@pytest.fixture
+def ended(run_inception: RunInception) -> Iterator[None]:
+    """Whatever becomes of the test, its chains do not stay."""
+    yield
+    run_inception("kick", "--all", "--quiet")
+
+
+def _check(done: subprocess.CompletedProcess[bytes]) -> str:
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode()
+
+
+@pytest.mark.usefixtures("ended")
+def test_a_chain_of_six_from_up_to_down(run_inception: RunInception, tmp_path: Path) -> None:
+    assert _check(run_inception("up", "--depth", "6", "--name", "long")) == "long\n"
+
+    (chain,) = json.loads(_check(run_inception("ls", "--json")))
+    assert (chain["name"], chain["depth"], chain["condition"]) == ("long", 6, "running")
+    assert re.search(r"^long +6 +no +running$", _check(run_inception("ls")), re.MULTILINE)
+
+    docker = shutil.which("docker")
+    assert docker is not None
+    for level in range(1, 7):
+        said = _check(run_inception("exec", "--level", str(level), "--", "sh", "-c", "hostname; cat", stdin=b"in"))
+        assert said == f"long-{level}\nin"
+        settings = json.loads(_check(run_inception("env", "long", "--level", str(level), "--json")))
+        named = subprocess.run(
+            [docker, "info", "--format", "{{.Name}}"],
+            env={**os.environ, **{name: value for name, value in settings.items() if value}},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert named.stdout == f"long-{level}\n"
+
+    tree = json.loads(_check(run_inception("tree", "--json")))
+    assert [it["presence"] for it in tree["levels"]] == ["ready"] * 6
+    assert all(it["engine_version"] and it["address"] and it["memory"] > 1 << 20 for it in tree["levels"])
+    assert [it["containers"] for it in tree["levels"]] == [[]] * 6
+    assert "└─ 6  ready" in _check(run_inception("tree", "long"))
+    assert "6 containerd: " in _check(run_inception("logs", "--level", "6"))
+
+    there = tmp_path / "there"
+    (there / "deep").mkdir(parents=True)
+    (there / "deep" / "file").write_bytes(sent := os.urandom(1 << 20))
+    _check(run_inception("cp", str(there), "long:/srv/", "--level", "3"))
+    _check(run_inception("cp", ":/srv/there", str(tmp_path / "back"), "--level", "3"))
+    assert (tmp_path / "back" / "deep" / "file").read_bytes() == sent
+
+    _check(run_inception("grow", "long", "+2"))
+    assert _check(run_inception("exec", "--", "hostname")) == "long-8\n"
+    _check(run_inception("shrink", "long", "5"))
+    assert _check(run_inception("exec", "--", "sh", "-c", "hostname; docker ps --all --quiet")) == "long-3\n"
+
+    _check(run_inception("down", "long"))
+    assert not run_root().exists() or not list(run_root().iterdir())
+
+
+@pytest.mark.usefixtures("ended")
+def test_a_container_at_a_level_is_in_the_tree(run_inception: RunInception, level_image: str) -> None:
+    _check(run_inception("up", "--depth", "1", "--name", "busy"))
+    _check(run_inception("exec", "--", "docker", "run", "--detach", "--name", "work", level_image, "sleep", "60"))
+    assert "container work" in _check(run_inception("tree"))
+    _check(run_inception("down"))
+
+
+@pytest.mark.usefixtures("ended")
+def test_four_commands_at_the_same_instant_do_not_collide(run_inception: RunInception) -> None:
+    processes = [
+        subprocess.Popen([INCEPTION, "up", "--depth", "2", "--quiet"], stdout=subprocess.PIPE) for _ in range(4)
+    ]
+    names = sorted(process.communicate(timeout=120)[0].decode().strip() for process in processes)
+    assert len(set(names)) == 4
+    chains = json.loads(_check(run_inception("ls", "--json")))
+    assert [(it["name"], it["condition"]) for it in chains] == [(name, "running") for name in names]
+    for name in names:
+        ping = "import docker; print(docker.from_env().ping())"
+        assert _check(run_inception("exec", name, "--", "python3", "-c", ping)) == "True\n"
+    assert b"name one of them" in run_inception("exec", "--", "true").stderr
+    _check(run_inception("down", "--all"))
+
+
+@pytest.mark.usefixtures("ended")
+def test_one_name_at_the_same_instant_is_had_by_one(run_inception: RunInception) -> None:
+    command = [INCEPTION, "up", "--depth", "1", "--quiet", "--name", "wanted"]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(4)]
+    errors = [process.communicate(timeout=120)[1].decode() for process in processes]
+    assert sorted(process.returncode for process in processes) == [0, 125, 125, 125]
+    assert sum("wanted is already there" in error for error in errors) == 3
+    _check(run_inception("down", "wanted"))
+
+
+def test_a_chain_ends_when_its_time_is_over(run_inception: RunInception) -> None:
+    _check(run_inception("up", "--depth", "2", "--name", "brief", "--ttl", "4s"))
+    deadline_s = time.monotonic() + 15
+    while (run_root() / "brief").exists():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.1)
+
+
+def test_a_chain_that_cannot_be_made_leaves_nothing(run_inception: RunInception) -> None:
+    done = run_inception("up", "--depth", "2", "--name", "hurried", "--patience", "0.0005")
+    assert done.returncode == 125
+    assert b"level 1 failed at" in done.stderr
+    assert _check(run_inception("ls")) == "no chains\n"
+
+
+@pytest.mark.usefixtures("ended")
+def test_a_chain_is_kicked(run_inception: RunInception) -> None:
+    _check(run_inception("up", "--depth", "3", "--name", "kicked"))
+    _check(run_inception("kick", "kicked"))
+    assert _check(run_inception("ls")) == "no chains\n"
+
+
+@pytest.mark.usefixtures("ended")
+def test_a_level_that_cannot_be_made_leaves_the_chain_as_it_was(run_inception: RunInception) -> None:
+    _check(run_inception("up", "--depth", "1", "--name", "stuck"))
+    # Level 1's engine refuses a second container of that name.
+    _check(run_inception("exec", "--", "sh", "-c", 'docker create --name inception-stuck-2 "$INCEPTION_IMAGE"'))
+    done = run_inception("grow", "stuck")
+    assert done.returncode == 125
+    assert b"level 2 failed at create" in done.stderr
+    (chain,) = json.loads(_check(run_inception("ls", "--json")))
+    assert (chain["depth"], chain["condition"]) == (1, "running")
+    _check(run_inception("grow", "stuck"))
+    _check(run_inception("down"))
+
+
+@pytest.mark.usefixtures("ended")
+def test_nobody_else_gets_at_a_chain(run_inception: RunInception) -> None:
+    _check(run_inception("up", "--depth", "2", "--name", "own"))
+    directory = run_root() / "own"
+    reach = f"ls {directory} {directory}/plan.json {directory}/payload {directory}/1/docker.sock"
+    denied = subprocess.run(
+        ["setpriv", f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups", "sh", "-c", reach],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert denied.stdout == ""
+    assert denied.stderr.count("Permission denied") == 4
+    for path in [directory, *directory.rglob("*")]:
+        if path.is_socket() or (path.is_dir() and "payload" not in path.parts):
+            assert path.stat().st_mode & 0o007 == 0, path
+    _check(run_inception("down"))
+
+
+@pytest.mark.parametrize("name", ["../own", "/etc", "own/1", ".", "Own", ""])
+@pytest.mark.parametrize("command", ["down", "tree", "shell", "env"])
+def test_names_from_outside_lead_nowhere(run_inception: RunInception, command: str, name: str) -> None:
+    done = run_inception(command, name)
+    assert done.returncode == 2
+    assert b"cannot name a chain" in done.stderr
+
+
+def test_an_unknown_chain_is_told_in_one_line_with_those_there_are(run_inception: RunInception) -> None:
+    done = run_inception("down", "nowhere")
+    assert done.returncode == 125
+    assert done.stderr == b"inception: error: there is no chain named nowhere: start one with: inception up --depth N\n"
