@@ -152,7 +152,7 @@ def descent(depth: int, *, quiet: bool) -> Iterator[Drawing]:
 
 
 def _canvas(depth: int, *, quiet: bool) -> Canvas:
-    if quiet or sys.stderr is None:
+    if quiet:
         return NoCanvas()
     if sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb":
         from inception.cli.live import LiveCanvas  # It brings rich.

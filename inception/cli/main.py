@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from inception import __version__
 from inception.cli import doctor, image, plan, rerender, run, stress
 from inception.cli.chains import add_commands
+from inception.cli.standard import open_closed_streams
 from inception.errors import InceptionError, Interrupted, LevelError
 
 DEFAULT_COMMAND = "run"
@@ -69,6 +70,7 @@ def _options(
 
 def main() -> NoReturn:
     """Run the command line, report what failed in one line, and exit."""
+    open_closed_streams()
     sys.exit(run_arguments(sys.argv[1:]))
 
 

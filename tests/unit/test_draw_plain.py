@@ -119,11 +119,10 @@ class Terminal(io.StringIO):
         (Terminal(), None, False, "PlainCanvas"),
         (Terminal(), "xterm", False, "LiveCanvas"),
         (Terminal(), "xterm", True, "NoCanvas"),
-        (None, "xterm", False, "NoCanvas"),
     ],
 )
 def test_what_is_drawn_where(
-    monkeypatch: pytest.MonkeyPatch, stderr: TextIO | None, term: str | None, quiet: bool, canvas: str
+    monkeypatch: pytest.MonkeyPatch, stderr: TextIO, term: str | None, quiet: bool, canvas: str
 ) -> None:
     monkeypatch.setattr("sys.stderr", stderr)
     if term is None:
