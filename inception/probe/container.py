@@ -71,7 +71,7 @@ def _create(client: docker.APIClient, image_id: str) -> str:
         host_config=client.create_host_config(
             # Said to an engine, `host` is where the engine itself is: there its containers start.
             pid_mode="host",
-            network_mode="host",
+            network_mode="none",
             cap_add=list(_CAPABILITIES),
             security_opt=["seccomp=unconfined", "apparmor=unconfined", "label=disable"],
             log_config=LogConfig(type=LogConfig.types.JSON),

@@ -1,6 +1,6 @@
 """Reads the machine of an engine from inside one of its containers, where we cannot see that machine ourselves.
 
-The container shares the engine's PID and network namespaces, so /proc shows the engine, and its file system through it.
+The container shares the engine's PID namespace, so /proc shows the engine, and its files and network through it.
 What to read is told in a file, because the container's id is only known once its command is.
 """
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from inception.probe.machine import parse_bounding_set
+from inception.probe.network import in_network_of
 from inception.probe.survey import CgroupLimits, HostLimits, LoopDevices, NetworkLimits, Usage
 
 _SYSCTL = Path("/proc/sys")
@@ -137,7 +138,7 @@ def _controllers(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _read_network(process: Path) -> NetworkLimits:
-    forwarding = _sysctl("net/ipv4/ip_forward")
+    forwarding = in_network_of(process, lambda: _sysctl("net/ipv4/ip_forward"))
     # The file is there only once the old interface is in use: to read it loads nothing, unlike `iptables-legacy -L`.
     tables = _read(process / "net" / "ip_tables_names") or ""
     return NetworkLimits(

@@ -8,9 +8,13 @@ import os
 import re
 import socket
 import struct
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Network, ip_address
 from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
 
 USUAL_MTU = 1500
 """Bytes; of a host that has no way out, and so no path that could be narrower."""
@@ -76,35 +80,44 @@ def read_destinations(process: Path) -> tuple[str, ...]:
 def read_mtu(process: Path) -> int:
     """Bytes in the largest packet that goes from the engine outward whole.
 
-    Where the engine has a network namespace of its own, its packets leave through ours too: the smaller one counts.
+    Where the engine has a network namespace of its own, its packets may leave through ours too: the smaller one counts.
     """
-    ours = _default_link_mtu(Path("/proc/self"))
+    ways = (_default_link_mtu(), in_network_of(process, _default_link_mtu))
+    return min((mtu for mtu in ways if mtu is not None), default=USUAL_MTU)
+
+
+def in_network_of(process: Path, read: Callable[[], T]) -> T:
+    """What `read` gives in the network namespace of a process (its directory in /proc).
+
+    It is read in our own where we may not enter that one: then it is the host's, as it is for most engines.
+    """
     namespace = process / "ns" / "net"
     try:
         if namespace.samefile("/proc/self/ns/net"):
-            return ours
+            return read()
+        descriptor = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
+    except PermissionError:
+        return read()
+    try:
         # `setns` moves only the thread that calls it, and this thread ends with the block.
         with ThreadPoolExecutor(max_workers=1) as thread:
-            return min(ours, thread.submit(_mtu_inside, process).result())
-    except PermissionError:
-        return ours
-
-
-def _mtu_inside(process: Path) -> int:
-    libc = ctypes.CDLL(None, use_errno=True)
-    descriptor = os.open(process / "ns" / "net", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        if libc.setns(descriptor, _CLONE_NEWNET) != 0:
-            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+            return thread.submit(_read_inside, descriptor, read).result()
     finally:
         os.close(descriptor)
-    return _default_link_mtu(process)
 
 
-def _default_link_mtu(process: Path) -> int:
-    link = parse_default_link((process / "net" / "route").read_text())
+def _read_inside(namespace: int, read: Callable[[], T]) -> T:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(namespace, _CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return read()
+
+
+def _default_link_mtu() -> int | None:
+    # That of the thread: `/proc/net` would be that of the process.
+    link = parse_default_link(Path("/proc/thread-self/net/route").read_text(encoding="ascii"))
     if link is None:
-        return USUAL_MTU
+        return None
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         answer = fcntl.ioctl(any_socket, _SIOCGIFMTU, struct.pack("16si12x", link.encode(), 0))
     mtu: int = struct.unpack("16si12x", answer)[1]

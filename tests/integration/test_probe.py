@@ -1,4 +1,4 @@
-"""What is read of this machine by really doing it: namespaces nested, an overlay mounted."""
+"""What is read of this machine by really doing it: namespaces nested, an overlay mounted, a container asked."""
 
 from __future__ import annotations
 
@@ -6,11 +6,23 @@ import errno
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from docker.errors import ImageNotFound
 
+from inception.engine.connect import Engine
+from inception.errors import EngineError
+from inception.plan.estimate import DISK_PER_LOOPBACK
+from inception.plan.facts import Facts
+from inception.plan.size import MIB
+from inception.plan.storage import MKFS_OPTIONS, usable
 from inception.probe import scripts
+from inception.probe.capabilities import ask_known, decide, names_in
+from inception.probe.container import read_in_container
+from inception.probe.facts import read_facts
+from inception.probe.network import in_network_of, read_destinations, read_mtu
 from inception.probe.overlay import trying_overlay, worked
 from inception.probe.pids import nested, nesting_pids
 
@@ -95,3 +107,110 @@ def test_a_tmpfs_carries_an_overlay_and_nothing_is_left_there(tmp_path: Path) ->
         assert Path("/proc/self/mountinfo").read_text() == before
     finally:
         subprocess.run(["umount", tmp_path], check=True)
+
+
+@pytest.fixture
+def network_of_its_own() -> Iterator[Path]:
+    """A process, as its directory in /proc, in a network whose way out takes 1000 bytes at a time."""
+    script = (
+        "ip link set lo up && ip link add out type veth peer name away && "
+        "ip link set away up && ip link set out mtu 1000 up && "
+        "ip address add 203.0.113.1/24 dev out && ip route add default via 203.0.113.2 && "
+        "echo 1 > /proc/sys/net/ipv4/ip_forward && echo ready && read end"
+    )
+    with subprocess.Popen(
+        ["unshare", "--net", "sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield Path(f"/proc/{process.pid}")
+        process.stdin.close()
+
+
+def test_an_engine_in_another_network_is_read_there(network_of_its_own: Path) -> None:
+    assert read_mtu(network_of_its_own) == 1000
+    assert "203.0.113.0/24" in read_destinations(network_of_its_own)
+    assert "203.0.113.0/24" not in read_destinations(OURSELVES)
+    assert in_network_of(network_of_its_own, lambda: Path("/proc/sys/net/ipv4/ip_forward").read_text()) == "1\n"
+    # We are still where we were.
+    assert read_mtu(OURSELVES) == read_mtu(OURSELVES)
+    assert "out:" not in Path("/proc/self/net/dev").read_text()
+
+
+def _read(engine: Engine, image_id: str) -> Facts:
+    return read_facts(
+        engine.client, endpoint=engine.endpoint, local=engine.local, image_id=image_id, run_root="/run/inception"
+    )
+
+
+@pytest.mark.usefixtures("unchanged_host")
+def test_a_container_reads_what_we_read_ourselves(engine: Engine, level_image: str) -> None:
+    image_id = engine.client.inspect_image(level_image)["Id"]
+    facts = _read(engine, image_id)
+    info = engine.client.info()
+    reading, limits = read_in_container(engine.client, info, image_id, owner_uid=0, owner_gid=0)
+    steady = ("pid_namespaces_free", "routes", "mtu", "resolvers", "open_files_limit", "data_root_carries_overlay")
+    assert {name: getattr(reading.host, name) for name in steady} == {
+        name: getattr(facts.host, name) for name in steady
+    }
+    assert reading.host.disk_free is not None
+    assert limits.bounding_set == reading.bounding_set
+    assert (
+        facts.engine.capabilities == decide(known=ask_known(engine.client), held=names_in(reading.bounding_set)).given
+    )
+
+
+def test_without_an_image_a_foreign_machine_is_refused_with_the_way_to_one(engine: Engine) -> None:
+    with pytest.raises(EngineError, match="image is missing: inception image build"):
+        read_in_container(engine.client, engine.client.info(), "", owner_uid=0, owner_gid=0)
+
+
+@pytest.mark.usefixtures("unchanged_host")
+def test_from_inside_a_pid_namespace_the_number_is_the_engines(engine: Engine, level_image: str) -> None:
+    """As in a container that has the engine's socket: the engine's process is not to be seen from there."""
+    image_id = engine.client.inspect_image(level_image)["Id"]
+    script = f"""
+import docker
+from inception.probe.facts import read_facts
+endpoint = {engine.endpoint!r}
+client = docker.APIClient(base_url=endpoint, version="1.41")
+facts = read_facts(client, endpoint=endpoint, local=True, image_id={image_id!r}, run_root="/run/inception")
+print(facts.host.pid_namespaces_free, facts.engine.local)
+"""
+    inside = subprocess.run(
+        ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert inside.stdout.split() == [str(_read(engine, image_id).host.pid_namespaces_free), "False"]
+
+
+@pytest.mark.usefixtures("unchanged_host")
+def test_asking_what_an_engine_knows_creates_nothing(engine: Engine) -> None:
+    known = ask_known(engine.client)
+    assert "SYS_ADMIN" in known
+    # What it takes, it takes for real.
+    with pytest.raises(ImageNotFound):
+        engine.client.create_container("inception/none:none", host_config={"CapAdd": list(known)})
+
+
+@pytest.mark.parametrize("mebibytes", [64, 512, 5 * 1024, 40 * 1024])
+def test_a_loopback_image_holds_what_the_plan_says(tmp_path: Path, mebibytes: int) -> None:
+    size = mebibytes * MIB
+    image = tmp_path / "image"
+    image.touch()
+    os.truncate(image, size)
+    subprocess.run(["mkfs.ext4", *MKFS_OPTIONS, image], check=True)
+    assert image.stat().st_blocks * 512 < DISK_PER_LOOPBACK
+    mounted = tmp_path / "mounted"
+    mounted.mkdir()
+    subprocess.run(["mount", "-o", "loop", image, mounted], check=True)
+    try:
+        stat = os.statvfs(mounted)
+        assert stat.f_bavail * stat.f_frsize >= usable(size)
+        with (mounted / "data").open("wb") as data:
+            os.posix_fallocate(data.fileno(), 0, usable(size))
+    finally:
+        subprocess.run(["umount", mounted], check=True)
