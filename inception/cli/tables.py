@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from inception.plan.chain import ChainPlan
+from inception.plan.estimate import Estimate
+from inception.plan.size import show_size
 from inception.stress.compare import Comparison
 
 _WIDE = 160
@@ -27,6 +29,7 @@ def plan_table(plan: ChainPlan, *, image_is_missing: bool) -> None:
         ("image transfer", plan.image_transfer.value),
         ("privileges", privileges),
         ("network", f"{plan.network.value}, mtu {plan.mtu}"),
+        ("takes about", _takes(plan.estimate)),
         ("run directory", plan.run_directory),
     ):
         console.print(f"{name:<15} {value}", soft_wrap=True)
@@ -65,3 +68,8 @@ def _direction(before: int, after: int) -> str:
     if before == after:
         return "same"
     return "better" if after > before else "worse"
+
+
+def _takes(estimate: Estimate) -> str:
+    disk = f"{show_size(estimate.disk)} of disk, " if estimate.disk else ""
+    return f"{show_size(estimate.memory)} of memory, {disk}{estimate.seconds:.0f} s down and up"
