@@ -37,7 +37,8 @@ _BLOW_LIMIT_S = 20.0
 """Seconds after a kill in which its chain must begin to end."""
 _POLL_S = 0.02
 _WORK = "work"
-"""Stands for a phase where a level failed at what it was given to do."""
+_CHURN = "churn"
+"""Stand for a phase where a level failed at what it was given to do."""
 
 
 class Cancelled(Exception):
@@ -136,6 +137,9 @@ class Descent:
                 self._measured[number] = _measure(self._level(number))
         if campaign.churn:
             self._churn = churn(self._level(self.plan.depth), campaign.churn)
+            if self._churn.errors:
+                self._after = self._read_evidence()
+                self._failed(self._churn.errors[0], self.plan.depth, _CHURN)
         deadline_s = time.monotonic() + campaign.soak_s
         began_s = time.monotonic()
         while time.monotonic() < deadline_s:
@@ -168,14 +172,16 @@ class Descent:
     ) -> None:
         if self._cancelled.is_set():
             return
-        private = [it for it in self.plan.levels[: level or 0] if it.pid_namespace is PidNamespace.PRIVATE]
+        levels = self.plan.levels[: level or 0]
+        images = [(it.number, it.storage.size) for it in levels if it.storage.size is not None]
         self._failure = Failure(
             message=message,
             level=level,
             phase=phase,
             remedy=remedy,
             log_tail=log_tail,
-            pid_namespaces=len(private),
+            pid_namespaces=sum(it.pid_namespace is PidNamespace.PRIVATE for it in levels),
+            image=min(images, key=lambda it: it[1], default=None),
         )
 
     def _where(self) -> tuple[int | None, str | None]:

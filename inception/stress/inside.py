@@ -98,13 +98,16 @@ def _timed(act: Callable[[], object]) -> float:
     return time.monotonic() - begun_s
 
 
-def run_container(client: docker.APIClient, image: str, command: Sequence[str] = ("true",)) -> None:
+def run_container(
+    client: docker.APIClient, image: str, command: Sequence[str] = ("true",), *, terminal: bool = False
+) -> None:
     """A short container from begin to end. Raises ExecError if it fails, and what the SDK raises."""
     # No network of its own: what is measured is the engine, not iptables.
     container = client.create_container(
         image,
         list(command),
         entrypoint=[],
+        tty=terminal,
         labels={LABEL_STRESS: ""},
         host_config=client.create_host_config(network_mode="none"),
     )["Id"]
@@ -123,11 +126,12 @@ def churn(level: Level, containers: int) -> ChurnRecord:
     errors: list[str] = []
     local = threading.local()
 
-    def one(_: int) -> None:
+    def one(number: int) -> None:
         if not hasattr(local, "client"):
             local.client = level.client()
         try:
-            seconds.append(_timed(lambda: run_container(local.client, level.image)))
+            # Half of them with a terminal: they take ptys.
+            seconds.append(_timed(lambda: run_container(local.client, level.image, terminal=number % 2 == 0)))
         except (*EngineTrouble, ExecError) as error:
             errors.append(" ".join(str(error).split()))
 

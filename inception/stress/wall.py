@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from inception.plan.size import MIB, show_size
+from inception.plan.size import KIB, MIB, show_size
 from inception.stress.evidence import Evidence
 from inception.stress.record import WallRecord
 
@@ -21,7 +21,10 @@ UNLIMITED = 1 << 60
 """What cgroup v1 shows in place of "no limit" is some page below 2 to the 63rd."""
 FEW_BYTES = 4 * MIB
 FEW_INODES = 64
-"""With less left, a file system counts as full: the failure itself gave some back."""
+"""With less left, a file system counts as full where something failed for want of space: that gave some back."""
+NO_BYTES = 64 * KIB
+"""With less left, it is full, whatever was said."""
+NO_SPACE = "no space left on device|enospc"
 
 
 class Cause(StrEnum):
@@ -49,7 +52,11 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """What failed, as it was said. `level` and `phase` are None where no level was begun."""
+    """What failed, as it was said. `level` and `phase` are None where no level was begun.
+
+    `pid_namespaces` is how many the levels down to it would take; `image` is the level, down to it, whose data-root is
+    the smallest image of its own, and that image's size in bytes.
+    """
 
     message: str
     level: int | None = None
@@ -57,6 +64,7 @@ class Failure:
     remedy: str | None = None
     log_tail: tuple[str, ...] = ()
     pid_namespaces: int = 0
+    image: tuple[int, int] | None = None
 
     @property
     def words(self) -> str:
@@ -140,16 +148,24 @@ def _memory(scene: Scene) -> list[str]:
 
 def _disk(scene: Scene) -> list[str]:
     full = [space for space in scene.after.spaces if space.free < FEW_BYTES]
-    if not (scene.says("no space left on device|enospc") and full) and not scene.says("of disk"):
-        return []
-    return [f"{space.path} has {show_size(space.free)} free" for space in full] or [scene.failure.message]
+    proof = [f"{space.path} has {show_size(space.free)} free" for space in full]
+    if scene.failure.image:
+        level, size = scene.failure.image
+        proof.append(f"the data-root of level {level} is an image of {show_size(size)}")
+    if scene.says(NO_SPACE) and proof:
+        return proof
+    if any(space.free < NO_BYTES for space in full):
+        return proof
+    return [scene.failure.message] if scene.says("of disk") else []
 
 
 def _inodes(scene: Scene) -> list[str]:
     full = [it for it in scene.after.spaces if it.inodes_free is not None and it.inodes_free < FEW_INODES]
-    if not (scene.says("no space left on device|enospc") and full) and not scene.says(r"needs \d+ inodes"):
-        return []
-    return [f"{space.path} has {space.inodes_free} inodes free" for space in full] or [scene.failure.message]
+    proof = [f"{space.path} has {space.inodes_free} inodes free" for space in full]
+    # What has none at all is the cause, even where nothing could be written about it any more.
+    if (scene.says(NO_SPACE) and proof) or any(space.inodes_free == 0 for space in full):
+        return proof
+    return [scene.failure.message] if scene.says(r"needs \d+ inodes") else []
 
 
 def _mounts(scene: Scene) -> list[str]:
@@ -168,7 +184,7 @@ def _keys(scene: Scene) -> list[str]:
 
 
 def _ptys(scene: Scene) -> list[str]:
-    if not scene.says(r"ptmx|pseudo.?terminal|devpts|/dev/pts|console"):
+    if not scene.says(r"/ptmx|pseudo.?terminal|openpty|allocate a pty"):
         return []
     return [f"{scene.setting('kernel/pty/nr')} ptys of {scene.setting('kernel/pty/max')} are taken (kernel.pty.max)"]
 
@@ -207,7 +223,7 @@ def _cgroup_limit(scene: Scene) -> list[str]:
     exhausted = limit is not None and current is not None and current >= limit
     if not refused and not exhausted:
         return []
-    proof = [f"the control group of level 1 allows {limit} processes and threads to the whole chain, and has {current}"]
+    proof = [f"the control group of level 1 allows {limit} processes and threads to the whole chain"]
     return [*proof, f"it refused {refused} (pids.events)"] if refused else proof
 
 
