@@ -118,7 +118,7 @@ def test_our_own_process_killed(tmp_path: Path, level: int, phase: Phase) -> Non
     descent.process.kill()
     descent.end()
     deadline_s = time.monotonic() + 10
-    while run_root().exists() and any(run_root().iterdir()):
+    while run_root().exists() and list(run_root().iterdir()):
         assert time.monotonic() < deadline_s, list(run_root().iterdir())
         time.sleep(0.05)
 

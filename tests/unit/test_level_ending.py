@@ -24,7 +24,7 @@ def ending() -> Iterator[Ending]:
 
 @pytest.mark.usefixtures("ending")
 @pytest.mark.parametrize("number", SIGNALS)
-def test_each_signal_ends_the_wait( number: signal.Signals) -> None:
+def test_each_signal_ends_the_wait(number: signal.Signals) -> None:
     threading.Timer(0.05, os.kill, (os.getpid(), number)).start()
     with pytest.raises(EndOfLevel):
         Mailbox().wait()
