@@ -137,7 +137,7 @@ def read_status(plan: ChainPlan) -> ChainStatus:
         condition=_condition(levels, broken),
         levels=levels,
         broken=broken,
-        remarks=_remarks(events),
+        remarks=_remarks(events, levels),
     )
 
 
@@ -163,8 +163,10 @@ def _level(plan: ChainPlan, number: int, told: LevelProgress | None) -> LevelSta
             presence = Presence.UNWINDING
         if told and told.ready_s is not None:
             age_s = max(0.0, time.monotonic() - told.begun_s - told.ready_s)
-    elif told and told.standing in {Standing.UNWOUND, Standing.FAILED}:
-        presence = Presence(told.standing.value)
+    elif told and told.failure is not None:
+        presence = Presence.FAILED
+    elif told and told.standing is Standing.UNWOUND:
+        presence = Presence.UNWOUND
     else:
         presence = Presence.LOST if alive.exists() else Presence.BOOTING
     return LevelStatus(number=number, presence=presence, age_s=age_s, remarks=told.notes if told else ())
@@ -196,8 +198,10 @@ def _condition(levels: tuple[LevelStatus, ...], broken: Break | None) -> Conditi
     return Condition.RUNNING if presences == {Presence.READY} else Condition.DESCENDING
 
 
-def _remarks(events: list[Event]) -> tuple[str, ...]:
-    first = events[0] if events else None
-    if first is None or (first.level, first.phase, first.state) != (1, Phase.CREATE, State.BEGIN):
-        return ("its event file was cut short: some of what happened is not known",)
-    return ()
+def _remarks(events: list[Event], levels: tuple[LevelStatus, ...]) -> tuple[str, ...]:
+    whole = bool(events) and (events[0].level, events[0].phase, events[0].state) == (1, Phase.CREATE, State.BEGIN)
+    begun = any(level.presence is not Presence.BOOTING for level in levels)
+    remarks = [f"level {level.number}: {level.remarks[-1]}" for level in levels if level.remarks]
+    if begun and not whole:
+        remarks.insert(0, "its event file was cut short: some of what happened is not known")
+    return tuple(remarks)

@@ -11,7 +11,8 @@ import typer
 from inception.cli import selection
 from inception.errors import UsageError
 
-_INSIDE = re.compile(r"(?P<name>[^/.:]*):(?P<path>.+)", re.DOTALL)
+INSIDE = re.compile(r"(?P<name>[^/.:]*):(?P<path>.+)", re.DOTALL)
+"""A path in a level, as docker cp writes them; one here that has a colon is written with a slash before it."""
 
 
 def cp(
@@ -25,7 +26,7 @@ def cp(
     from inception.chain.reach import engine_at, living_level
     from inception.chain.store import find_chain
 
-    inside = [_INSIDE.fullmatch(word) for word in (source, target)]
+    inside = [INSIDE.fullmatch(word) for word in (source, target)]
     match inside:
         case [re.Match() as place, None] | [None, re.Match() as place]:
             chain = find_chain(place["name"] or None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -12,6 +13,7 @@ from inception.chain.reach import engine_at
 from inception.chain.signals import raising_interrupted
 from inception.chain.store import find_chain
 from inception.cli import draw
+from inception.errors import ChainError, Interrupted
 from inception.plan.chain import ChainPlan
 
 
@@ -83,12 +85,21 @@ class Shells:
         depth = self._plan.depth
         target = question.level + question.by
         if target > depth:
-            with raising_interrupted(), draw.descent(target, quiet=self._quiet) as drawing:
-                self._change(change.grow(self._plan, target - depth, drawing.show))
+            self._grow_to(target)
         status = self.session(target, None)
         if target > depth:
             self._shrink_to(depth)
         return status
+
+    def _grow_to(self, depth: int) -> None:
+        try:
+            with raising_interrupted(), draw.descent(depth, quiet=self._quiet) as drawing:
+                self._change(change.grow(self._plan, depth - self._plan.depth, drawing.show))
+        except Interrupted as interruption:
+            if interruption.signal_number != signal.SIGINT:
+                raise
+            # The user has thought better of it: the shell that waits goes on.
+            raise ChainError("interrupted on the way down") from interruption
 
     def _shrink_to(self, depth: int) -> None:
         now = find_chain(self._plan.name).plan

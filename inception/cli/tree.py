@@ -79,7 +79,6 @@ def tree_lines(chain: ChainStatus, sights: tuple[LevelSight, ...]) -> list[str]:
     for sight in sights:
         indent = "   " * (sight.status.number - 1)
         lines.append(f"{indent}└─ {sight.status.number}  {_level_words(chain, sight)}")
-        lines += [f"{indent}      {remark}" for remark in sight.status.remarks]
         lines += [f"{indent}      container {container}" for container in sight.containers or ()]
     return lines
 

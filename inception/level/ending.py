@@ -26,6 +26,8 @@ class Ending:
     def __init__(self) -> None:
         self._begun = False
         self.reason = "a signal came"
+        self.broken = False
+        """Whether it ends because something broke."""
         for number in self._SIGNALS:
             signal.signal(number, self._on_signal)
 
@@ -39,10 +41,11 @@ class Ending:
     def begun(self) -> bool:
         return self._begun
 
-    def because(self, reason: str) -> None:
+    def because(self, reason: str, *, broken: bool = False) -> None:
         """End the level, from any thread."""
         if not self._begun:
             self.reason = reason
+            self.broken = broken
             os.kill(os.getpid(), signal.SIGTERM)
 
     def unwind_now(self) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from inception.level.daemons import (
@@ -22,6 +24,18 @@ from inception.plan.chain import ChainPlan
 from inception.plan.events import Phase, State
 from inception.plan.paths import SEED_DIRECTORY
 from inception.plan.request import ImageTransfer
+
+_LOOK_AT_DISK_S = 2.0
+_FULL_BYTES = 1 << 20
+_FULL_FRACTION = 0.01
+
+
+def is_full(path: Path) -> bool:
+    """Whether the file system of `path` has next to no bytes or no inodes left."""
+    disk = os.statvfs(path)
+    free, size = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
+    # Some file systems count no inodes.
+    return free < max(_FULL_BYTES, min(size * _FULL_FRACTION, 16 * _FULL_BYTES)) or disk.f_favail == 0 < disk.f_files
 
 
 class LevelEngine:
@@ -92,7 +106,8 @@ class LevelEngine:
                     raise PhaseError(f"{image} was loaded, but the engine does not know it")
 
     def watch(self, ending: Ending) -> None:
-        """End the level when one of its daemons ends."""
+        """End the level when one of its daemons ends, and tell when its disk is full."""
+        threading.Thread(target=self._watch_disk, name="watch disk", daemon=True).start()
         for daemon in self._daemons:
             threading.Thread(
                 target=self._watch, args=(daemon, ending), name=f"watch {daemon.name}", daemon=True
@@ -104,7 +119,17 @@ class LevelEngine:
             return
         phase = Phase(daemon.name)
         self._events.write(phase, State.FAIL, message=f"{daemon.name} ended with status {status}")
-        ending.because(f"{daemon.name} ended")
+        ending.because(f"{daemon.name} ended", broken=True)
+
+    def _watch_disk(self) -> None:
+        was_full = False
+        while not self._stopping:
+            if (full := is_full(self._data_root)) != was_full:
+                words = "is full: nothing can be written in it" if full else "has room again"
+                with suppress(OSError):  # It may be the event file's disk as well.
+                    self._events.note(Phase.DOCKERD, f"its data-root {words}")
+                was_full = full
+            time.sleep(_LOOK_AT_DISK_S)
 
     def stop(self) -> None:
         """Take both daemons down, dockerd first. Nothing runs below any more."""

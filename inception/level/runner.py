@@ -64,7 +64,7 @@ def run(plan_file: Path, number: int) -> int:
         beneath.converge(plan, fate_shared=plan.attached)
         live(beneath, mailbox, plan_file)
     except EndOfLevel:
-        status = EXIT_UNWOUND
+        status = EXIT_FAILED if ending.broken else EXIT_UNWOUND
     except LevelFailure:
         status = EXIT_FAILED
     ending.unwind_now()

@@ -136,6 +136,21 @@ def inception_environment() -> dict[str, str]:
 
 
 @pytest.fixture
+def own_run_root(
+    inception_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, run_inception: RunInception
+) -> Iterator[Path]:
+    """A run root of the test's own: it sees no chains but its own, and in the end there are none."""
+    with tempfile.TemporaryDirectory(prefix="runs-") as root:
+        inception_environment["INCEPTION_RUN_ROOT"] = root
+        monkeypatch.setenv("INCEPTION_RUN_ROOT", root)
+        yield Path(root)
+        left = [entry.name for entry in Path(root).iterdir()]
+        if left:
+            run_inception("kick", "--all")
+        assert not left
+
+
+@pytest.fixture
 def run_inception(inception_environment: dict[str, str]) -> RunInception:
     """Runs `inception ARGUMENTS` as a process of its own, without a terminal; its output is kept apart, as bytes.
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.integration.conftest import INCEPTION, RunInception
 
-pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("level_image", "unchanged_host")]
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("level_image", "unchanged_host", "own_run_root")]
 
 
 def _spawn(*arguments: str) -> pexpect.spawn[str]:

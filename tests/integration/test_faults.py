@@ -1,0 +1,191 @@
+"""A detached chain of 4, and one thing broken in it: noticed within 5 s, told by `ls` and `tree`, nothing left at last.
+
+A level that breaks ends, and with it every level below; those above it live on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inception.chain.store import chain_names
+from inception.engine.connect import Engine, EngineChoice, connect
+from inception.engine.layout import EngineDirectory
+from inception.places import run_root
+from tests.integration.conftest import RunInception
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.usefixtures("level_image", "own_run_root")]
+
+_DEPTH = 4
+_NAME = "faulty"
+_NOTICED_S = 5.0
+
+
+@pytest.fixture
+def chain(unchanged_host: None, run_inception: RunInception) -> str:
+    """A chain of 4."""
+    del unchanged_host
+    assert run_inception("up", "--depth", str(_DEPTH), "--name", _NAME).returncode == 0
+    return _NAME
+
+
+def _seen(run: RunInception, name: str = _NAME) -> dict[str, Any]:
+    chains = {it["name"]: it for it in json.loads(run("ls", "--json").stdout)}
+    seen: dict[str, Any] = chains[name]
+    return seen
+
+
+def _wait(run: RunInception, noticed: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    deadline_s = time.monotonic() + _NOTICED_S
+    while not noticed(seen := _seen(run)):
+        assert time.monotonic() < deadline_s, seen
+        time.sleep(0.1)
+    return seen
+
+
+def _is_broken(seen: dict[str, Any]) -> bool:
+    return bool(seen["condition"] == "broken")
+
+
+def _wait_until_settled(run: RunInception) -> dict[str, Any]:
+    deadline_s = time.monotonic() + 20
+    while True:
+        seen = _seen(run)
+        if all(it["presence"] not in {"unwinding", "booting"} for it in seen["levels"]):
+            return seen
+        assert time.monotonic() < deadline_s, seen
+        time.sleep(0.1)
+
+
+def _kill_inside(run: RunInception, level: int, *pattern: str) -> None:
+    """Kill the oldest process of level `level` that fits: those of the levels below are younger."""
+    assert run("exec", _NAME, "--level", str(level), "--", "pkill", "-KILL", "-o", *pattern).returncode == 0
+
+
+def _kill_shim(run: RunInception, engine: Engine, level: int) -> None:
+    """Kill the shim of a level's container, which is a process of the level above."""
+    if level > 1:
+        _kill_inside(run, level - 1, "-f", "^[^ ]*containerd-shim")
+        return
+    container = engine.client.inspect_container(f"inception-{_NAME}-1")["Id"]
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            words = (entry / "cmdline").read_bytes().split(b"\0")
+            if b"containerd-shim" in words[0] and container.encode() in words:
+                os.kill(int(entry.name), signal.SIGKILL)
+
+
+def _check_what_is_left(run: RunInception, level: int) -> None:
+    """Levels above the break work, those below are gone, and in the end nothing is left."""
+    settled = _wait_until_settled(run)
+    presences = [it["presence"] for it in settled["levels"]]
+    assert presences[: level - 1] == ["ready"] * (level - 1)
+    assert presences[level - 1] in {"failed", "lost"}
+    assert set(presences[level:]) <= {"unwound", "lost"}
+    tree = run("tree", _NAME).stdout.decode()
+    assert f"broken (level {level}: {settled['broken']['reason']})" in tree.splitlines()[0]
+    if level > 1:
+        assert run("exec", _NAME, "--level", str(level - 1), "--", "docker", "ps", "--quiet").stdout == b""
+        assert run("down", _NAME).returncode == 0
+    else:
+        pruned = run("prune", "--yes")
+        assert f"run directory {run_root() / _NAME} of chain {_NAME}".encode() in pruned.stdout
+    assert _NAME not in chain_names()
+
+
+@pytest.mark.usefixtures("chain")
+@pytest.mark.parametrize("level", range(1, _DEPTH + 1))
+@pytest.mark.parametrize("program", ["dockerd", "containerd"])
+def test_a_daemon_killed(run_inception: RunInception, level: int, program: str) -> None:
+    _kill_inside(run_inception, level, "-x", program)
+    seen = _wait(run_inception, _is_broken)
+    assert (seen["broken"]["level"], seen["broken"]["reason"]) == (level, f"{program} ended with status -9")
+    _check_what_is_left(run_inception, level)
+
+
+@pytest.mark.usefixtures("chain")
+@pytest.mark.parametrize("level", range(1, _DEPTH + 1))
+def test_a_runner_killed(run_inception: RunInception, level: int) -> None:
+    run_inception("exec", _NAME, "--level", str(level), "--", "pkill", "-KILL", "-o", "-x", "python3")
+    seen = _wait(run_inception, _is_broken)
+    assert seen["broken"]["level"] == level
+    assert seen["broken"]["reason"] == (
+        "its runner is gone without a word" if level == 1 else "its runner ended unexpectedly, with status 137"
+    )
+    _check_what_is_left(run_inception, level)
+
+
+@pytest.mark.usefixtures("chain")
+@pytest.mark.parametrize("level", range(1, _DEPTH + 1))
+def test_a_shim_killed(run_inception: RunInception, engine: Engine, level: int) -> None:
+    _kill_shim(run_inception, engine, level)
+    seen = _wait(run_inception, _is_broken)
+    assert seen["broken"]["level"] == level
+    assert "its runner" in seen["broken"]["reason"]
+    _check_what_is_left(run_inception, level)
+
+
+@pytest.mark.usefixtures("chain")
+def test_an_event_file_cut_short(run_inception: RunInception) -> None:
+    os.truncate(run_root() / _NAME / "events.jsonl", 100)
+    seen = _wait(run_inception, lambda it: bool(it["remarks"]))
+    assert seen["condition"] == "running"
+    assert seen["remarks"] == ["its event file was cut short: some of what happened is not known"]
+    assert b"cut short" in run_inception("tree", _NAME).stdout
+    _kill_inside(run_inception, 3, "-x", "dockerd")
+    assert _wait(run_inception, _is_broken)["broken"]["level"] == 3
+    assert run_inception("down", _NAME).returncode == 0
+
+
+@pytest.mark.usefixtures("unchanged_host")
+def test_a_disk_full_at_a_level(run_inception: RunInception) -> None:
+    size = ("--storage", "tmpfs", "--storage-size", "64MB")
+    assert run_inception("up", "--depth", "2", "--name", _NAME, *size).returncode == 0
+    try:
+        fill = "cat /dev/zero >/var/lib/docker/filler; rm -f $0; exit 0"
+        run_inception("exec", _NAME, "--level", "2", "--", "sh", "-c", fill)
+        seen = _wait(run_inception, lambda it: bool(it["remarks"]))
+        assert seen["remarks"] == ["level 2: its data-root is full: nothing can be written in it"]
+        assert b"data-root is full" in run_inception("ls").stdout
+        run_inception("exec", _NAME, "--level", "2", "--", "rm", "/var/lib/docker/filler")
+        _wait(run_inception, lambda it: it["remarks"] == ["level 2: its data-root has room again"])
+    finally:
+        assert run_inception("down", _NAME).returncode == 0
+
+
+@pytest.fixture
+def private_home(
+    engine: Engine, level_image: str, inception_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[EngineDirectory]:
+    """A private engine of the test's own that has the level image: it may break."""
+    with tempfile.TemporaryDirectory(prefix="faults-") as home:
+        inception_environment["INCEPTION_STATE_DIR"] = home
+        monkeypatch.setenv("INCEPTION_STATE_DIR", home)
+        with connect(EngineChoice.PRIVATE, progress=print) as private:
+            for _ in private.client.load_image(engine.client.get_image(level_image)):
+                pass
+        yield EngineDirectory(Path(home) / "engine")
+
+
+@pytest.mark.usefixtures("unchanged_host")
+@pytest.mark.parametrize("ending", ["down", "prune"])
+def test_the_level_0_engine_killed(run_inception: RunInception, private_home: EngineDirectory, ending: str) -> None:
+    assert run_inception("up", "--engine", "private", "--depth", "2", "--name", _NAME).returncode == 0
+    dockerd = subprocess.run(
+        ["pgrep", "-f", f"^[^ ]*dockerd .*{private_home.root}"], capture_output=True, text=True, check=True
+    )
+    os.kill(int(dockerd.stdout.split()[0]), signal.SIGKILL)
+    seen = _wait(run_inception, _is_broken)
+    assert seen["broken"] == {"level": 1, "reason": "its runner is gone without a word", "log_tail": []}
+    words = (ending, "--engine", "private", "--yes") if ending == "prune" else (ending, _NAME)
+    assert run_inception(*words).returncode == 0
+    assert chain_names() == []
