@@ -13,7 +13,7 @@ from inception.errors import PlanError
 from inception.plan.facts import Facts
 from inception.plan.request import Request
 from inception.stress.campaign import Campaign
-from inception.stress.evidence import Evidence, read_evidence
+from inception.stress.evidence import read_evidence
 from inception.stress.execute import Outcome
 from inception.stress.host import memory_total
 from inception.stress.record import (
@@ -89,7 +89,8 @@ def assemble_refusal(
 ) -> Report:
     """The report of a campaign that was not begun, because the plan says that it cannot fit."""
     failure = Failure(message=refused.message, remedy=refused.remedy)
-    scene = Scene(failure=failure, before=Evidence(), after=read_evidence(()))
+    now = read_evidence(())
+    scene = Scene(failure=failure, before=now, after=now)
     return Report(
         version=REPORT_VERSION,
         begun=begun,

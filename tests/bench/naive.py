@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,24 +12,11 @@ import docker
 
 from inception.plan.chain import LABEL_CHAIN
 from inception.plan.privileges import Privileges
+from tests.bench.ours import Descent
 
 _POLL_S = 0.05
 _LIMIT_S = 60
 """Seconds that one naive level may take."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Descent:
-    """How long the way down and up took, in seconds, and when each level answered, in seconds from the start."""
-
-    depth: int
-    down_s: float
-    up_s: float
-    ready_s: tuple[float, ...]
-
-    @property
-    def level_s(self) -> float:
-        return self.down_s / self.depth
 
 
 def _run_options(privileges: Privileges) -> list[str]:

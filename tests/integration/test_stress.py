@@ -196,7 +196,7 @@ def test_a_low_limit_of_open_files(engine: Engine, plan: ChainPlan) -> None:
 
 
 def test_a_deadline(engine: Engine, plan: ChainPlan) -> None:
-    short = replace(plan, limits=replace(plan.limits, dockerd_s=0.01))
+    short = replace(plan, limits=replace(plan.limits, containerd_s=0.001))
     _assert_wall(_descend(engine, short), Cause.TIME_LIMIT, 1)
 
 
