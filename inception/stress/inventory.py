@@ -19,13 +19,16 @@ from inception.level.mounts import parse_mountinfo
 from inception.places import run_root, state_directory
 
 PROC = Path("/proc")
-NAMESPACES = ("mnt", "pid", "net")
+NAMESPACES = ("pid", "net")
+"""Those that a service of the host seldom has of its own: many, udev's passing workers too, have their own mounts."""
 PROGRAMS = re.compile(r"dockerd|containerd|containerd-shim.*|runc|docker-proxy|docker-init|tini|inception")
 MODULES = re.compile(r"inception(\.level|\.engine\.supervisor)?")
 CGROUP = re.compile(r"docker|incep|[0-9a-f]{64}")
 COUNTERS = re.compile(r" ?\[\d+:\d+\]")
 STOCK_CGROUP = "docker"
 """Made by any dockerd for its first container, and kept by it."""
+STOCK_MOUNT = "docker/netns/default"
+"""Made by any dockerd for its first container in the host's network, and kept likewise."""
 KEPT = re.compile(r".*\.lock|engine(/(data|containerd)(/.*)?|/\w+\.log)?")
 """In the state directory: locks, and the private engine's logs and its data for next time."""
 SYSCTLS = (
@@ -40,6 +43,7 @@ SYSCTLS = (
     "net/ipv6/conf/all/forwarding",
 )
 SETTLE_S = 5.0
+"""Seconds that the host may take until all is as before."""
 POLL_S = 0.1
 KERNEL_THREADS = "2"
 """The process number of their common parent, kthreadd."""
@@ -121,7 +125,8 @@ def numbered(names: Iterable[str]) -> Iterator[str]:
 def mounts() -> Iterator[str]:
     """Mount points of this mount namespace."""
     for mount in parse_mountinfo((PROC / "self/mountinfo").read_text()):
-        yield f"{mount.target} ({mount.filesystem})"
+        if not mount.target.match(STOCK_MOUNT):
+            yield f"{mount.target} ({mount.filesystem})"
 
 
 def loop_devices() -> Iterator[str]:
@@ -146,7 +151,7 @@ def routes() -> Iterator[str]:
 def rules() -> Iterator[str]:
     """Rules of the packet filter. Only root can read them."""
     for program in ("iptables-save", "ip6tables-save"):
-        if shutil.which(program):
+        if shutil.which(program) and os.geteuid() == 0:
             for line in _output(program).splitlines():
                 if not line.startswith("#"):
                     yield f"{program.removesuffix('-save')}: {COUNTERS.sub('', line)}"

@@ -18,7 +18,7 @@ from inception.chain.prepare import prepare
 from inception.engine.connect import Engine, EngineChoice, connect
 from inception.image.recipe import default_tag
 from inception.plan.request import Request
-from tests.integration.inventory import Inventory, diff
+from inception.stress.inventory import Inventory, diff
 
 INCEPTION = str(Path(sys.executable).with_name("inception"))
 """The installed program, beside the Python that runs the tests."""

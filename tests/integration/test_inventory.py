@@ -16,8 +16,8 @@ import pytest
 
 from inception.engine import cgroups, kernel
 from inception.engine.connect import Engine
+from inception.stress.inventory import ZOMBIE, Inventory, Thing, diff
 from tests.integration.conftest import POLL_S, SETTLE_S
-from tests.integration.inventory import ZOMBIE, Inventory, Thing, diff
 from tests.integration.tiny import import_tiny_image
 
 pytestmark = [

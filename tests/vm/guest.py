@@ -19,7 +19,7 @@ from typing import Any
 
 from inception.engine.connect import Engine, EngineChoice, connect
 from inception.plan.events import Event
-from tests.integration.inventory import Inventory, diff
+from inception.stress.inventory import Inventory, diff
 
 DESCENT_LIMIT_S = 600.0
 SETTLE_LIMIT_S = 240.0
