@@ -23,7 +23,7 @@ from inception.engine.layout import EngineDirectory
 from inception.places import run_root
 from tests.integration.conftest import RunInception
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.usefixtures("level_image", "own_run_root")]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.usefixtures("level_image")]
 
 _DEPTH = 4
 _NAME = "faulty"
@@ -31,9 +31,9 @@ _NOTICED_S = 5.0
 
 
 @pytest.fixture
-def chain(unchanged_host: None, run_inception: RunInception) -> str:
+def chain(unchanged_host: None, own_run_root: Path, run_inception: RunInception) -> str:
     """A chain of 4."""
-    del unchanged_host
+    del unchanged_host, own_run_root
     assert run_inception("up", "--depth", str(_DEPTH), "--name", _NAME).returncode == 0
     return _NAME
 
@@ -146,7 +146,7 @@ def test_an_event_file_cut_short(run_inception: RunInception) -> None:
     assert run_inception("down", _NAME).returncode == 0
 
 
-@pytest.mark.usefixtures("unchanged_host")
+@pytest.mark.usefixtures("unchanged_host", "own_run_root")
 def test_a_disk_full_at_a_level(run_inception: RunInception) -> None:
     size = ("--storage", "tmpfs", "--storage-size", "64MB")
     assert run_inception("up", "--depth", "2", "--name", _NAME, *size).returncode == 0
@@ -176,7 +176,7 @@ def private_home(
         yield EngineDirectory(Path(home) / "engine")
 
 
-@pytest.mark.usefixtures("unchanged_host")
+@pytest.mark.usefixtures("unchanged_host", "own_run_root")
 @pytest.mark.parametrize("ending", ["down", "prune"])
 def test_the_level_0_engine_killed(run_inception: RunInception, private_home: EngineDirectory, ending: str) -> None:
     assert run_inception("up", "--engine", "private", "--depth", "2", "--name", _NAME).returncode == 0
