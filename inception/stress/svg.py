@@ -17,6 +17,8 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 80, 12, 12, 84
 _TICKS = 5
 _MOST_DOUBLINGS = 8
 _WIDEST_BAR = 72.0
+_NOTHING = 1e-280
+"""Less cannot be divided into ticks: floats end at 5e-324."""
 _LEGEND_Y = HEIGHT - 26
 _LEGEND_STEP = 20
 _LEGEND_GLYPH = 7.0
@@ -111,11 +113,10 @@ class Chart:
 
 def nice_ticks(greatest: float, count: int = _TICKS) -> tuple[float, ...]:
     """Round numbers from 0 until `greatest` is covered, about `count` of them."""
-    if not greatest > 0 or math.isinf(greatest):
+    if not greatest > _NOTHING or math.isinf(greatest):
         return (0.0, 1.0)
     rough = greatest / count
-    # The least normal float has no tenth of itself that is normal too.
-    power = 10.0 ** max(math.floor(math.log10(rough)), -300)
+    power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough * (1 - 1e-9))
     return tuple(step * index for index in range(math.ceil(greatest / step - 1e-9) + 1))
 
@@ -209,7 +210,7 @@ def power_laws(*, curves: Sequence[Curve], across: Axis, up: Axis) -> str:
         for x, y in curve.points:
             label = f"{across.title} {x:g}: {curve.name} {up.show(y)}"
             parts.append(
-                f'<circle class="dot s{number}" cx="{scale.x(x):.1f}" cy="{scale.y(y):.1f}" r="3">'
+                f'<circle class="dot s{number}" cx="{scale.x(x):.1f}" cy="{scale.y(y):.1f}" r="2.6" opacity="0.75">'
                 f"<title>{escape(label)}</title></circle>"
             )
         begin, end = min(x for x, _ in curve.points), max(x for x, _ in curve.points)
