@@ -170,8 +170,9 @@ class Execution:
         kills = "".join(
             f", killed {chain.kill.target} of level {chain.kill.level}" for chain in record.chains if chain.kill
         )
+        walls = "".join(f", wall: {chain.wall.title}" for chain in record.chains if chain.wall)
         togo = "" if left_s is None else f", about {left_s:.0f} s to go"
-        return f"cycle {record.number}{of}: {depth} levels, {record.seconds:.1f} s{kills}{togo}"
+        return f"cycle {record.number}{of}: {depth} levels, {record.seconds:.1f} s{kills}{walls}{togo}"
 
     def _with_leaks(self) -> list[CycleRecord]:
         """The records, each with what it left behind for good: what is still there after every later cycle.

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from inception.stress.campaign import Campaign
 from inception.stress.execute import Outcome
 from inception.stress.record import ChainRecord, Ending, Status, Verdict
-from inception.stress.trend import Drift
+from inception.stress.trend import Drift, find_drift
 from inception.stress.wall import Cause
 
 DRIFT_TITLES = {
@@ -75,6 +75,22 @@ def _chain_findings(chains: Iterable[ChainRecord]) -> Iterator[str]:
         for level in chain.levels:
             if level.measure and level.measure.inherited:
                 yield f"level {level.number} of {chain.name} inherited descriptors {level.measure.inherited}"
+        yield from _soak_findings(chain)
+
+
+def _soak_findings(chain: ChainRecord) -> Iterator[str]:
+    """What grew in a level while its chain was held."""
+    for number in sorted({sample.level for sample in chain.soak}):
+        samples = [sample for sample in chain.soak if sample.level == number]
+        for what, values in (
+            ("memory", [float(it.pss) for it in samples]),
+            ("threads", [float(it.threads) for it in samples]),
+            ("descriptors", [float(it.descriptors) for it in samples]),
+            ("the time of a container", [it.run_s for it in samples]),
+        ):
+            drift = find_drift(values)
+            if drift and drift.is_beyond_noise and drift.change > 0:
+                yield f"{what} of level {number} of {chain.name} grew by {drift.change:.0%} while it was held"
 
 
 def _drift_findings(drifts: Mapping[str, Drift]) -> Iterator[str]:

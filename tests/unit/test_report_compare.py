@@ -11,7 +11,7 @@ from inception.cli.main import run_arguments
 from inception.stress.compare import compare
 from inception.stress.gates import Gates, unmet_by_comparison, unmet_by_report
 from inception.stress.output import write_report
-from inception.stress.record import Ending, Report, Status
+from inception.stress.record import Ending, Report, SoakSample, Status
 from tests.unit.stress_reports import chain, cycle, eventful, report
 
 SLOWER = report(cycle(1, chain("dream-1", ready_s=1.35)))
@@ -103,3 +103,16 @@ def test_a_chain_that_outlives_its_kill_is_a_finding() -> None:
 def test_drift_beyond_noise_is_a_finding() -> None:
     drifting: Report = report(*(cycle(it, chain(f"dream-{it}", ready_s=0.9 + 0.05 * it)) for it in range(1, 11)))
     assert drifting.verdict.findings == ("the time a level takes grew by 38% over 10 cycles",)
+
+
+def test_what_grows_while_a_chain_is_held_is_a_finding() -> None:
+    samples = [
+        SoakSample(at_s=it, level=1, api_s=0.001, run_s=0.3, pss=70_000_000, threads=30, descriptors=60 + it)
+        for it in range(20)
+    ]
+    held = replace(chain(), soak=tuple(samples))
+    assert report(cycle(1, held)).verdict.findings == (
+        "descriptors of level 1 of dream-1 grew by 27% while it was held",
+    )
+    steady = replace(chain(), soak=tuple(replace(it, descriptors=60) for it in samples))
+    assert report(cycle(1, steady)).verdict.findings == ()
