@@ -160,6 +160,10 @@ def print_table(results: Results) -> None:
             naive = results.naive[depth]
             ratio = naive.down_s / descent.down_s
             print(_row("naive", naive) + f" {'':>8}  {naive.level_s / results.floor_s:>10.2f} {ratio:>10.1f}")
+    profiled = results.ours[min(results.ours, key=lambda depth: abs(depth - 8))]
+    rest_s = profiled.level_s - sum(seconds for _, seconds in profiled.phases_s)
+    parts = [*profiled.phases_s, ("the runner's start", rest_s)]
+    print(f"a level at depth {profiled.depth}: " + ", ".join(f"{name} {_seconds(value)}" for name, value in parts))
     if results.fit:
         print(
             f"a level's time grows with the power {results.fit.exponent:.2f} of depth, to depth {results.costs.depth}"

@@ -18,14 +18,22 @@ from inception.stress.inside import Level
 from inception.stress.trend import PowerFit, fit_power
 
 
+_PROFILED = (Phase.CREATE, Phase.START, Phase.PREPARE, Phase.CONTAINERD, Phase.DOCKERD, Phase.VERIFY)
+"""The phases of a level that follow one another; the image is grafted inside containerd's."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Descent:
-    """How long the way down and up took, in seconds, and when each level answered, in seconds from the start."""
+    """How long the way down and up took, in seconds, and when each level answered, in seconds from the start.
+
+    `phases_s` is the median of each phase over the levels: what no phase explains is the runner's own start.
+    """
 
     depth: int
     down_s: float
     up_s: float
     ready_s: tuple[float, ...]
+    phases_s: tuple[tuple[str, float], ...] = ()
 
     @property
     def level_s(self) -> float:
@@ -57,19 +65,28 @@ def descend(
 ) -> Descent:
     """Go `depth` levels down and up again, with `at_bottom` in between, which is not counted."""
     ready_s: list[float] = []
+    phases_s: dict[str, list[float]] = {}
     plan = prepare(engine, make_request(depth, "ours"), say)
     begun_s = time.monotonic()
 
     def show(event: Event) -> None:
         if event.phase is Phase.READY and event.state is State.END:
             ready_s.append(event.monotonic_s - begun_s)
+        elif event.phase in _PROFILED and event.state is State.END and event.seconds is not None:
+            phases_s.setdefault(event.phase.value, []).append(event.seconds)
 
     with running(engine.client, plan, show) as chain:
         down_s = time.monotonic() - begun_s
         if at_bottom:
             at_bottom(chain)
         turned_s = time.monotonic()
-    return Descent(depth=depth, down_s=down_s, up_s=time.monotonic() - turned_s, ready_s=tuple(ready_s))
+    return Descent(
+        depth=depth,
+        down_s=down_s,
+        up_s=time.monotonic() - turned_s,
+        ready_s=tuple(ready_s),
+        phases_s=tuple((name, median(values)) for name, values in phases_s.items()),
+    )
 
 
 def measure_costs(engine: Engine, chain: RunningChain) -> Costs:
