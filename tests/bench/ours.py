@@ -17,7 +17,6 @@ from inception.plan.request import Request
 from inception.stress.inside import Level
 from inception.stress.trend import PowerFit, fit_power
 
-
 _PROFILED = (Phase.CREATE, Phase.START, Phase.PREPARE, Phase.CONTAINERD, Phase.DOCKERD, Phase.VERIFY)
 """The phases of a level that follow one another; the image is grafted inside containerd's."""
 
