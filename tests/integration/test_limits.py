@@ -1,0 +1,87 @@
+"""The kernel's limits on real engines: 32 PID namespaces, and beyond; loopback images inside loopback images."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from inception.chain.prepare import prepare
+from inception.chain.running import RunningChain, running
+from inception.engine.connect import Engine
+from inception.plan.request import ImageTransfer, PidMode, Request, Storage
+from tests.integration.conftest import RunInception
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("unchanged_host")]
+
+_GREATEST_OWN = 32
+"""How many PID namespaces the kernel nests (MAX_PID_NS_LEVEL), on a host that is in none but the first."""
+
+
+def _ask(chain: RunningChain, level: int, *command: str) -> str:
+    with chain.client_of(level - 1) as above:
+        exec_id = above.exec_create(chain.plan.level(level).container, list(command))["Id"]
+        return str(above.exec_start(exec_id).decode())
+
+
+@pytest.mark.slow
+def test_32_levels_have_32_pid_namespaces_of_their_own(engine: Engine, level_image: str) -> None:
+    request = Request(depth=_GREATEST_OWN, name="wall", image=level_image, pid=PidMode.ISOLATED, headroom=0)
+    with running(engine.client, prepare(engine, request, print), lambda _: None) as chain:
+        links = {_ask(chain, level, "readlink", "/proc/self/ns/pid") for level in range(1, _GREATEST_OWN + 1)}
+    assert len(links) == _GREATEST_OWN
+
+
+def test_the_33rd_is_refused_before_anything_starts(run_inception: RunInception) -> None:
+    done = run_inception("--depth", "33", "--pid", "isolated", "--headroom", "0", "--", "true")
+    (line,) = done.stderr.decode().splitlines()
+    assert done.returncode == 2
+    assert "32 are free" in line
+
+
+@pytest.mark.slow
+def test_40_levels_where_the_deepest_share_and_a_container_at_the_bottom(
+    run_inception: RunInception, level_image: str
+) -> None:
+    done = run_inception("--depth", "40", "--", "docker", "run", "--rm", level_image, "echo", "from the bottom")
+    assert (done.returncode, done.stdout) == (0, b"from the bottom\n"), done.stderr.decode()
+
+
+@pytest.mark.parametrize("mode", [PidMode.SHARED, PidMode.AUTO])
+def test_a_kick_leaves_no_process_though_levels_share_a_pid_namespace(
+    engine: Engine, level_image: str, mode: PidMode
+) -> None:
+    request = Request(depth=3, name="kicked", image=level_image, pid=mode)
+    with running(engine.client, prepare(engine, request, print), lambda _: None) as chain:
+        chain.kick()
+
+
+@pytest.mark.parametrize("transfer", [ImageTransfer.GRAFT, ImageTransfer.LOAD])
+def test_loopback_images_have_the_sizes_that_were_planned(
+    engine: Engine, level_image: str, transfer: ImageTransfer
+) -> None:
+    request = Request(depth=4, name="loops", image=level_image, storage=Storage.LOOPBACK, image_transfer=transfer)
+    plan = prepare(engine, request, print)
+    with running(engine.client, plan, lambda _: None) as chain:
+        for level in plan.levels:
+            listed = _ask(
+                chain, level.number, "findmnt", "--noheadings", "--bytes", "--output", "FSTYPE,SIZE", "/var/lib/docker"
+            )
+            filesystem, size = listed.split()
+            assert filesystem == "ext4"
+            assert level.storage.size is not None
+            assert 0.95 * level.storage.size < int(size) <= level.storage.size
+    assert subprocess.run(("losetup", "-a"), capture_output=True, check=True).stdout == b""
+
+
+def test_a_tmpfs_carries_levels_too(run_inception: RunInception, level_image: str) -> None:
+    done = run_inception("--depth", "2", "--storage", "tmpfs", "--", "docker", "run", "--rm", level_image, "true")
+    assert done.returncode == 0, done.stderr.decode()
+
+
+@pytest.mark.parametrize("network", ["host", "none"])
+def test_levels_are_joined_by_one_network_or_by_none(
+    run_inception: RunInception, level_image: str, network: str
+) -> None:
+    done = run_inception("--depth", "3", "--network", network, "--", "docker", "run", "--rm", level_image, "true")
+    assert done.returncode == 0, done.stderr.decode()
