@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from statistics import median
 
 from inception.chain.prepare import plan_on
@@ -20,6 +20,7 @@ from inception.stress.campaign import Campaign, Cycle, cycles
 from inception.stress.descent import Descent, Stage
 from inception.stress.host import read_host
 from inception.stress.inventory import Inventory, Thing, settled
+from inception.stress.leaks import Campaigners, leaked
 from inception.stress.outlook import Outlook
 from inception.stress.record import ChainRecord, CycleRecord, Ending
 
@@ -119,7 +120,9 @@ class Execution:
                 leaks=(),
                 chains=tuple(records),
             )
-            self._done.append((record, after.things - before.things))
+            names = frozenset(task.request.name for task in cycle.tasks)
+            ours = Campaigners(chains=names, run_root=PurePosixPath(run_root()))
+            self._done.append((record, leaked(before.things, after.things, ours)))
             self._inventories.append(after.things)
         self._outlook = self._outlook.after_cycle(record.seconds)
         self._tell(self._line(record))

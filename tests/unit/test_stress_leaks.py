@@ -1,0 +1,88 @@
+"""A leak is what our chains left; what others start on the same host meanwhile is theirs."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+import pytest
+
+from inception.stress.inventory import Thing
+from inception.stress.leaks import Campaigners, leaked
+
+OURS = Campaigners(chains=frozenset({"dream-1"}), run_root=PurePosixPath("/run/inception"))
+THEIRS = "b1501ee1c3d879236ce487237a719a1165465e4cf6f94561cc648f27779112e5"
+GONE = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+CONTAINER = Thing("container", f"{THEIRS[:12]} ['/web'] running")
+OUR_LEVEL = Thing("container", "aaaaaaaaaaaa ['/inception-dream-1-1'] exited")
+OLD = Thing("link", "eth0")
+
+
+@pytest.mark.parametrize(
+    "thing",
+    [
+        Thing("link", "veth1234567"),
+        Thing("mount", "/run/left (tmpfs)"),
+        Thing("volume", GONE),
+        Thing("control group", f"/sys/fs/cgroup/pids/docker/{GONE}"),
+        Thing("process", f"7 started at 9: containerd-shim -id {GONE}"),
+        Thing("loop device", "loop0 on /left"),
+        Thing("run directory entry", "/run/inception/dream-1/plan.json"),
+        OUR_LEVEL,
+    ],
+)
+def test_on_a_quiet_host_whatever_appeared_is_a_leak(thing: Thing) -> None:
+    assert leaked([OLD], [OLD, thing], OURS) == {thing}
+
+
+@pytest.mark.parametrize(
+    "thing",
+    [
+        CONTAINER,
+        Thing("control group", f"/sys/fs/cgroup/pids/docker/{THEIRS}"),
+        Thing("process", f"7 started at 9: containerd-shim -id {THEIRS}"),
+        Thing("process", f"9 started at 9: containerd-shim -id {GONE} -address /run/containerd/containerd.sock"),
+        Thing("link", "veth1234567"),
+        Thing("rule", "iptables: -A DOCKER -d 172.17.0.3/32"),
+    ],
+)
+def test_a_container_of_others_comes_with_things_of_its_own(thing: Thing) -> None:
+    assert leaked([OLD], [OLD, CONTAINER, thing], OURS) == frozenset()
+
+
+@pytest.mark.parametrize(
+    "thing",
+    [
+        Thing("run directory entry", "/run/inception/other/plan.json"),
+        Thing("process", "8 started at 9: python3 -m inception.level 1 /run/inception/other/1/runner.log"),
+    ],
+)
+def test_another_chain_is_not_ours(thing: Thing) -> None:
+    assert leaked([OLD], [OLD, thing], OURS) == frozenset()
+
+
+@pytest.mark.parametrize(
+    "thing",
+    [
+        Thing("run directory entry", "/run/inception/dream-1"),
+        Thing("process", "8 started at 9: tini /run/inception/dream-1/payload 1"),
+        OUR_LEVEL,
+        Thing("control group", f"/sys/fs/cgroup/pids/docker/{GONE}"),
+    ],
+)
+def test_ours_is_a_leak_whatever_others_are_at(thing: Thing) -> None:
+    assert leaked([OLD], [OLD, CONTAINER, thing], OURS) == {thing}
+
+
+def test_a_container_of_others_that_was_there_excuses_nothing() -> None:
+    link = Thing("link", "veth1234567")
+    assert leaked([OLD, CONTAINER], [OLD, CONTAINER, link], OURS) == {link}
+
+
+def test_what_went_is_no_leak() -> None:
+    assert leaked([OLD, CONTAINER], [], OURS) == frozenset()
+
+
+def test_a_name_that_only_begins_alike_is_another_s() -> None:
+    entry = Thing("run directory entry", "/run/inception/dream-12/plan.json")
+    level = Thing("container", "aaaaaaaaaaaa ['/inception-dream-12-1'] running")
+    assert leaked([], [entry, level], OURS) == frozenset()
