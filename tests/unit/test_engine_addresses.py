@@ -3,7 +3,7 @@ from __future__ import annotations
 from ipaddress import IPv4Interface, IPv4Network
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inception.engine.addresses import POOL, EngineAddresses, NoFreeAddresses, choose_addresses
@@ -36,6 +36,7 @@ def test_its_networks_do_not_overlap_each_other_nor_the_levels() -> None:
     assert not POOL.overlaps(IPv4Network(DEFAULT_POOL))
 
 
+@settings(deadline=None)  # It is about networks, not about how busy this machine is.
 @given(
     st.lists(
         st.builds(
