@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from inception.level.failure import PhaseError
+from inception.level.iptables import choose_iptables
 from inception.plan.chain import ChainPlan, LevelPlan
 from inception.plan.request import NetworkMode
 
@@ -18,7 +19,11 @@ def own_bridge(plan: ChainPlan, level: LevelPlan) -> str | None:
 
 
 def open_network(plan: ChainPlan, level: LevelPlan) -> None:
-    """Make this level's own bridge, and let packets live long enough for a deep chain. Raises PhaseError or OSError."""
+    """Choose the iptables, make this level's own bridge, and let packets live long enough for a deep chain.
+
+    Raises PhaseError or OSError.
+    """
+    choose_iptables()
     if (bridge := own_bridge(plan, level)) is not None:
         _run("ip", "link", "add", bridge, "type", "bridge")
         _run("ip", "address", "add", level.subnet.bridge, "dev", bridge)
