@@ -139,6 +139,8 @@ def _memory(scene: Scene) -> list[str]:
     own = max(scene.grown("memory.events oom_kill"), scene.grown("memory.oom_control oom_kill"))
     if kills or own:
         proof.append(f"the kernel killed {max(kills, own)} for want of memory (oom_kill in /proc/vmstat)")
+    elif scene.says("needs .* of memory"):
+        return [scene.failure.message]
     elif not scene.says("cannot allocate memory|out of memory"):
         return []
     if (limit := scene.limit("memory.max", "memory.limit_in_bytes")) is not None:

@@ -59,6 +59,8 @@ def scene(
         ("From 10.208.0.1 icmp_seq=1 Time to live exceeded", Cause.TTL),
         ("dockerd did not answer within 0.01 s", Cause.TIME_LIMIT),
         ("depth 9 needs 99 GB of disk, and 1.00 GB of disk are free", Cause.DISK),
+        ("depth 9 needs 99 GB of memory, and 1.00 GB of memory are free", Cause.MEMORY),
+        ("depth 9 needs 540 processes and threads, and 9 processes and threads are free", Cause.TASKS),
         ("depth 9 needs 4500 inodes, and 10 inodes are free", Cause.INODES),
     ],
 )
