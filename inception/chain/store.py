@@ -13,8 +13,11 @@ from inception.errors import ChainError, UsageError
 from inception.level import lifeline
 from inception.places import run_root
 from inception.plan.chain import ChainPlan
-from inception.plan.events import Event, Phase, State
+from inception.plan.events import Event, Phase
 from inception.plan.request import NAME_LIMIT, is_name
+
+_START = '{"time_s"'
+"""How each event's line begins."""
 
 
 class Condition(StrEnum):
@@ -125,9 +128,8 @@ def save_plan(plan: ChainPlan) -> None:
 
 def read_status(plan: ChainPlan) -> ChainStatus:
     """How the chain of `plan` is now. Asks no engine: lifelines tell who lives, events tell what happened."""
-    events = list(read_events(Path(plan.paths.events)))
     progress = Progress()
-    for event in events:
+    for event in read_events(Path(plan.paths.events)):
         progress = progress.after(event)
     told = {level.number: level for level in progress.levels if level.number <= plan.depth}
     levels = tuple(_level(plan, number, told.get(number)) for number in range(1, plan.depth + 1))
@@ -137,7 +139,7 @@ def read_status(plan: ChainPlan) -> ChainStatus:
         condition=_condition(levels, broken),
         levels=levels,
         broken=broken,
-        remarks=_remarks(events, levels),
+        remarks=_remarks(levels, told),
     )
 
 
@@ -149,7 +151,8 @@ def read_events(path: Path) -> Iterator[Event]:
         return
     for line in lines:
         try:
-            yield Event.from_line(line)
+            # A line that was cut has the next one behind it. (In a string of JSON its start would be escaped.)
+            yield Event.from_line(line[max(line.rfind(_START), 0) :])
         except ValueError:
             continue
 
@@ -179,13 +182,15 @@ def _break(plan: ChainPlan, levels: tuple[LevelStatus, ...], told: dict[int, Lev
         return Break(level=first.level, reason=first.message or "no reason given", log_tail=first.log_tail)
     above_lives = lifeline.is_held(Path(plan.paths.lifeline(0)))
     for level in levels:
+        if level.presence is Presence.UNWINDING:
+            return None  # What is below it ends in its time.
         if level.presence is Presence.UNWOUND:
             return Break(level=level.number, reason="it has ended")
         if level.presence is Presence.LOST:
             return Break(level=level.number, reason="its runner is gone without a word")
         if level.presence is Presence.BOOTING and not above_lives:
             return Break(level=level.number, reason="it never came, and nobody is left to start it")
-        above_lives = level.presence is not Presence.UNWINDING
+        above_lives = True
     return None
 
 
@@ -198,10 +203,9 @@ def _condition(levels: tuple[LevelStatus, ...], broken: Break | None) -> Conditi
     return Condition.RUNNING if presences == {Presence.READY} else Condition.DESCENDING
 
 
-def _remarks(events: list[Event], levels: tuple[LevelStatus, ...]) -> tuple[str, ...]:
-    whole = bool(events) and (events[0].level, events[0].phase, events[0].state) == (1, Phase.CREATE, State.BEGIN)
-    begun = any(level.presence is not Presence.BOOTING for level in levels)
+def _remarks(levels: tuple[LevelStatus, ...], told: dict[int, LevelProgress]) -> tuple[str, ...]:
     remarks = [f"level {level.number}: {level.remarks[-1]}" for level in levels if level.remarks]
-    if begun and not whole:
+    begun = [level.number for level in levels if level.presence is not Presence.BOOTING]
+    if any(number not in told or told[number].steps[0].phase is not Phase.CREATE for number in begun):
         remarks.insert(0, "its event file was cut short: some of what happened is not known")
     return tuple(remarks)

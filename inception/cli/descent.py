@@ -8,6 +8,7 @@ from pathlib import Path
 
 from inception.chain.attach import run_local
 from inception.chain.prepare import prepare
+from inception.chain.publish import Publication, publish
 from inception.chain.running import RunningChain, running
 from inception.chain.signals import raising_interrupted
 from inception.cli import draw
@@ -26,6 +27,7 @@ def run_at_depth(
     quiet: bool,
     json_events: str | None,
     climb: bool = False,
+    publications: tuple[Publication, ...] = (),
 ) -> int:
     """Run `command`, or a shell, at the bottom of the chain of `request`; returns its exit status.
 
@@ -46,6 +48,7 @@ def run_at_depth(
         level_0 = stack.enter_context(connected(engine, drawing.progress))
         plan = prepare(level_0, request, drawing.progress)
         chain = stack.enter_context(running(level_0.client, plan, show))
+        publish(plan, publications)
         with drawing.paused():
             return _sessions(chain, command, climb=climb, quiet=quiet)
 

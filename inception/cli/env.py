@@ -45,12 +45,21 @@ def env(
 
 
 def _settings(name: str | None, level: int | None) -> dict[str, str | None]:
+    from inception.chain.publish import certificates_of, published
     from inception.chain.reach import living_level
     from inception.chain.store import find_chain
 
     chain = find_chain(name)
-    socket = chain.plan.paths.socket(living_level(chain, level))
-    return {**dict.fromkeys(VARIABLES), "DOCKER_HOST": f"unix://{socket}"}
+    number = living_level(chain, level)
+    if (publication := published(chain.plan, number)) is None:
+        return {**dict.fromkeys(VARIABLES), "DOCKER_HOST": f"unix://{chain.plan.paths.socket(number)}"}
+    if publication.plain:
+        return {**dict.fromkeys(VARIABLES), "DOCKER_HOST": publication.host}
+    return {
+        "DOCKER_HOST": publication.host,
+        "DOCKER_TLS_VERIFY": "1",
+        "DOCKER_CERT_PATH": str(certificates_of(chain.plan)),
+    }
 
 
 def usual_syntax(shell: str) -> Syntax:

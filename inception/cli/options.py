@@ -17,6 +17,23 @@ EngineAddress = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
+Published = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--publish-engine",
+        metavar="[LEVEL:]PORT",
+        help="Give a level's engine a TCP port here, with TLS.  [default: the bottom's]",
+        show_default=False,
+    ),
+]
+PublishAddress = Annotated[
+    str, typer.Option("--publish-address", metavar="ADDRESS", help="Where published engines listen.")
+]
+Plaintext = Annotated[
+    bool, typer.Option("--insecure-plaintext", help="Publish without TLS: root for every user of this machine.")
+]
+LOOPBACK = "127.0.0.1"
+
 
 def make_request(
     *,

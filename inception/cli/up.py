@@ -18,11 +18,16 @@ def up(
     ttl: Annotated[
         str | None, typer.Option(metavar="TIME", help="End it after this long: 90s, 45m, 2h.", show_default=False)
     ] = None,
+    publish_engine: options.Published = None,
+    publish_address: options.PublishAddress = options.LOOPBACK,
+    insecure_plaintext: options.Plaintext = False,
     engine: options.EngineAddress = "auto",
     quiet: options.Quiet = False,
 ) -> None:
     """Start a chain of N levels and leave it running; its name goes to standard output."""
+    from inception.chain.ending import take_down
     from inception.chain.prepare import prepare
+    from inception.chain.publish import parse_publications, publish
     from inception.chain.running import start_detached
     from inception.chain.signals import raising_interrupted
     from inception.cli import draw
@@ -32,6 +37,9 @@ def up(
     if request.depth == 0:
         raise UsageError("depth 0 is the host itself, which is up", remedy="ask for 1 level or more with --depth")
     wanted = replace(request, attached=False, ttl_s=None if ttl is None else _seconds(ttl))
+    publications = parse_publications(
+        publish_engine or (), address=publish_address, plain=insecure_plaintext, depth=request.depth
+    )
     with (
         raising_interrupted(),
         draw.descent(request.depth, quiet=quiet) as drawing,
@@ -39,6 +47,11 @@ def up(
     ):
         plan = prepare(level_0, wanted, drawing.progress)
         start_detached(level_0.client, plan, drawing.show)
+        try:
+            publish(plan, publications)
+        except BaseException:
+            take_down(level_0.client, plan)
+            raise
     typer.echo(plan.name)
 
 

@@ -142,7 +142,8 @@ def test_an_event_file_cut_short(run_inception: RunInception) -> None:
     assert seen["remarks"] == ["its event file was cut short: some of what happened is not known"]
     assert b"cut short" in run_inception("tree", _NAME).stdout
     _kill_inside(run_inception, 3, "-x", "dockerd")
-    assert _wait(run_inception, _is_broken)["broken"]["level"] == 3
+    broken = _wait(run_inception, lambda it: _is_broken(it) and it["broken"]["level"] == 3)["broken"]
+    assert broken["reason"] == "dockerd ended with status -9"
     assert run_inception("down", _NAME).returncode == 0
 
 

@@ -125,6 +125,15 @@ def test_a_level_that_let_go_of_its_lifeline_unwinds(chain: ChainPlan) -> None:
         assert read_status(chain).condition is Condition.UNWINDING
 
 
+def test_a_chain_on_its_way_up_is_not_broken(chain: ChainPlan) -> None:
+    tell_descent(chain)
+    with living(chain, 3):
+        pass
+    tell(chain, (3, Phase.UNWIND, State.END))
+    with living(chain, 1), living(chain, 2, unwinding=True):
+        assert read_status(chain).condition is Condition.UNWINDING
+
+
 def test_a_failure_is_forgotten_when_its_level_is_made_anew(chain: ChainPlan) -> None:
     tell_descent(chain)
     tell(chain, (3, Phase.CREATE, State.FAIL), message="no room")
@@ -141,14 +150,26 @@ def test_a_failure_of_a_level_that_the_plan_has_not_any_more_is_none(chain: Chai
         assert read_status(smaller).condition is Condition.RUNNING
 
 
-@pytest.mark.parametrize("size", [0, 40])
-def test_an_event_file_cut_short_is_told_and_breaks_nothing(chain: ChainPlan, size: int) -> None:
+@pytest.mark.parametrize("lines", [0, 1, 2, 3])
+@pytest.mark.parametrize("torn", [0, 40])
+def test_an_event_file_cut_short_is_told_and_breaks_nothing(chain: ChainPlan, lines: int, torn: int) -> None:
     tell_descent(chain)
-    os.truncate(chain.paths.events, size)
+    whole = Path(chain.paths.events).read_bytes().splitlines(keepends=True)
+    os.truncate(chain.paths.events, sum(map(len, whole[:lines])) + torn)
     with living(chain, 1, 2, 3):
         status = read_status(chain)
     assert status.condition is Condition.RUNNING
     assert "cut short" in status.remarks[0]
+
+
+def test_what_happens_after_the_event_file_was_cut_is_known(chain: ChainPlan) -> None:
+    tell_descent(chain)
+    os.truncate(chain.paths.events, 40)
+    tell(chain, (2, Phase.DOCKERD, State.FAIL), message='it said {"time_s"')
+    with living(chain, 1):
+        status = read_status(chain)
+    assert status.broken is not None
+    assert (status.broken.level, status.broken.reason) == (2, 'it said {"time_s"')
 
 
 def test_a_clock_set_forward_ages_nobody(chain: ChainPlan, monkeypatch: pytest.MonkeyPatch) -> None:

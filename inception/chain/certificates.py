@@ -1,0 +1,108 @@
+"""Certificates for a published engine, made for one chain and gone with it: an authority, a server's, a client's."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inception.errors import InceptionError
+
+if TYPE_CHECKING:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+
+_VALID = timedelta(days=365)
+_CLOCKS_DIFFER_BY = timedelta(hours=1)
+SERVER = ("server-cert.pem", "server-key.pem")
+"""The relay's certificate and key; a client finds its own under the names that the Docker CLI looks for."""
+
+
+def make_certificates(directory: Path, address: str) -> None:
+    """Write `ca.pem`, `cert.pem` and `key.pem` for clients, and SERVER for an engine at `address`, into `directory`.
+
+    The authority's key is written nowhere: nobody can add a client. Raises InceptionError where the library is missing.
+    """
+    try:
+        from cryptography import x509
+        from cryptography.x509.oid import ExtendedKeyUsageOID
+    except ImportError as error:
+        raise InceptionError(
+            "TLS needs the library cryptography", remedy="install it with: pip install 'inception-dind[tls]'"
+        ) from error
+    authority_key = _new_key()
+    authority = _certificate(
+        "inception authority",
+        authority_key,
+        issuer=None,
+        issuer_key=authority_key,
+        extensions=[
+            x509.BasicConstraints(ca=True, path_length=0),
+        ],
+    )
+    directory.mkdir(mode=0o700)
+    _write(directory / "ca.pem", _pem(authority))
+    names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address)), x509.DNSName("localhost")])
+    for (certificate_file, key_file), usage, more in (
+        (("cert.pem", "key.pem"), ExtendedKeyUsageOID.CLIENT_AUTH, []),
+        (SERVER, ExtendedKeyUsageOID.SERVER_AUTH, [names]),
+    ):
+        key = _new_key()
+        extensions = [x509.BasicConstraints(ca=False, path_length=None), x509.ExtendedKeyUsage([usage]), *more]
+        made = _certificate("inception", key, issuer=authority, issuer_key=authority_key, extensions=extensions)
+        _write(directory / certificate_file, _pem(made))
+        _write(directory / key_file, _key_pem(key))
+
+
+def _new_key() -> EllipticCurvePrivateKey:
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def _certificate(
+    name: str,
+    key: EllipticCurvePrivateKey,
+    *,
+    issuer: x509.Certificate | None,
+    issuer_key: EllipticCurvePrivateKey,
+    extensions: list[x509.ExtensionType],
+) -> x509.Certificate:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.x509.oid import NameOID
+
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer.subject if issuer else subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - _CLOCKS_DIFFER_BY)
+        .not_valid_after(now + _VALID)
+    )
+    for extension in extensions:
+        builder = builder.add_extension(extension, critical=isinstance(extension, x509.BasicConstraints))
+    return builder.sign(issuer_key, hashes.SHA256())
+
+
+def _pem(certificate: x509.Certificate) -> bytes:
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return certificate.public_bytes(Encoding.PEM)
+
+
+def _key_pem(key: EllipticCurvePrivateKey) -> bytes:
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def _write(file: Path, content: bytes) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(content)
