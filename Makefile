@@ -32,7 +32,7 @@ check: .venv/dev.stamp ## Lint, check format, types and imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-bench: host-packages .venv/dev.stamp ## Measure levels against the naive way
+bench: host-packages .venv/dev.stamp ## Measure levels against the floor and the naive way
 	$(BIN)/python -m tests.bench
 
 image: host-packages .venv/run.stamp ## Build the level image

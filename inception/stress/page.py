@@ -21,6 +21,7 @@ from inception.stress.svg import STYLE
 _NEST = 132
 _MOST_FRAMES = 14
 """Nested squares in the emblem: more would be a grey blot."""
+_FEW_LEAKS = 3
 _NO_NUMBER = "–"  # noqa: RUF001 an en dash is how a table says that there is nothing to say
 
 
@@ -55,13 +56,19 @@ def _tone(report: Report) -> str:
     return report.verdict.status.value
 
 
+def _badge(report: Report) -> str:
+    count = len(report.verdict.findings)
+    found = f" · {count} finding{'' if count == 1 else 's'}" if count else ""
+    return report.verdict.status.value + found
+
+
 def _hero(report: Report) -> str:
     when = datetime.fromtimestamp(report.begun, tz=UTC).strftime("%Y-%m-%d %H:%M UTC")
     findings = "".join(f"<li>{escape(it)}</li>" for it in report.verdict.findings)
     headline = report.verdict.headline
     return (
         f'<section class="hero {_tone(report)}">{_emblem(report)}<div>'
-        f'<span class="badge">{escape(report.verdict.status.value)}</span>'
+        f'<span class="badge">{escape(_badge(report))}</span>'
         f"<h1>{escape(headline[:1].upper() + headline[1:])}</h1>"
         f'<p class="faint">{when} · {_duration(report.seconds)} · Linux {escape(report.environment.kernel)} · '
         f"Docker {escape(report.environment.engine_version)}</p>"
@@ -200,12 +207,16 @@ def _cycle_row(cycle: CycleRecord) -> Sequence[str]:
     up = _middle(chain.ascent_s for chain in cycle.chains if chain.ascent_s is not None)
     before, after = cycle.before.memory_available, cycle.after.memory_available
     change = _NO_NUMBER if before is None or after is None else f"{(after - before) / 1e6:+.0f} MB"
-    left = (
-        f'<span class="bad">{escape(", ".join(cycle.leaks))}</span>'
-        if cycle.leaks
-        else '<span class="good">nothing</span>'
-    )
+    left = _leaks(cycle.leaks) if cycle.leaks else '<span class="good">nothing</span>'
     return (str(cycle.number), str(depth), _seconds(down), _seconds(up), change, left)
+
+
+def _leaks(leaks: Sequence[str]) -> str:
+    """A few are told at once; of more, their number, and all where one asks for them."""
+    items = "".join(f"<li>{escape(leak)}</li>" for leak in leaks)
+    if len(leaks) <= _FEW_LEAKS:
+        return f'<ul class="leaks bad">{items}</ul>'
+    return f'<details><summary class="bad">{len(leaks)} things</summary><ul class="leaks bad">{items}</ul></details>'
 
 
 def _kills(report: Report) -> str:

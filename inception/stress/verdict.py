@@ -53,7 +53,9 @@ def _wall_headline(chain: ChainRecord) -> str:
 def _reached_headline(campaign: Campaign, chains: list[ChainRecord], cycles: int) -> str:
     if campaign.chaos_seed is not None:
         hit = sum(chain.kill is not None and chain.kill.pid is not None for chain in chains)
-        return f"{_count(hit, 'kill')} in {_count(len(chains), 'chain')} of depth {campaign.depth}, all unwound"
+        kicked = sum(chain.kicked for chain in chains)
+        how = f"{kicked} had to be kicked" if kicked else "all unwound"
+        return f"{_count(hit, 'kill')} in {_count(len(chains), 'chain')} of depth {campaign.depth}, {how}"
     times = "" if cycles == 1 else f", {cycles} times"
     at_once = "" if campaign.chains == 1 else f", {campaign.chains} chains at once"
     return f"depth {campaign.depth} reached{times}{at_once}"

@@ -100,6 +100,13 @@ def test_a_chain_that_outlives_its_kill_is_a_finding() -> None:
     assert report(cycle(1, alive), seed=7).verdict.findings == ("chain dream-2 went on without dockerd of level 1",)
 
 
+def test_chaos_says_whether_all_unwound() -> None:
+    killed = replace(eventful().cycles[1].chains[0], kicked=False)
+    assert report(cycle(1, killed), seed=7).verdict.headline == "1 kill in 1 chain of depth 4, all unwound"
+    kicked = report(cycle(1, replace(killed, kicked=True)), seed=7)
+    assert kicked.verdict.headline == "1 kill in 1 chain of depth 4, 1 had to be kicked"
+
+
 def test_drift_beyond_noise_is_a_finding() -> None:
     drifting: Report = report(*(cycle(it, chain(f"dream-{it}", ready_s=0.9 + 0.05 * it)) for it in range(1, 11)))
     assert drifting.verdict.findings == ("the time a level takes grew by 38% over 10 cycles",)
