@@ -6,13 +6,14 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import docker
 from requests.exceptions import RequestException
 
 from inception.chain.ending import kick, take_down
+from inception.chain.mirror import Mirror
 from inception.chain.payload import copy_payload
 from inception.chain.store import save_plan
 from inception.chain.watch import follow
@@ -30,10 +31,16 @@ _LAST_EVENTS_LIMIT_S = 2.0
 
 
 class RunningChain:
-    """One chain of `plan` in the engine of `client`. `show` is given every event, from a thread of its own."""
+    """One chain of `plan` in the engine of `client`. `show` is given every event, from a thread of its own.
 
-    def __init__(self, client: docker.APIClient, plan: ChainPlan, show: Callable[[Event], None]) -> None:
+    Without a `mirror`, that engine sees the run directory.
+    """
+
+    def __init__(
+        self, client: docker.APIClient, plan: ChainPlan, show: Callable[[Event], None], mirror: Mirror | None = None
+    ) -> None:
         self._client = client
+        self._mirror = mirror
         self._show = show
         self._gone = threading.Event()
         self._settled = threading.Event()
@@ -54,9 +61,13 @@ class RunningChain:
         with suppress(LevelFailure):
             with events.phase(Phase.CREATE, level=1):
                 create_level(self._client, self.plan, 1, self.plan.image)
+                if self._mirror:
+                    self._mirror.fill()
             self._waiter.start()
             with events.phase(Phase.START, level=1):
                 self._client.start(self._container)
+                if self._mirror:
+                    self._mirror.open()
 
     def _wait_until_gone(self) -> None:
         # An error says that it was gone before we asked, or that its engine is.
@@ -127,18 +138,18 @@ def running(client: docker.APIClient, plan: ChainPlan, show: Callable[[Event], N
 
     Raises ChainError if its name is taken, LevelError if a level fails on the way down.
     """
-    held = _make_run_directory(plan)
-    try:
-        chain = RunningChain(client, plan, show)
-        try:
-            chain.start()
-            chain.wait_until_ready()
-            yield chain
-        finally:
-            os.close(held)
-            chain.unwind()
-    finally:
-        shutil.rmtree(plan.run_directory, ignore_errors=True)
+    with ExitStack() as stack:
+        held = _make_run_directory(plan)
+        stack.callback(shutil.rmtree, plan.run_directory, ignore_errors=True)
+        mirror = Mirror(client, plan) if plan.remote else None
+        chain = RunningChain(client, plan, show, mirror)
+        stack.callback(chain.unwind)
+        if mirror:
+            stack.callback(mirror.close)
+        stack.callback(os.close, held)
+        chain.start()
+        chain.wait_until_ready()
+        yield chain
 
 
 def start_detached(client: docker.APIClient, plan: ChainPlan, show: Callable[[Event], None]) -> None:

@@ -110,13 +110,19 @@ def _mounts(plan: ChainPlan, level: LevelPlan, labels: dict[str, str]) -> list[M
     outermost = level.number == 1
     run_directory = PurePosixPath(plan.run_directory)
     # Level 1 sees the run root, so that it can remove the chain's directory when nobody is left outside to do so.
-    shared = str(run_directory.parent if outermost else run_directory)
+    shared = run_directory.parent if outermost else run_directory
     seed = (
         Mount(str(SEED_DIRECTORY), plan.seed_volume, type="volume", read_only=True, no_copy=True)
         if outermost
         else bind(str(SEED_DIRECTORY), str(SEED_DIRECTORY), read_only=True)
     )
-    return [bind(shared, shared), seed, _data_root(level, labels)]
+    return [_shared(plan, level, str(shared), labels), seed, _data_root(level, labels)]
+
+
+def _shared(plan: ChainPlan, level: LevelPlan, directory: str, labels: dict[str, str]) -> Mount:
+    if plan.remote and level.number == 1:
+        return Mount(directory, None, type="volume", labels=labels, no_copy=True)
+    return bind(directory, directory)
 
 
 def _data_root(level: LevelPlan, labels: dict[str, str]) -> Mount:

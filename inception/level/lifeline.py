@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -84,10 +85,16 @@ def is_held(path: Path) -> bool:
     return False
 
 
-def call_when_free(path: Path, callback: Callable[[], None]) -> None:
-    """Call `callback`, from a thread of its own, as soon as nobody holds `path`'s lock."""
+def call_when_free(path: Path, callback: Callable[[], None], *, held_within_s: float = 0.0) -> None:
+    """Call `callback`, from a thread of its own, as soon as nobody holds `path`'s lock.
+
+    Whoever is to hold it may come as late as `held_within_s` seconds from now.
+    """
 
     def wait() -> None:
+        deadline_s = time.monotonic() + held_within_s
+        while time.monotonic() < deadline_s and not is_held(path):
+            time.sleep(_POLL_S)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH)

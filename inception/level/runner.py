@@ -90,7 +90,9 @@ def _end_in_time(plan: ChainPlan, number: int, ending: Ending) -> None:
     """Arrange that this level ends with whoever it lives for: the level above, the client, or its time."""
     if number > 1 or plan.attached:
         above = Path(plan.paths.lifeline(number - 1))
-        lifeline.call_when_free(above, lambda: ending.because(f"level {number - 1} is gone"))
+        # A client far away can only take hold of it by a command in this container, so once it runs.
+        late_s = plan.limits.lifeline_s if plan.remote and number == 1 else 0.0
+        lifeline.call_when_free(above, lambda: ending.because(f"level {number - 1} is gone"), held_within_s=late_s)
     if number == 1 and plan.ttl_s is not None:
         # It counts on CLOCK_MONOTONIC: a clock that is set does not move it.
         timer = Timer(plan.ttl_s, ending.because, ("its time is over",))

@@ -65,6 +65,7 @@ class ChainPlan:
     """A whole chain. `seed_volume` is the level-0 engine's volume that holds the seed of `image_id`.
 
     `endpoint` is the address of that engine, `request` what was asked for: a chain that grows is planned from it again.
+    A `remote` engine does not see this machine's file system: the run directory lies in a volume of level 1 there.
     Sizes are in bytes, times in seconds. `owner_uid` and `owner_gid` own the sockets and the run directory.
     """
 
@@ -90,6 +91,7 @@ class ChainPlan:
     owner_gid: int
     estimate: Estimate
     levels: tuple[LevelPlan, ...]
+    remote: bool = False
 
     @property
     def depth(self) -> int:
@@ -160,6 +162,7 @@ def seed_volume_name(image_id: str) -> str:
 def plan_chain(request: Request, facts: Facts) -> ChainPlan:
     """Plan the chain that `request` asks for on the host that `facts` describe. Raises Refusal."""
     check_request(request)
+    _check_attached(request, facts)
     run_directory = RunDirectory(PurePosixPath(facts.run_root) / request.name)
     _check_socket_paths(run_directory, request.depth)
     pids = _pid_namespaces(request, facts)
@@ -204,6 +207,7 @@ def plan_chain(request: Request, facts: Facts) -> ChainPlan:
         owner_gid=facts.host.owner_gid,
         estimate=estimate(request.depth, request.image_transfer, carrier, _image_size(facts)),
         levels=levels,
+        remote=not facts.engine.local,
     )
 
 
@@ -238,6 +242,14 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _check_attached(request: Request, facts: Facts) -> None:
+    if not request.attached and not facts.engine.local:
+        raise _misuse(
+            f"a chain on the far engine {facts.engine.endpoint} ends with the program that started it",
+            "stay attached, with: inception --depth N, or use `inception up` on that machine",
+        )
 
 
 def _check_socket_paths(run_directory: RunDirectory, depth: int) -> None:

@@ -9,7 +9,10 @@ from inception.plan.events import Phase
 
 @dataclass(frozen=True, kw_only=True)
 class TimeLimits:
-    """Seconds for each phase of one level. `level_stop_s` is for its daemons to stop once nothing runs below."""
+    """Seconds for each phase of one level. `level_stop_s` is for its daemons to stop once nothing runs below.
+
+    `lifeline_s` is for a client far away to take hold of a chain that it has started.
+    """
 
     create_s: float = 60.0
     start_s: float = 60.0
@@ -17,6 +20,7 @@ class TimeLimits:
     containerd_s: float = 20.0
     dockerd_s: float = 60.0
     level_stop_s: float = 15.0
+    lifeline_s: float = 30.0
 
     def of(self, phase: Phase) -> float:
         """The limit of a phase that has one."""
@@ -39,4 +43,5 @@ class TimeLimits:
             containerd_s=self.containerd_s * patience,
             dockerd_s=self.dockerd_s * patience,
             level_stop_s=self.level_stop_s * patience,
+            lifeline_s=self.lifeline_s * patience,
         )

@@ -1,0 +1,146 @@
+"""An engine on a machine of its own, as far as anybody outside can tell: in a container, reached over TCP with TLS."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import docker
+from docker.tls import TLSConfig
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from inception.chain.payload import payload_archive
+from inception.engine.client import open_client
+from inception.engine.connect import Engine
+from inception.errors import InceptionError
+from inception.plan.privileges import Privileges
+
+PORT = 2376
+CERTIFICATES = Path("/certificates")
+PAYLOAD = Path("/opt/inception")
+BOOT_S = 60
+
+# The machine is a container, so what a level does to become fit for an engine is what this one needs, too. All else is
+# a plain dockerd.
+MACHINE = f"""
+from pathlib import Path
+import os
+from inception.level import cgroups, daemons
+from inception.level.mounts import RemountWritable, parse_mountinfo
+from inception.plan.chain import CgroupNamespace
+RemountWritable(Path("/sys")).execute()
+mounts = parse_mountinfo(Path("/proc/self/mountinfo").read_text())
+for mount in cgroups.plan_mounts(CgroupNamespace.PRIVATE, mounts):
+    mount.execute()
+cgroups.delegate_controllers()
+containerd = daemons.start_containerd(Path("/var/lib/docker"), Path("/run/containerd.log"))
+daemons.wait_for_socket(daemons.CONTAINERD_SOCKET, containerd, 60)
+os.execvp("dockerd", ["dockerd", f"--containerd={{daemons.CONTAINERD_SOCKET}}", "--tlsverify",
+    "--tlscacert={CERTIFICATES}/ca.pem", "--tlscert={CERTIFICATES}/server.pem",
+    "--tlskey={CERTIFICATES}/server-key.pem", "--host=tcp://0.0.0.0:{PORT}",
+    "--bip=172.29.0.1/24", "--default-address-pool=base=172.28.0.0/16,size=24", "--log-level=warn"])
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoteEngine:
+    """One that runs. `certificates` is what DOCKER_CERT_PATH wants, `container` what plays its machine."""
+
+    address: str
+    certificates: Path
+    container: str
+    client: docker.APIClient
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the Docker CLI needs to know of it, but for the address."""
+        return {"DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(self.certificates)}
+
+
+@contextmanager
+def remote_engine(engine: Engine, image: str, privileges: Privileges) -> Iterator[RemoteEngine]:
+    """One in a container of `engine` that has `image` loaded; nothing of it is left in the end."""
+    with tempfile.TemporaryDirectory(prefix="certificates-") as directory:
+        certificates = Path(directory)
+        _make_certificates(certificates)
+        with _machine(engine.client, image, privileges, certificates) as container:
+            ports = engine.client.inspect_container(container)["NetworkSettings"]["Ports"]
+            address = f"tcp://127.0.0.1:{ports[f'{PORT}/tcp'][0]['HostPort']}"
+            with closing(_client(address, certificates)) as client:
+                for message in client.load_image(engine.client.get_image(image)):
+                    assert "error" not in message, message
+                yield RemoteEngine(address=address, certificates=certificates, container=container, client=client)
+
+
+def _client(address: str, certificates: Path) -> docker.APIClient:
+    """A client of the engine, once it has booted."""
+    tls = TLSConfig(
+        client_cert=(str(certificates / "cert.pem"), str(certificates / "key.pem")),
+        ca_cert=str(certificates / "ca.pem"),
+        verify=True,
+    )
+    attempts = Retrying(
+        retry=retry_if_exception_type(InceptionError), stop=stop_after_delay(BOOT_S), wait=wait_fixed(0.1), reraise=True
+    )
+    return attempts(open_client, address, tls=tls)
+
+
+@contextmanager
+def _machine(client: docker.APIClient, image: str, privileges: Privileges, certificates: Path) -> Iterator[str]:
+    config = client.create_host_config(
+        privileged=privileges.privileged,
+        cap_add=list(privileges.capabilities) or None,
+        security_opt=["seccomp=unconfined", "apparmor=unconfined", "label=disable"],
+        device_cgroup_rules=["a *:* rwm"],
+        tmpfs={"/run": "mode=755"},
+        port_bindings={PORT: ("127.0.0.1", None)},
+        binds={str(certificates): {"bind": str(CERTIFICATES), "mode": "ro"}},
+    )
+    config["CgroupnsMode"] = "private"
+    config["MaskedPaths"] = config["ReadonlyPaths"] = []
+    created = client.create_container(
+        image,
+        entrypoint=["tini", "-s", "--", "python3", "-c", MACHINE],
+        environment={"PYTHONPATH": str(PAYLOAD)},
+        ports=[PORT],
+        volumes=["/var/lib/docker"],
+        host_config=config,
+    )["Id"]
+    try:
+        client.put_archive(created, "/", payload_archive(str(PAYLOAD).removeprefix("/")))
+        client.start(created)
+        yield created
+    finally:
+        client.remove_container(created, force=True, v=True)
+
+
+def _make_certificates(directory: Path) -> None:
+    """An authority, a server's certificate for 127.0.0.1 and a client's, named as the Docker CLI wants the latter."""
+    _openssl(
+        directory,
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=authority"
+        " -addext keyUsage=critical,keyCertSign -keyout ca-key.pem -out ca.pem",
+    )
+    _sign(directory, "server", "server.pem", "server-key.pem", "subjectAltName=IP:127.0.0.1")
+    _sign(directory, "client", "cert.pem", "key.pem", "extendedKeyUsage=clientAuth")
+
+
+def _sign(directory: Path, name: str, certificate: str, key: str, extensions: str) -> None:
+    (directory / "extensions").write_text(extensions)
+    _openssl(
+        directory,
+        f"req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN={name} -keyout {key} -out request.pem",
+    )
+    _openssl(
+        directory,
+        "x509 -req -in request.pem -CA ca.pem -CAkey ca-key.pem -CAcreateserial -days 2"
+        f" -extfile extensions -out {certificate}",
+    )
+
+
+def _openssl(directory: Path, arguments: str) -> None:
+    subprocess.run(["openssl", *arguments.split()], cwd=directory, check=True, capture_output=True)
