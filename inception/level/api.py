@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import docker
@@ -11,6 +12,7 @@ from inception.plan.chain import ChainPlan
 
 API_VERSION = "1.41"
 """Spoken to every level's engine: the oldest that knows all we use (CgroupnsMode), so nothing is negotiated."""
+_LOADED = re.compile(r"^Loaded image(?: ID)?: (\S+)", re.MULTILINE)
 
 
 def connect_level(plan: ChainPlan, number: int) -> docker.APIClient:
@@ -27,9 +29,23 @@ def knows_image(client: docker.APIClient, image: str, image_id: str) -> bool:
         return False
 
 
-def load_tarball(client: docker.APIClient, tarball: Path) -> None:
-    """`docker load` a tarball. Raises PhaseError with the engine's words if it refuses."""
+def load_tarball(client: docker.APIClient, tarball: Path) -> str | None:
+    """`docker load` a tarball; returns the name (or id) of its last image. Raises PhaseError if the engine refuses."""
+    loaded = None
     with tarball.open("rb") as stream:
         for message in client.load_image(stream):
             if "error" in message:
                 raise PhaseError(f"docker load: {message['error']}")
+            if (named := _LOADED.search(message.get("stream", ""))) is not None:
+                loaded = named[1]
+    return loaded
+
+
+def load_as(client: docker.APIClient, tarball: Path, image: str) -> None:
+    """Load the one image of a tarball, to be known as `image`. Raises PhaseError, docker.errors.APIError.
+
+    A Podman saves `app:1` as `localhost/app:1`, which is another name to a Docker.
+    """
+    loaded = load_tarball(client, tarball)
+    if loaded not in {None, image}:
+        client.tag(loaded, image)

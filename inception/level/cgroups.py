@@ -2,12 +2,15 @@
 
 Level 1 has a cgroup namespace of its own, and its root is where every level below builds its cgroups too: those
 levels share the namespace and mount the hierarchies afresh, which shows them that root in place of their own cgroup.
+An engine that gives level 1 no namespace (Podman on v1) makes no difference: then level 1 takes one itself.
 Nested the usual way, a cgroup would be as deep as the chain, and each wake-up and page charge would walk that path.
 """
 
 from __future__ import annotations
 
+import ctypes
 import errno
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -21,6 +24,25 @@ _LEAF = "inception"
 """The cgroup that takes the processes of a v2 root: only an empty one may give controllers to its children."""
 _EVACUATION_ATTEMPTS = 20
 _EVACUATION_PAUSE_S = 0.05
+_CLONE_NEWCGROUP = 0x02000000
+"""include/uapi/linux/sched.h; `os.unshare` came with Python 3.12."""
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def take_namespace(membership: str) -> bool:
+    """Enter a cgroup namespace of our own unless we are at the root of one; says whether that was needed.
+
+    `membership` is the text of /proc/self/cgroup. Podman's Docker API (4.3) passes over CgroupnsMode, and on v1 its
+    containers share the host's namespace by default: there the levels below would build their cgroups beside level 1's,
+    among the host's, where they would outlive a kicked chain. Raises OSError.
+    """
+    if all(line.split(":", 2)[2] == "/" for line in membership.splitlines()):
+        return False
+    if _libc.unshare(_CLONE_NEWCGROUP) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), "cgroup namespace")
+    return True
 
 
 def plan_mounts(namespace: CgroupNamespace, mounts: Iterable[MountPoint]) -> tuple[Mount, ...]:

@@ -76,9 +76,14 @@ def _host_config(
     client: docker.APIClient, plan: ChainPlan, level: LevelPlan, privileges: Privileges, labels: dict[str, str]
 ) -> dict[str, Any]:
     outermost = level.number == 1
+    # Podman's Docker API (4.3) passes over DeviceCgroupRules, MaskedPaths and ReadonlyPaths. Its --privileged says all
+    # three, and gives what Podman itself holds: unlike Docker's it asks for no capability beyond that.
+    by_podman = plan.podman and outermost
     # `host`, said to an engine, is the namespace of the level that the engine runs in.
     config: dict[str, Any] = client.create_host_config(
-        privileged=privileges.privileged,
+        privileged=privileges.privileged or by_podman,
+        # Podman allows 2048 processes unless told otherwise: those of some thirty levels.
+        pids_limit=-1 if by_podman else None,
         cap_add=list(privileges.capabilities) or None,
         security_opt=["seccomp=unconfined", "apparmor=unconfined", "label=disable"],
         device_cgroup_rules=["a *:* rwm"],
@@ -90,13 +95,18 @@ def _host_config(
         # The levels below end with level 1's data-root: removing each on its own would be work done twice.
         auto_remove=outermost,
         log_config=LogConfig(type=LogConfig.types.NONE),
-        ulimits=[Ulimit(name="nofile", soft=plan.open_files_limit, hard=plan.open_files_limit)],
+        # One ulimit in a request makes Podman forget those that its containers.conf sets, where they are at their most.
+        ulimits=None if by_podman else [_open_files(plan)],
     )
     config["CgroupnsMode"] = "host" if level.cgroup_namespace is CgroupNamespace.SHARED else "private"
     # What `--security-opt systempaths=unconfined` says: the API has these two lists instead.
     config["MaskedPaths"] = []
     config["ReadonlyPaths"] = []
     return config
+
+
+def _open_files(plan: ChainPlan) -> Ulimit:
+    return Ulimit(name="nofile", soft=plan.open_files_limit, hard=plan.open_files_limit)
 
 
 def _network_mode(plan: ChainPlan, level: LevelPlan) -> str:

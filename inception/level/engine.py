@@ -87,7 +87,7 @@ class LevelEngine:
             os.chown(socket, self._plan.owner_uid, self._plan.owner_gid)
 
     def _check_image(self, grafted: bool) -> None:
-        from inception.level.api import connect_level, knows_image, load_tarball
+        from inception.level.api import connect_level, knows_image, load_as
 
         image = self._plan.image
         with connect_level(self._plan, self._level.number) as client:
@@ -101,7 +101,7 @@ class LevelEngine:
             if grafted:
                 self._events.note(Phase.VERIFY, "the engine does not know the grafted image: loading it instead")
             with self._events.phase(Phase.IMAGE, log="dockerd"):
-                load_tarball(client, self._seed.tarball)
+                load_as(client, self._seed.tarball, image)
                 if not knows_image(client, image, self.image_id):
                     raise PhaseError(f"{image} was loaded, but the engine does not know it")
 

@@ -120,9 +120,12 @@ def prepare(plan: ChainPlan, level: LevelPlan) -> None:
     """
     RemountWritable(Path("/sys")).execute()
     mounts = parse_mountinfo(Path("/proc/self/mountinfo").read_text())
-    for mount in cgroups.plan_mounts(level.cgroup_namespace, mounts):
+    private = level.cgroup_namespace is CgroupNamespace.PRIVATE
+    # After entering one only now, what is mounted still shows the one before: it is mounted anew, as if it were shared.
+    late = private and cgroups.take_namespace(Path("/proc/self/cgroup").read_text())
+    for mount in cgroups.plan_mounts(CgroupNamespace.SHARED if late else level.cgroup_namespace, mounts):
         mount.execute()
-    if level.cgroup_namespace is CgroupNamespace.PRIVATE:
+    if private:
         cgroups.delegate_controllers()
     install_commands(plan.paths)
     open_network(plan, level)

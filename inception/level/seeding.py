@@ -11,7 +11,7 @@ from pathlib import Path
 
 import docker
 
-from inception.level.api import API_VERSION, load_tarball
+from inception.level.api import API_VERSION, load_as
 from inception.level.daemons import CONTAINERD_SOCKET, start_containerd, start_dockerd, wait_for_socket
 from inception.level.graft import Seed
 from inception.plan.limits import TimeLimits
@@ -45,7 +45,7 @@ def make_seed(directory: Path, tag: str, limits: TimeLimits) -> None:
     try:
         wait_for_socket(_SOCKET, dockerd, limits.dockerd_s)
         client = docker.APIClient(base_url=f"unix://{_SOCKET}", version=API_VERSION, timeout=int(limits.image_s))
-        load_tarball(client, seed.tarball)
+        load_as(client, seed.tarball, tag)
         image_id = client.inspect_image(tag)["Id"]
         engine_version = client.version()["Version"]
     finally:

@@ -66,6 +66,7 @@ class ChainPlan:
 
     `endpoint` is the address of that engine, `request` what was asked for: a chain that grows is planned from it again.
     A `remote` engine does not see this machine's file system: the run directory lies in a volume of level 1 there.
+    `podman` says that level 0 is one, which is asked for level 1 in another way.
     Sizes are in bytes, times in seconds. `owner_uid` and `owner_gid` own the sockets and the run directory.
     """
 
@@ -92,6 +93,7 @@ class ChainPlan:
     estimate: Estimate
     levels: tuple[LevelPlan, ...]
     remote: bool = False
+    podman: bool = False
 
     @property
     def depth(self) -> int:
@@ -208,6 +210,7 @@ def plan_chain(request: Request, facts: Facts) -> ChainPlan:
         estimate=estimate(request.depth, request.image_transfer, carrier, _image_size(facts)),
         levels=levels,
         remote=not facts.engine.local,
+        podman=facts.engine.podman,
     )
 
 

@@ -11,7 +11,7 @@ class EngineFacts:
 
     `local` engines see this machine's file system; the run directory reaches a remote one by its API.
     `capabilities` are those that its containers can be given, without the `CAP_` prefix, in upper case.
-    `privileged` says whether it can start a `--privileged` container.
+    `privileged` says whether it can start a `--privileged` container, `podman` that it is a Podman behind Docker's API.
     """
 
     endpoint: str
@@ -27,6 +27,7 @@ class EngineFacts:
     privileged: bool
     security_options: tuple[str, ...]
     networks: tuple[str, ...]
+    podman: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

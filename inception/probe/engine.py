@@ -13,6 +13,8 @@ from inception.plan.facts import EngineFacts
 from inception.probe.capabilities import ask_known, decide
 from inception.probe.daemon import find_daemon, sees_directory
 
+_PODMAN = "Podman Engine"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
@@ -54,6 +56,11 @@ def parse_networks(networks: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     return tuple(config["Subnet"] for config in configs if "." in config.get("Subnet", ""))
 
 
+def is_podman(version: Mapping[str, Any]) -> bool:
+    """Whether the answer to `GET /version` is that of a Podman: it looks like a Docker's but for its components."""
+    return any(component.get("Name") == _PODMAN for component in version.get("Components") or ())
+
+
 def describe_engine(answers: Answers, held: tuple[str, ...]) -> EngineFacts:
     """The engine's facts out of its answers and the capabilities that it holds."""
     info, version = answers.info, answers.version
@@ -73,4 +80,5 @@ def describe_engine(answers: Answers, held: tuple[str, ...]) -> EngineFacts:
         privileged=capabilities.privileged,
         security_options=tuple(info.get("SecurityOptions") or ()),
         networks=answers.networks,
+        podman=is_podman(version),
     )

@@ -44,9 +44,9 @@ def _network(**changes: Any) -> Survey:
     return _limits(network=replace(NetworkLimits(iptables="nf_tables", legacy_tables=(), forwarding=True), **changes))
 
 
-def _lacking_sys_resource() -> Survey:
+def _lacking_sys_resource(**changes: Any) -> Survey:
     given = tuple(name for name in NAMES[:38] if name != "SYS_RESOURCE")
-    engine = replace(ENGINE, privileged=False, capabilities=given)
+    engine = replace(ENGINE, privileged=False, capabilities=given, **changes)
     return replace(SURVEY, engine=engine, limits=replace(LIMITS, bounding_set=0x1FFFEFFFFFF))
 
 
@@ -60,6 +60,8 @@ CASES: list[tuple[str, Survey, Status, str]] = [
     ("engine-version", SURVEY, PASS, "26.1.5"),
     ("engine-version", _engine(version="20.10.24", api_version="1.41"), PASS, "20.10.24"),
     ("engine-version", _engine(version="19.03.15", api_version="1.40"), FAIL, "19.03.15"),
+    ("engine-version", _engine(podman=True, version="4.3.1", api_version="1.41"), PASS, "Podman 4.3.1"),
+    ("engine-version", _engine(podman=True, version="3.4.4", api_version="1.40"), WARN, "from 4.3 on"),
     ("engine-version", SILENT, SKIP, "no engine"),
     ("engine-mode", SURVEY, PASS, "root"),
     ("engine-mode", _engine(security_options=("name=seccomp,profile=builtin", "name=userns")), FAIL, "remapped"),
@@ -69,6 +71,7 @@ CASES: list[tuple[str, Survey, Status, str]] = [
     ("privileges", _lacking_sys_resource(), WARN, "lacks CAP_SYS_RESOURCE"),
     ("privileges", _lacking_sys_resource(), WARN, "levels get the 37 capabilities"),
     ("privileges", _engine(capabilities=("CHOWN", "KILL")), FAIL, "CAP_SYS_ADMIN, CAP_NET_ADMIN"),
+    ("privileges", _lacking_sys_resource(podman=True), WARN, "Podman starts no container"),
     ("privileges", SILENT, SKIP, "no engine"),
     ("privileges", UNREAD, SKIP, "cannot be read"),
     ("kernel", SURVEY, PASS, "6.12.0"),

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
-from inception.level.cgroups import delegate_controllers, plan_mounts
+import pytest
+
+from inception.level.cgroups import delegate_controllers, plan_mounts, take_namespace
 from inception.level.mounts import RemountCgroup, RemountWritable, parse_mountinfo
 from inception.plan.chain import CgroupNamespace
 
@@ -41,6 +46,21 @@ def test_a_shared_namespace_has_its_v2_hierarchy_mounted_anew() -> None:
 def test_a_mount_point_with_a_space_is_read_whole() -> None:
     (mount,) = parse_mountinfo(r"1 0 0:1 / /a\040b rw - tmpfs tmpfs rw")
     assert mount.target == Path("/a b")
+
+
+@pytest.mark.parametrize("membership", ["9:name=systemd:/\n8:pids:/\n0::/\n", "0::/\n"])
+def test_at_the_root_of_a_namespace_none_is_taken(membership: str) -> None:
+    assert not take_namespace(membership)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may enter a cgroup namespace of its own")
+def test_inside_another_s_namespace_one_is_taken() -> None:
+    program = (
+        "import os; from inception.level.cgroups import take_namespace; before = os.readlink('/proc/self/ns/cgroup');"
+        "assert take_namespace('8:pids:/libpod_parent/libpod-1\\n0::/\\n');"
+        "assert os.readlink('/proc/self/ns/cgroup') != before"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_controllers_are_handed_down_once_the_root_is_empty(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from unittest.mock import Mock
 
@@ -8,7 +9,7 @@ import pytest
 
 from inception.level.containers import create_level, stop_timeout_s
 from inception.plan.chain import ChainPlan
-from tests.unit.plans import plan
+from tests.unit.plans import ENGINE, FACTS, plan
 
 
 def _created(made: ChainPlan, number: int) -> dict[str, Any]:
@@ -54,6 +55,14 @@ def test_without_privileged_the_list_and_the_unmasked_paths_do() -> None:
     assert host["MaskedPaths"] == host["ReadonlyPaths"] == []
     assert host["DeviceCgroupRules"] == ["a *:* rwm"]
     assert not host.get("Privileged")
+
+
+def test_podman_is_asked_for_level_1_in_the_way_that_it_understands() -> None:
+    made = plan(facts=replace(FACTS, engine=replace(ENGINE, podman=True)))
+    outermost, deeper = _created(made, 1)["HostConfig"], _created(made, 2)["HostConfig"]
+    assert (outermost["Privileged"], outermost["PidsLimit"], outermost.get("Ulimits")) == (True, -1, None)
+    assert outermost["CapAdd"] == ["NET_ADMIN", "SYS_ADMIN"]
+    assert deeper == _created(plan(), 2)["HostConfig"]
 
 
 def test_a_shared_pid_namespace_is_that_of_the_engine_above() -> None:

@@ -45,6 +45,17 @@ def test_engine_out_of_its_answers() -> None:
     assert (facts.endpoint, facts.local) == ("unix:///var/run/docker.sock", True)
 
 
+def test_a_podman_is_told_by_its_components() -> None:
+    components = [{"Name": "Podman Engine", "Version": "4.3.1"}, {"Name": "Conmon", "Version": "2.1.6"}]
+    version = {"Version": "4.3.1", "ApiVersion": "1.41", "Components": components}
+    assert describe_engine(_answers(version=version), ()).podman
+
+
+@pytest.mark.parametrize("components", [None, [], [{"Name": "Engine", "Version": "26.1.5"}, {"Name": "containerd"}]])
+def test_a_docker_is_no_podman(components: object) -> None:
+    assert not describe_engine(_answers(version={**VERSION, "Components": components}), ()).podman
+
+
 def test_an_engine_that_says_no_cgroup_version_has_the_first() -> None:
     info = {key: value for key, value in INFO.items() if key not in {"CgroupVersion", "SecurityOptions"}}
     facts = describe_engine(_answers(info=info, daemon=None, local=False), ())

@@ -10,6 +10,8 @@ from inception.probe.survey import HostLimits, Survey
 
 LEAST_API = (1, 41)
 """Docker 20.10: the first that gives a container a cgroup namespace of its own."""
+LEAST_PODMAN = (4, 3)
+"""The oldest Podman that a descent was seen to stand on."""
 _INDISPENSABLE = ("SYS_ADMIN", "NET_ADMIN", "MKNOD", "SYS_CHROOT", "SETUID", "SETGID", "CHOWN", "DAC_OVERRIDE")
 """Without one of these a level's engine cannot mount, make a bridge or device nodes, or unpack an image."""
 
@@ -25,10 +27,19 @@ def _judge_reachable(survey: Survey) -> Verdict:
 
 
 def _judge_version(engine: EngineFacts) -> Verdict:
+    if engine.podman:
+        return _judge_podman(engine)
     version = f"Docker {engine.version}, API {engine.api_version}"
     if tuple(int(part) for part in engine.api_version.split(".")) < LEAST_API:
         return failed(f"{version}: older than 20.10", "apt-get install --only-upgrade docker.io")
     return passed(version)
+
+
+def _judge_podman(engine: EngineFacts) -> Verdict:
+    version = f"Podman {engine.version}, with Docker's API {engine.api_version}"
+    if tuple(int(part) for part in engine.version.split(".")[:2]) < LEAST_PODMAN:
+        return warned(f"{version}: levels are tried from 4.3 on", "apt-get install --only-upgrade podman")
+    return passed(f"{version}: level 1 is started with --privileged, the levels below it are Docker's")
 
 
 def _judge_mode(engine: EngineFacts) -> Verdict:
@@ -55,6 +66,12 @@ def _judge_privileges(survey: Survey) -> Verdict:
         )
     if engine.privileged:
         return passed("--privileged works")
+    if engine.podman:
+        return warned(
+            f"the engine lacks {_listed(_lacking(survey.limits))}: without CAP_SYS_RESOURCE Podman starts no container "
+            f"with the limits it asks for by itself; {given}",
+            "set default_ulimits for nofile and nproc in /etc/containers/containers.conf to what `ulimit -Hn -Hu` says",
+        )
     return warned(
         f"--privileged fails, because the engine lacks {_listed(_lacking(survey.limits))}; {given}, instead",
         "systemctl show -p CapabilityBoundingSet docker  # nothing to do for inception",
