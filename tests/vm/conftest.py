@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from inception.image.recipe import default_tag
+from tests.integration.conftest import TURN
 from tests.vm.cache import Cache
 from tests.vm.disk import CHECKOUT, MODULES, Say, make_drives
 from tests.vm.guest import DESCENT_LIMIT_S, SETTLE_LIMIT_S, Ending, Outcome
 from tests.vm.guest_agent import Finished, GuestAgent
-from tests.vm.machine import BOOT_LIMIT_S, PAYLOAD, QEMU, booted
+from tests.vm.machine import BOOT_LIMIT_S, PAYLOAD, QEMU, Drives, booted
 
 CACHE = Cache(CHECKOUT / ".cache" / "vm")
 PROGRAM = "/opt/inception/program"
@@ -79,13 +80,15 @@ def say(pytestconfig: pytest.Config) -> Say:
 
 
 @pytest.fixture(scope="session")
-def second_kernel(say: Say, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecondKernel]:
+def second_kernel(
+    pytestconfig: pytest.Config, say: Say, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SecondKernel]:
     """The machine, booted, its engine ready and the program in it; one at a time on one checkout."""
     if lack := _lack():
         pytest.skip(lack)
     directory = tmp_path_factory.mktemp("machine")
     with CACHE.locked():
-        drives = make_drives(CACHE, _payload(directory), say)
+        drives = _make_drives(pytestconfig, directory, say)
         say("booting")
         with booted(drives, directory) as agent:
             machine = SecondKernel(agent, say)
@@ -97,5 +100,10 @@ def second_kernel(say: Say, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             yield machine
 
 
-def _payload(directory: Path) -> Path:
-    return directory / "program.tar"
+def _make_drives(config: pytest.Config, directory: Path, say: Say) -> Drives:
+    # An engine of ours runs here for a while, which the inventories of other tests would find.
+    TURN.begin(config)
+    try:
+        return make_drives(CACHE, directory / "program.tar", say)
+    finally:
+        TURN.end()

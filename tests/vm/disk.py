@@ -123,7 +123,8 @@ def _disk(cache: Cache, debian: Path, program: Path, say: Say) -> Path:
 
 def _install_modules(directory: Path, dependencies: list[str]) -> None:
     pip = [sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--root-user-action=ignore"]
-    wheels = ["--only-binary=:all:", f"--python-version={PYTHON_VERSION}", f"--target={directory}"]
+    # Compiled they are by the Python that will run them.
+    wheels = ["--no-compile", "--only-binary=:all:", f"--python-version={PYTHON_VERSION}", f"--target={directory}"]
     subprocess.run([*pip, *wheels, *dependencies], check=True)
 
 
@@ -134,7 +135,8 @@ def _fill(root: Path, program: Path, image: LevelImage) -> None:
         archive.extractall(unpacked, filter="data")
     namespaces = ["unshare", "--mount", "--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child"]
     enter = ["sh", str(Path(__file__).with_name("native_root.sh")), str(root)]
-    script = ["env", f"PYTHONPATH=/{MODULES}:/program", "python3", "-m", "tests.vm.fill", "/image.tar", image.tag]
+    python = ["env", f"PYTHONPATH=/{MODULES}:/program", "python3"]
+    script = [*python, "-m", "tests.vm.fill", "/image.tar", image.tag, f"/{MODULES}"]
     subprocess.run([*namespaces, *enter, *script], check=True)
     shutil.rmtree(unpacked)
     (root / "image.tar").unlink()

@@ -1,7 +1,11 @@
-"""`python -m tests.vm.fill IMAGE.TAR TAG`: give an engine the level image and its seed."""
+"""`python -m tests.vm.fill IMAGE.TAR TAG MODULES`: what would take long under emulation is done before.
+
+This machine's engine is given the level image and its seed, and the modules are compiled by this machine's Python.
+"""
 
 from __future__ import annotations
 
+import compileall
 import sys
 from pathlib import Path
 
@@ -20,3 +24,4 @@ def fill(tarball: Path, tag: str) -> None:
 
 if __name__ == "__main__":
     fill(Path(sys.argv[1]), sys.argv[2])
+    compileall.compile_dir(sys.argv[3], quiet=1)

@@ -68,6 +68,7 @@ def test_a_command_runs_at_depth_2_and_nothing_is_left_of_it(second_kernel: Seco
     assert {"cpu", "io", "memory", "pids"} <= set(controllers.split())
     assert container == ["in a container", str(64 << 20)]
     assert "to standard error" in outcome.stderr
+    assert "making the seed" not in outcome.stderr, "the disk should come with it"
     assert not outcome.difference, "\n".join(outcome.difference)
     times = ", ".join(f"level {level} {_ready_s(outcome, level):.0f} s" for level in range(1, DEPTH + 1))
     second_kernel.say(
