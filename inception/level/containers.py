@@ -16,6 +16,7 @@ from inception.plan.privileges import Privileges
 from inception.plan.request import NetworkMode, Storage
 
 DATA_ROOT = "/var/lib/docker"
+_GREATEST_PID = 4194304  # PID_MAX_LIMIT, include/linux/threads.h
 _UNKNOWN_CAPABILITY = re.compile(r"unknown capability: \"?(?:CAP_)?(?P<name>[A-Z_]+)")
 # tini reaps what loses its parent, also where it is not process 1 (-s): daemons' children in a shared PID namespace.
 # The shell hands the runner a log from its first instruction on.
@@ -82,8 +83,7 @@ def _host_config(
     # `host`, said to an engine, is the namespace of the level that the engine runs in.
     config: dict[str, Any] = client.create_host_config(
         privileged=privileges.privileged or by_podman,
-        # Podman allows 2048 processes unless told otherwise: those of some thirty levels.
-        pids_limit=-1 if by_podman else None,
+        pids_limit=_pids_limit(plan) if outermost else None,
         cap_add=list(privileges.capabilities) or None,
         security_opt=["seccomp=unconfined", "apparmor=unconfined", "label=disable"],
         device_cgroup_rules=["a *:* rwm"],
@@ -103,6 +103,13 @@ def _host_config(
     config["MaskedPaths"] = []
     config["ReadonlyPaths"] = []
     return config
+
+
+def _pids_limit(plan: ChainPlan) -> int:
+    # All levels' tasks count as level 1's. Podman allows 2048 unless told otherwise, and systemd 15 % of what the
+    # kernel allows (DefaultTasksMax=), which Docker's own "unlimited" leaves in place (moby issue 45188): so the
+    # greatest number is asked for by name.
+    return -1 if plan.podman else _GREATEST_PID
 
 
 def _open_files(plan: ChainPlan) -> Ulimit:

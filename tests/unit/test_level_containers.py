@@ -91,3 +91,8 @@ def test_an_outer_level_is_given_time_for_all_that_it_waits_for() -> None:
     times = [stop_timeout_s(made, number) for number in range(1, 6)]
     assert times == sorted(times, reverse=True)
     assert times[-1] >= made.limits.level_stop_s
+
+
+def test_only_level_1_needs_to_be_allowed_the_tasks_of_all() -> None:
+    assert _created(plan(), 1)["HostConfig"]["PidsLimit"] == 4194304
+    assert "PidsLimit" not in _created(plan(), 2)["HostConfig"]

@@ -44,11 +44,14 @@ def test_the_plan_takes_real_privileges(second_kernel: SecondKernel) -> None:
     second_kernel.say("the plan's levels are --privileged")
 
 
+PID_MAX_LIMIT = 4194304
+"""include/linux/threads.h"""
 BOTTOM = """
 docker info --format '{{.Name}} v{{.CgroupVersion}} {{.CgroupDriver}}'
 grep CapEff /proc/self/status
 cat /proc/self/cgroup
 cat /sys/fs/cgroup/cgroup.subtree_control
+cat /sys/fs/cgroup/pids.max
 docker run --rm --memory 64m "$INCEPTION_IMAGE" sh -c 'echo in a container; cat /sys/fs/cgroup/memory.max'
 echo to standard error >&2
 exit 7
@@ -59,13 +62,15 @@ def test_a_command_runs_at_depth_2_and_nothing_is_left_of_it(second_kernel: Seco
     arguments = ("--depth", str(DEPTH), "--name", "deep", "--patience", PATIENCE, "--", "sh", "-c", BOTTOM)
     outcome = second_kernel.descend(Ending.BY_ITSELF, *arguments)
     assert outcome.status == 7, outcome.stderr
-    engine, capabilities, cgroup, controllers, *container = outcome.stdout.splitlines()
+    engine, capabilities, cgroup, controllers, tasks, *container = outcome.stdout.splitlines()
     assert engine == f"deep-{DEPTH} v2 cgroupfs"
     assert capabilities.split() == ["CapEff:", ALL_CAPABILITIES]
     # Level 1's container is the root that it sees. Its own cgroup lies right below, beside those of its containers.
     assert cgroup.startswith("0::/docker/")
     assert cgroup.count("/") == 2
     assert {"cpu", "io", "memory", "pids"} <= set(controllers.split())
+    # systemd's DefaultTasksMax= would stop a chain at some 90 levels.
+    assert tasks == str(PID_MAX_LIMIT)
     assert container == ["in a container", str(64 << 20)]
     assert "to standard error" in outcome.stderr
     assert "making the seed" not in outcome.stderr, "the disk should come with it"
