@@ -51,7 +51,8 @@ def read_host(subject: Subject) -> HostReading:
     with pids.nesting_pids() as nesting, overlay.trying_overlay(subject.data_root, process) as trial:
         bounding_set = machine.parse_bounding_set((process / "status").read_text())
         space = _free_space(subject)
-        routes = network.read_destinations(process)
+        # A private engine has a network of its own, and the way out leads through ours.
+        routes = tuple(dict.fromkeys(network.read_destinations(process) + network.read_destinations(Path("/proc/self"))))
         mtu = network.read_mtu(process)
         resolvers = network.read_resolvers(subject.root)
         memory = machine.read_memory_available(subject.root)
