@@ -25,6 +25,8 @@ from inception.plan.events import Phase, State
 from inception.plan.paths import SEED_DIRECTORY
 from inception.plan.request import ImageTransfer
 
+_BEREFT_STOP_S = 1.0
+"""Seconds for a daemon to stop when the other one is gone."""
 _LOOK_AT_DISK_S = 2.0
 _FULL_BYTES = 1 << 20
 _FULL_FRACTION = 0.01
@@ -134,8 +136,11 @@ class LevelEngine:
     def stop(self) -> None:
         """Take both daemons down, dockerd first. Nothing runs below any more."""
         self._stopping = True
+        # A dockerd that has lost its containerd waits 15 s for containers that ended long ago: nobody can tell it.
+        bereft = any(daemon.process.poll() is not None for daemon in self._daemons)
+        limit_s = _BEREFT_STOP_S if bereft else self._plan.limits.level_stop_s
         for daemon in reversed(self._daemons):
-            if not daemon.stop(self._plan.limits.level_stop_s):
+            if not daemon.stop(limit_s):
                 self._events.note(Phase.UNWIND, f"{daemon.name} did not stop in time and was killed")
 
     def _log(self, program: str) -> Path:

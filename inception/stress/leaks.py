@@ -13,6 +13,8 @@ _CONTAINER = "container"
 _SHORT = 12
 """Characters of a container's id that name it."""
 _ID = re.compile(r"[0-9a-f]{12,64}")
+_CLIENT = re.compile(r" (\S*/)?inception( |$)")
+"""The command itself: a campaign starts none."""
 _ENTRY = "run directory entry"
 # An engine makes these for a container, or they run inside one, with no name that says whose they are.
 _NAMELESS = frozenset({"link", "mount", "process", "route", "rule", "TCP listener", "unix socket", "volume"})
@@ -46,6 +48,7 @@ def leaked(before: Iterable[Thing], after: Iterable[Thing], ours: Campaigners) -
         or not (
             any(it[:_SHORT] in foreign for it in _ID.findall(thing.name))
             or _is_another_chain(thing, ours)
+            or _CLIENT.search(thing.name)
             or (newcomers and thing.kind in _NAMELESS)
         )
     )

@@ -26,6 +26,7 @@ OLD = Thing("link", "eth0")
         Thing("control group", f"/sys/fs/cgroup/pids/docker/{GONE}"),
         Thing("process", f"7 started at 9: containerd-shim -id {GONE}"),
         Thing("loop device", "loop0 on /left"),
+        Thing("process", "8 started at 9: python3 -m inception.level 1"),
         Thing("run directory entry", "/run/inception/dream-1/plan.json"),
         OUR_LEVEL,
     ],
@@ -54,6 +55,7 @@ def test_a_container_of_others_comes_with_things_of_its_own(thing: Thing) -> Non
     [
         Thing("run directory entry", "/run/inception/other/plan.json"),
         Thing("process", "8 started at 9: python3 -m inception.level 1 /run/inception/other/1/runner.log"),
+        Thing("process", "8 started at 9: /venv/bin/python3 /venv/bin/inception --depth 2 -- hostname"),
     ],
 )
 def test_another_chain_is_not_ours(thing: Thing) -> None:
