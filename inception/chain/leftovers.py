@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -20,7 +20,6 @@ from inception.chain.seed import LABEL_SEED
 from inception.engine.translate import translated
 from inception.level import lifeline
 from inception.plan.chain import LABEL_CHAIN
-from inception.plan.paths import RunDirectory
 from inception.plan.request import is_name
 
 _YOUNG_S = 5.0
@@ -85,14 +84,17 @@ def _is_dead(directory: Path) -> bool:
 def _containers(client: docker.APIClient) -> Iterator[Leftover]:
     for container in client.containers(all=True, filters={"label": LABEL_CHAIN}):
         chain = container["Labels"][LABEL_CHAIN]
-        if container["State"] in _ENDED or _lost_its_directory(container, chain):
+        if _is_left(container, chain):
             yield Leftover(kind=Kind.CONTAINER, handle=container["Names"][0].lstrip("/"), chain=chain)
 
 
-def _lost_its_directory(container: dict[str, Any], chain: str) -> bool:
-    """Whether the run directory is gone that this level lives in: then nobody can tell it anything any more."""
+def _is_left(container: dict[str, Any], chain: str) -> bool:
+    """Whether nobody lives in the run directory of this level, which need not be in our run root."""
     roots = [it["Source"] for it in container["Mounts"] if it["Type"] == "bind" and it["Source"] == it["Destination"]]
-    return bool(roots) and not any(Path(RunDirectory(PurePosixPath(root) / chain).plan).exists() for root in roots)
+    if not roots:
+        return container["State"] in _ENDED
+    directories = [Path(root) / chain for root in roots]
+    return all(not directory.is_dir() or _is_dead(directory) for directory in directories)
 
 
 def _volumes(client: docker.APIClient) -> Iterator[Leftover]:

@@ -17,7 +17,7 @@ from inception.chain.mirror import Mirror
 from inception.chain.payload import copy_payload
 from inception.chain.store import save_plan
 from inception.chain.watch import follow
-from inception.errors import ChainError, Interrupted, LevelError
+from inception.errors import ChainError, Interrupted, LevelError, PlanError
 from inception.level import lifeline
 from inception.level.api import connect_level
 from inception.level.containers import create_level, stop_timeout_s
@@ -155,8 +155,14 @@ def running(client: docker.APIClient, plan: ChainPlan, show: Callable[[Event], N
 def start_detached(client: docker.APIClient, plan: ChainPlan, show: Callable[[Event], None]) -> None:
     """Start the chain of `plan`, which lives on when we are gone; returns when its bottom answers.
 
-    Raises ChainError if its name is taken, LevelError if a level fails on the way down: then nothing is left.
+    Raises PlanError on a remote engine, ChainError if its name is taken, LevelError if a level fails on the way down:
+    then nothing is left.
     """
+    if plan.remote:
+        raise PlanError(
+            f"a chain on {plan.endpoint} needs its client, which is its way to this machine",
+            remedy="attach to it with --depth, or run `inception up` on the engine's machine",
+        )
     held = _make_run_directory(plan)
     try:
         chain = RunningChain(client, plan, show)

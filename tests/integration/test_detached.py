@@ -101,6 +101,21 @@ def test_one_name_at_the_same_instant_is_had_by_one(run_inception: RunInception)
     _check(run_inception("down", "wanted"))
 
 
+def test_a_name_that_another_run_root_has_is_not_taken_away(run_inception: RunInception, tmp_path: Path) -> None:
+    elsewhere = {"INCEPTION_RUN_ROOT": str(tmp_path / "r")}
+    _check(run_inception("up", "--depth", "1", "--name", "theirs", environment=elsewhere))
+    try:
+        for command in (("up", "--depth", "1"), ("--depth", "1", "--quiet")):
+            done = run_inception(*command, "--name", "theirs")
+            assert done.returncode == 125
+            assert b"level 1 failed at create" in done.stderr
+        assert _check(run_inception("exec", "--", "hostname", environment=elsewhere)) == "theirs-1\n"
+        assert _check(run_inception("prune", "--yes")) == ""
+        assert _check(run_inception("exec", "--", "hostname", environment=elsewhere)) == "theirs-1\n"
+    finally:
+        _check(run_inception("down", environment=elsewhere))
+
+
 def test_a_chain_ends_when_its_time_is_over(run_inception: RunInception) -> None:
     _check(run_inception("up", "--depth", "2", "--name", "brief", "--ttl", "4s"))
     deadline_s = time.monotonic() + 15

@@ -63,9 +63,7 @@ def test_a_client_with_certificates_is_let_in_and_no_other(run_inception: RunInc
         assert _docker(bare, "info").returncode != 0
         with_others = {**settings, "DOCKER_CERT_PATH": _certificates_of_another_authority()}
         assert _docker(with_others, "info").returncode != 0
-        assert (
-            _docker({**settings, "DOCKER_TLS_VERIFY": None}, "version", "--format", "{{.Server.Version}}").stdout == b""
-        )
+        assert _docker({**settings, "DOCKER_TLS_VERIFY": None}, "info").returncode != 0
 
         for file in (run_root() / "open" / "tls").iterdir():
             assert file.stat().st_mode & 0o077 == 0
