@@ -52,7 +52,7 @@ def read_host(subject: Subject) -> HostReading:
         bounding_set = machine.parse_bounding_set((process / "status").read_text())
         space = _free_space(subject)
         # A private engine has a network of its own, and the way out leads through ours.
-        routes = tuple(dict.fromkeys(network.read_destinations(process) + network.read_destinations(Path("/proc/self"))))
+        routed = (*network.read_destinations(process), *network.read_destinations(Path("/proc/self")))
         mtu = network.read_mtu(process)
         resolvers = network.read_resolvers(subject.root)
         memory = machine.read_memory_available(subject.root)
@@ -68,7 +68,7 @@ def read_host(subject: Subject) -> HostReading:
             kernel=os.uname().release,
             cpus=len(os.sched_getaffinity(0)),
             pid_namespaces_free=free - pids.levels_below(process),
-            routes=routes,
+            routes=tuple(dict.fromkeys(routed)),
             mtu=mtu,
             resolvers=resolvers,
             memory_available=memory,
