@@ -152,6 +152,7 @@ class TlsWire(Wire):
         try:
             while part := self._tls.read(_CHUNK):
                 plain += part
+            self._over = True  # As long as we have not said it ourselves, TLS tells the end by an empty read.
         except ssl.SSLWantReadError:
             pass
         except (ssl.SSLZeroReturnError, ssl.SSLEOFError):

@@ -6,6 +6,7 @@ import select
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -205,3 +206,19 @@ def test_tls_end_is_seen_though_the_connection_stays_open() -> None:
         assert exchange(wire, b"") == b"last"
         assert wire.receive() == b""
         seen.set()
+
+
+def test_tls_end_is_seen_though_we_go_on_speaking() -> None:
+    def behave(connection: ssl.SSLSocket) -> None:
+        connection.sendall(b"last")
+        with suppress(OSError):  # We never answer the end that it says here.
+            connection.unwrap()
+
+    deadline = time.monotonic() + LIMIT_S / 2
+    with tls_wire(behave) as wire:
+        received = b""
+        while (data := wire.receive()) != b"":
+            received += data or b""
+            assert time.monotonic() < deadline, "the end is not seen"
+            time.sleep(0.01)
+        assert received == b"last"

@@ -50,3 +50,21 @@ def test_a_refused_holder_leaks_no_descriptor(tmp_path: Path) -> None:
         lifeline.hold(tmp_path / "lifeline")
     assert len(list(Path("/proc/self/fd").iterdir())) == before
     os.close(held)
+
+
+def test_a_holder_who_may_be_late_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "lifeline"
+    free = threading.Event()
+    lifeline.call_when_free(path, free.set, held_within_s=30)
+    assert not free.wait(0.2)
+    held = lifeline.hold(path)
+    assert not free.wait(0.2)
+    os.close(held)
+    assert free.wait(5)
+
+
+def test_a_holder_who_never_comes_is_not_waited_for_longer_than_that(tmp_path: Path) -> None:
+    free = threading.Event()
+    lifeline.call_when_free(tmp_path / "lifeline", free.set, held_within_s=0.3)
+    assert not free.wait(0.1)
+    assert free.wait(5)
