@@ -96,3 +96,10 @@ def test_an_outer_level_is_given_time_for_all_that_it_waits_for() -> None:
 def test_only_level_1_needs_to_be_allowed_the_tasks_of_all() -> None:
     assert _created(plan(), 1)["HostConfig"]["PidsLimit"] == 4194304
     assert "PidsLimit" not in _created(plan(), 2)["HostConfig"]
+
+
+def test_where_the_engine_is_far_away_level_1_has_a_volume_for_the_run_root_and_deeper_ones_are_as_ever() -> None:
+    made = plan(facts=replace(FACTS, engine=replace(ENGINE, local=False)))
+    outermost = _created(made, 1)["HostConfig"]["Mounts"][0]
+    assert (outermost["Type"], outermost["Target"], outermost.get("Source")) == ("volume", "/run/inception", None)
+    assert _created(made, 2) == _created(plan(), 2)

@@ -189,3 +189,12 @@ def test_a_plan_of_another_version_is_not_read() -> None:
     text = plan().to_json().replace('"version": 1', '"version": 99')
     with pytest.raises(ValueError, match="99"):
         ChainPlan.from_json(text)
+
+
+def test_a_detached_chain_on_an_engine_far_away_is_refused() -> None:
+    far = replace(FACTS, engine=replace(ENGINE, local=False, endpoint="tcp://192.0.2.7:2376"))
+    assert plan_chain(request(attached=True), far).remote
+    with pytest.raises(Refusal, match=r"tcp://192\.0\.2\.7:2376") as refusal:
+        plan_chain(request(attached=False), far)
+    assert refusal.value.usage
+    assert "inception up" in refusal.value.remedy
