@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from ipaddress import IPv4Interface
 from pathlib import Path
 
 import docker
@@ -66,14 +68,35 @@ def remote_engine(engine: Engine, image: str, privileges: Privileges) -> Iterato
     """One in a container of `engine` that has `image` loaded; nothing of it is left in the end."""
     with tempfile.TemporaryDirectory(prefix="certificates-") as directory:
         certificates = Path(directory)
-        _make_certificates(certificates)
-        with _machine(engine.client, image, privileges, certificates) as container:
+        published_at = _published_at(engine)
+        _make_certificates(certificates, published_at)
+        with _machine(engine.client, image, privileges, certificates, published_at) as container:
             ports = engine.client.inspect_container(container)["NetworkSettings"]["Ports"]
-            address = f"tcp://127.0.0.1:{ports[f'{PORT}/tcp'][0]['HostPort']}"
+            address = f"tcp://{published_at}:{ports[f'{PORT}/tcp'][0]['HostPort']}"
             with closing(_client(address, certificates)) as client:
                 for message in client.load_image(engine.client.get_image(image)):
                     assert "error" not in message, message
+                _warm_up(client, image)
                 yield RemoteEngine(address=address, certificates=certificates, container=container, client=client)
+
+
+def _published_at(engine: Engine) -> str:
+    """Where a port that `engine` publishes is reached from here: a private one has a loopback of its own."""
+    if not engine.private:
+        return "127.0.0.1"
+    listed = subprocess.run(["ip", "-j", "-4", "address"], check=True, capture_output=True).stdout
+    (link,) = (it for it in json.loads(listed) if it["ifname"].startswith("incep"))
+    ours = IPv4Interface(f"{link['addr_info'][0]['local']}/{link['addr_info'][0]['prefixlen']}")
+    (theirs,) = (address for address in ours.network.hosts() if address != ours.ip)
+    return str(theirs)
+
+
+def _warm_up(client: docker.APIClient, image: str) -> None:
+    """Run one container: an engine keeps what it makes for its first one, a control group for all of them."""
+    container = client.create_container(image, ["true"])["Id"]
+    client.start(container)
+    client.wait(container)
+    client.remove_container(container, v=True)
 
 
 def _client(address: str, certificates: Path) -> docker.APIClient:
@@ -90,14 +113,16 @@ def _client(address: str, certificates: Path) -> docker.APIClient:
 
 
 @contextmanager
-def _machine(client: docker.APIClient, image: str, privileges: Privileges, certificates: Path) -> Iterator[str]:
+def _machine(
+    client: docker.APIClient, image: str, privileges: Privileges, certificates: Path, published_at: str
+) -> Iterator[str]:
     config = client.create_host_config(
         privileged=privileges.privileged,
         cap_add=list(privileges.capabilities) or None,
         security_opt=["seccomp=unconfined", "apparmor=unconfined", "label=disable"],
         device_cgroup_rules=["a *:* rwm"],
         tmpfs={"/run": "mode=755"},
-        port_bindings={PORT: ("127.0.0.1", None)},
+        port_bindings={PORT: (published_at, None)},
         binds={str(certificates): {"bind": str(CERTIFICATES), "mode": "ro"}},
     )
     config["CgroupnsMode"] = "private"
@@ -118,14 +143,14 @@ def _machine(client: docker.APIClient, image: str, privileges: Privileges, certi
         client.remove_container(created, force=True, v=True)
 
 
-def _make_certificates(directory: Path) -> None:
-    """An authority, a server's certificate for 127.0.0.1 and a client's, named as the Docker CLI wants the latter."""
+def _make_certificates(directory: Path, address: str) -> None:
+    """An authority, a server's certificate for `address` and a client's, named as the Docker CLI wants the latter."""
     _openssl(
         directory,
         "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=authority"
         " -addext keyUsage=critical,keyCertSign -keyout ca-key.pem -out ca.pem",
     )
-    _sign(directory, "server", "server.pem", "server-key.pem", "subjectAltName=IP:127.0.0.1")
+    _sign(directory, "server", "server.pem", "server-key.pem", f"subjectAltName=IP:{address}")
     _sign(directory, "client", "cert.pem", "key.pem", "extendedKeyUsage=clientAuth")
 
 
