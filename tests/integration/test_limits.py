@@ -33,7 +33,7 @@ def test_32_levels_have_32_pid_namespaces_of_their_own(engine: Engine, level_ima
 
 
 def test_the_33rd_is_refused_before_anything_starts(run_inception: RunInception) -> None:
-    done = run_inception("--depth", "33", "--pid", "isolated", "--headroom", "0", "--", "true")
+    done = run_inception("--quiet", "--depth", "33", "--pid", "isolated", "--headroom", "0", "--", "true")
     (line,) = done.stderr.decode().splitlines()
     assert done.returncode == 2
     assert "32 are free" in line

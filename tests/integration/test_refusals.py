@@ -35,7 +35,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("level_image", "u
 def test_it_is_refused_in_one_line(
     run_inception: RunInception, arguments: tuple[str, ...], status: int, names: str
 ) -> None:
-    done = run_inception(*arguments, "--", "true")
+    done = run_inception("--quiet", *arguments, "--", "true")
     (line,) = done.stderr.decode().splitlines()
     assert done.returncode == status
     assert line.startswith("inception: error: ")
