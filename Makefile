@@ -5,7 +5,7 @@ DEPTH ?= 4
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-integration test-vm check bench image venv clean host-packages
+.PHONY: help run test test-unit test-integration test-vm check bench bench-deep image venv clean host-packages
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ check: .venv/dev.stamp ## Lint, check format, types and imports
 bench: host-packages .venv/dev.stamp ## Measure levels against the floor and the naive way
 	$(BIN)/python -m tests.bench
 
+bench-deep: host-packages .venv/dev.stamp ## Descend 128 levels once: what a level costs at each depth
+	$(BIN)/inception stress --max-depth 128 --output bench-deep
+
 image: host-packages .venv/run.stamp ## Build the level image
 	$(BIN)/inception image build
 
@@ -56,5 +59,5 @@ host-packages:
 	@touch $@
 
 clean: ## Remove what make made in this directory (images and running chains stay)
-	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist bench.json
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist bench.json bench-deep
 	find inception tests -name __pycache__ -type d -prune -exec rm -rf {} +
