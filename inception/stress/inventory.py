@@ -243,7 +243,8 @@ def run_directories() -> Iterator[str]:
 
 def state_entries(engine: Engine | None) -> Iterator[str]:
     """Everything in the state directory, but for what is kept there."""
-    passed_over = {"engine"} if engine and engine.private else {"engine/data", "engine/containerd"}
+    running = engine is not None and engine.endpoint.startswith(f"unix://{state_directory()}/")
+    passed_over = {"engine"} if running else {"engine/data", "engine/containerd"}
     for name, directories, files in os.walk(state_directory()):
         place = Path(name).relative_to(state_directory())
         # An engine's data is large, and changes while one looks: not even its names are read.
