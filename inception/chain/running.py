@@ -45,6 +45,7 @@ class RunningChain:
         self._gone = threading.Event()
         self._settled = threading.Event()
         self._failure: Event | None = None
+        self._unshown: Exception | None = None
         self._follower = threading.Thread(target=self._follow, name="follow events", daemon=True)
         self._waiter = threading.Thread(target=self._wait_until_gone, name="wait for level 1", daemon=True)
         self._container = plan.level(1).container
@@ -76,14 +77,20 @@ class RunningChain:
         self._gone.set()
 
     def _follow(self) -> None:
-        for event in follow(Path(self.plan.paths.events), stop=self._gone.is_set):
-            self._show(event)
-            if event.state is State.FAIL and self._failure is None and event.level <= self.plan.depth:
-                self._failure = event
-                self._settled.set()
-            if event.phase is Phase.READY and event.state is State.END and event.level == self.plan.depth:
-                self._settled.set()
+        try:
+            for event in follow(Path(self.plan.paths.events), stop=self._gone.is_set):
+                self._show(event)
+                self._take(event)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised in the main thread
+            self._unshown = error
         self._settled.set()
+
+    def _take(self, event: Event) -> None:
+        if event.state is State.FAIL and self._failure is None and event.level <= self.plan.depth:
+            self._failure = event
+            self._settled.set()
+        if event.phase is Phase.READY and event.state is State.END and event.level == self.plan.depth:
+            self._settled.set()
 
     def adopt(self, plan: ChainPlan) -> None:
         """From now on the chain is that of `plan`, which has grown or shrunk."""
@@ -97,7 +104,9 @@ class RunningChain:
         self.check()
 
     def check(self) -> None:
-        """Raise LevelError if a level failed, level 1 too if it is gone without a word."""
+        """Raise LevelError if a level failed, level 1 too if it is gone without a word, and what `show` raised."""
+        if self._unshown is not None:
+            raise self._unshown
         if (failure := self._failure) is not None:
             raise LevelError(
                 level=failure.level,

@@ -14,7 +14,7 @@ from inception.chain.signals import raising_interrupted
 from inception.cli import draw
 from inception.cli.connect import connected
 from inception.cli.shells import Kicked, Shells
-from inception.errors import EngineError, UsageError
+from inception.errors import EngineError, InceptionError, UsageError
 from inception.plan.events import Event
 from inception.plan.request import Request
 
@@ -74,12 +74,15 @@ def _recording(file: str | None) -> Iterator[Callable[[Event], None]]:
     """A function that writes an event to `file`, or does nothing without one. Raises UsageError if it cannot."""
     with ExitStack() as stack:
         try:
-            stream = None if file is None else stack.enter_context(Path(file).open("w", encoding="utf-8", buffering=1))
+            stream = None if file is None else stack.enter_context(Path(file).open("wb", buffering=0))
         except OSError as error:
             raise UsageError(f"cannot write events to {file}: {error.strerror}", remedy="name another file") from error
 
         def record(event: Event) -> None:
             if stream is not None:
-                stream.write(event.to_line())
+                try:
+                    stream.write(event.to_line().encode())
+                except OSError as error:
+                    raise InceptionError(f"cannot write events to {file}: {error.strerror}") from error
 
         yield record

@@ -76,3 +76,10 @@ def test_no_space_left_for_the_seed(run_inception: RunInception, engine: Engine,
     (line,) = done.stderr.decode().splitlines()
     assert done.returncode == 125
     assert "No space left on device" in line
+
+
+def test_no_space_left_for_the_events(run_inception: RunInception) -> None:
+    done = run_inception("--quiet", "--depth", "2", "--json-events", "/dev/full", "--", "true")
+    (line,) = done.stderr.decode().splitlines()
+    assert done.returncode == 125
+    assert "cannot write events to /dev/full: No space left on device" in line

@@ -233,17 +233,17 @@ def test_no_pty_left(engine: Engine, plan: ChainPlan) -> None:
     _assert_wall(chain, Cause.PTYS, 1)
 
 
-def _update(plan: ChainPlan, *limits: str) -> Callable[[], object]:
-    command = ["docker", "update", *limits, plan.level(1).container]
+def _update(engine: Engine, plan: ChainPlan, *limits: str) -> Callable[[], object]:
+    command = ["docker", "--host", engine.endpoint, "update", *limits, plan.level(1).container]
     return lambda: subprocess.run(command, check=True, capture_output=True)
 
 
 def test_a_limit_of_tasks(engine: Engine, plan: ChainPlan) -> None:
-    _assert_wall(_descend(engine, plan, limit=_update(plan, "--pids-limit", "50")), Cause.CGROUP_LIMIT, 2, 3)
+    _assert_wall(_descend(engine, plan, limit=_update(engine, plan, "--pids-limit", "50")), Cause.CGROUP_LIMIT, 2, 3)
 
 
 def test_a_limit_of_memory(engine: Engine, plan: ChainPlan) -> None:
-    limit = _update(plan, "--memory", "70m", "--memory-swap", "70m")
+    limit = _update(engine, plan, "--memory", "70m", "--memory-swap", "70m")
     _assert_wall(_descend(engine, plan, limit=limit), Cause.MEMORY, 1, 2, 3)
 
 
