@@ -255,6 +255,8 @@ def test_an_image_that_is_too_small(engine: Engine, level_image: str) -> None:
 
 
 def test_no_inode_left(engine: Engine, level_image: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if engine.private:
+        pytest.skip("a private engine does not see what is mounted after its start; runs where the host has an engine")
     small = Path("/run/incep-small")
     small.mkdir()
     kernel.mount_tmpfs(small)
