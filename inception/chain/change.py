@@ -14,7 +14,7 @@ import docker
 from inception.chain.prepare import facts_on, refusing
 from inception.chain.reach import engine_at, level_0_engine
 from inception.chain.store import save_plan
-from inception.chain.watch import follow
+from inception.chain.watch import as_error, follow
 from inception.engine.translate import translated
 from inception.errors import ChainError, LevelError
 from inception.level import lifeline
@@ -93,13 +93,7 @@ def _wait_until_ready(plan: ChainPlan, above: int, offset: int, show: Callable[[
     for event in follow(Path(plan.paths.events), stop=settled, offset=offset):
         show(event)
         if event.state is State.FAIL and event.level > above:
-            raise LevelError(
-                level=event.level,
-                phase=event.phase,
-                reason=event.message or "no reason given",
-                remedy=event.remedy,
-                log_tail=event.log_tail,
-            )
+            raise as_error(event)
     if not lifeline.is_held(maker):
         raise LevelError(level=above, phase=Phase.READY, reason="it ended while it was growing")
 

@@ -16,7 +16,7 @@ from inception.chain.ending import kick, take_down
 from inception.chain.mirror import Mirror
 from inception.chain.payload import copy_payload
 from inception.chain.store import save_plan
-from inception.chain.watch import follow
+from inception.chain.watch import as_error, follow
 from inception.errors import ChainError, Interrupted, LevelError, PlanError
 from inception.level import lifeline
 from inception.level.api import connect_level
@@ -108,13 +108,7 @@ class RunningChain:
         if self._unshown is not None:
             raise self._unshown
         if (failure := self._failure) is not None:
-            raise LevelError(
-                level=failure.level,
-                phase=failure.phase,
-                reason=failure.message or "no reason given",
-                remedy=failure.remedy,
-                log_tail=failure.log_tail,
-            )
+            raise as_error(failure)
         if self._gone.is_set():
             raise LevelError(
                 level=1,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from inception.errors import LevelError
 from inception.plan.events import Event, Phase, State
 
 _POLL_S = 0.02
@@ -31,6 +32,17 @@ def follow(path: Path, *, stop: Callable[[], bool], poll_s: float = _POLL_S, off
                 time.sleep(poll_s)
     finally:
         tail.close()
+
+
+def as_error(failure: Event) -> LevelError:
+    """What a FAIL event says, as an error to raise."""
+    return LevelError(
+        level=failure.level,
+        phase=failure.phase,
+        reason=failure.message or "no reason given",
+        remedy=failure.remedy,
+        log_tail=failure.log_tail,
+    )
 
 
 class _Tail:
