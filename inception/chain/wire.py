@@ -113,6 +113,7 @@ class TlsWire(Wire):
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_hostname)
         self._shake_hands(connection)
         super().__init__(connection)
+        self._received = self._decrypted()  # What came with the handshake's last packet: no other need follow it.
 
     def _shake_hands(self, connection: socket.socket) -> None:
         while True:
@@ -136,7 +137,6 @@ class TlsWire(Wire):
         super().put(self._outgoing.read())
 
     def end(self) -> None:
-        self._received += self._decrypted()  # It came with the handshake, and would be in the way.
         with suppress(ssl.SSLWantReadError):  # It wants the other side's, which comes when the command has ended.
             self._tls.unwrap()
         super().put(self._outgoing.read())

@@ -215,10 +215,11 @@ def test_tls_end_is_seen_though_we_go_on_speaking() -> None:
             connection.unwrap()
 
     deadline = time.monotonic() + LIMIT_S / 2
-    with tls_wire(behave) as wire:
-        received = b""
-        while (data := wire.receive()) != b"":
-            received += data or b""
-            assert time.monotonic() < deadline, "the end is not seen"
-            time.sleep(0.01)
-        assert received == b"last"
+    for _ in range(20):  # In about half of them, all of it comes with the handshake's last packet.
+        with tls_wire(behave) as wire:
+            received = b""
+            while (data := wire.receive()) != b"":
+                received += data or b""
+                assert time.monotonic() < deadline, "the end is not seen"
+                time.sleep(0.01)
+            assert received == b"last"
