@@ -10,9 +10,10 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Interface
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from inception.engine.addresses import EngineAddresses
@@ -115,6 +116,12 @@ def run(command: tuple[str, ...]) -> None:
     if done.returncode != 0:
         said = one_line(done.stderr) or f"status {done.returncode}"
         raise EngineError(f"{' '.join(command)}: {said}", remedy=_REMEDY)
+
+
+def keep_from_ipv6(link: str) -> None:
+    """Have the kernel give the link no IPv6 address, as it would seconds later: nothing here uses it."""
+    with suppress(OSError):  # There is no IPv6 here at all, or we may not say so.
+        Path(f"/proc/sys/net/ipv6/conf/{link}/disable_ipv6").write_text("1")
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from inception.engine.addresses import EngineAddresses, NoFreeAddresses, choose_
 from inception.engine.client import open_client
 from inception.engine.layout import EngineDirectory
 from inception.engine.locks import Share, held, opened, try_lock, unlock
-from inception.engine.network import Link, NetworkNamespace, host_network_locked, run
+from inception.engine.network import Link, NetworkNamespace, host_network_locked, keep_from_ipv6, run
 from inception.engine.report import Report
 from inception.engine.residents import living_levels, remove_ended_levels
 from inception.engine.resolvers import reachable_list
@@ -130,6 +130,7 @@ def join_host(directory: EngineDirectory, namespace: NetworkNamespace, mtu: int)
         link = Link(name=directory.tag, addresses=addresses, mtu=mtu)
         for command in link.host_commands(namespace.path):
             run(command)
+        keep_from_ipv6(link.name)
     for command in link.inside_commands():
         namespace.call(run, command)
     host.apply(changes)

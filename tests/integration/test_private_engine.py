@@ -200,6 +200,13 @@ def outward_link() -> str | None:
     return routes[0]["dev"] if routes else None
 
 
+def test_its_link_gets_no_address_behind_our_backs(directory: EngineDirectory) -> None:
+    with private():
+        # The kernel gives a link its IPv6 address only when it has seen that nobody else has it.
+        time.sleep(2)
+        assert "inet6" not in output("ip", "address", "show", "dev", directory.tag)
+
+
 def test_a_container_reaches_the_host(directory: EngineDirectory) -> None:
     with private() as engine, greeter() as port:
         assert (engine.private, engine.local) == (True, True)
