@@ -45,6 +45,7 @@ SYSCTLS = (
 SETTLE_S = 5.0
 """Seconds that the host may take until all is as before."""
 POLL_S = 0.1
+INIT = "1"
 KERNEL_THREADS = "2"
 """The process number of their common parent, kthreadd."""
 ZOMBIE = "zombie"
@@ -190,13 +191,14 @@ def processes() -> Iterator[str]:
 
 
 def zombies() -> Iterator[str]:
-    """Processes that have ended and that nobody waited for."""
+    """Processes that have ended and that nobody waited for; init sees to its own, if only now and then."""
     for entry in PROC.iterdir():
         try:
             name, _, rest = (entry / "stat").read_text().partition("(")[2].rpartition(")")
         except OSError:  # No process, or not any more.
             continue
-        if rest.split()[0] == "Z":
+        state, parent, *_ = rest.split()
+        if state == "Z" and parent != INIT:
             yield f"{entry.name} [{name}]"
 
 
