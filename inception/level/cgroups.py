@@ -14,15 +14,14 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_fixed
-
 from inception.level.mounts import Mount, MountPoint, RemountCgroup, RemountWritable
+from inception.level.retry import retry
 from inception.plan.chain import CgroupNamespace
 
 _ROOT = Path("/sys/fs/cgroup")
 _LEAF = "inception"
 """The cgroup that takes the processes of a v2 root: only an empty one may give controllers to its children."""
-_EVACUATION_ATTEMPTS = 20
+_EVACUATION_LIMIT_S = 1.0
 _EVACUATION_PAUSE_S = 0.05
 _CLONE_NEWCGROUP = 0x02000000
 """include/uapi/linux/sched.h; `os.unshare` came with Python 3.12."""
@@ -77,18 +76,14 @@ def delegate_controllers(root: Path = _ROOT) -> None:
     """
     if not (root / "cgroup.controllers").exists():
         return
-    attempts = Retrying(
-        retry=retry_if_result(lambda delegated: not delegated),
-        stop=stop_after_attempt(_EVACUATION_ATTEMPTS),
-        wait=wait_fixed(_EVACUATION_PAUSE_S),
-    )
-    try:
-        attempts(_try_to_delegate, root)
-    except RetryError as error:
-        raise OSError(errno.EBUSY, "processes keep entering the root cgroup", str(root)) from error
+    retry(lambda: _try_to_delegate(root), errors=_RootBusy, limit_s=_EVACUATION_LIMIT_S, pause_s=_EVACUATION_PAUSE_S)
 
 
-def _try_to_delegate(root: Path) -> bool:
+class _RootBusy(OSError):
+    """A process has entered the root cgroup meanwhile."""
+
+
+def _try_to_delegate(root: Path) -> None:
     leaf = root / _LEAF
     leaf.mkdir(exist_ok=True)
     for process in (root / "cgroup.procs").read_text().split():
@@ -101,6 +96,5 @@ def _try_to_delegate(root: Path) -> bool:
         (root / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in controllers))
     except OSError as error:
         if error.errno == errno.EBUSY:
-            return False
+            raise _RootBusy(errno.EBUSY, "processes keep entering the root cgroup", str(root)) from error
         raise
-    return True

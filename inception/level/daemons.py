@@ -12,16 +12,16 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
-
 from inception.level.failure import PhaseError
 from inception.level.network import own_bridge
+from inception.level.retry import retry
 from inception.plan.chain import ChainPlan, LevelPlan
 
 CONTAINERD_SOCKET = Path("/run/containerd/containerd.sock")
 DATA_ROOT = Path("/var/lib/docker")
 _CONTAINERD_CONFIG = Path("/run/inception-containerd.toml")
 _POLL_S = 0.004
+_NOT_YET = (FileNotFoundError, ConnectionRefusedError)
 # What a level never uses. Each plugin costs start-up time and memory, once a level.
 _UNUSED_PLUGINS = (
     "io.containerd.grpc.v1.cri",
@@ -121,15 +121,9 @@ def wait_for_socket(path: Path, daemon: Daemon, timeout_s: float) -> None:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(str(path))
 
-    attempts = Retrying(
-        retry=retry_if_exception_type((FileNotFoundError, ConnectionRefusedError)),
-        stop=stop_after_delay(timeout_s),
-        wait=wait_fixed(_POLL_S),
-        reraise=True,
-    )
     try:
-        attempts(connect)
-    except (FileNotFoundError, ConnectionRefusedError) as error:
+        retry(connect, errors=_NOT_YET, limit_s=timeout_s, pause_s=_POLL_S)
+    except _NOT_YET as error:
         raise PhaseError(
             f"{daemon.name} did not answer within {timeout_s:g} s", remedy="give it longer with --patience"
         ) from error

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+from inception.level.retry import retry
 
 _READY = b"ready\n"
 _POLL_S = 0.01
@@ -23,14 +23,12 @@ _BEING_LOOKED_AT_S = 1.0
 def hold(path: Path) -> int:
     """Take `path`'s lock and return its descriptor: close it to let go. Raises BlockingIOError if another holds it."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    attempts = Retrying(
-        retry=retry_if_exception_type(BlockingIOError),
-        stop=stop_after_delay(_BEING_LOOKED_AT_S),
-        wait=wait_fixed(_POLL_S),
-        reraise=True,
-    )
+
+    def lock() -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
     try:
-        attempts(fcntl.flock, descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        retry(lock, errors=BlockingIOError, limit_s=_BEING_LOOKED_AT_S, pause_s=_POLL_S)
         os.ftruncate(descriptor, 0)
     except OSError:
         os.close(descriptor)

@@ -6,16 +6,16 @@ so that the kernel lets go of it when the mount ends, however the level ends.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
 import subprocess
 from pathlib import Path
 
-from tenacity import Retrying, retry_if_exception_type, retry_if_result, stop_after_delay, wait_fixed
-
 from inception.level.failure import PhaseError
 from inception.level.mounts import parse_mountinfo, unmount
+from inception.level.retry import retry
 from inception.plan.paths import IMAGE_DIRECTORY
 from inception.plan.request import Storage
 from inception.plan.storage import MKFS_OPTIONS, LevelStorage
@@ -39,34 +39,26 @@ def open_storage(storage: LevelStorage, data_root: Path) -> None:
         image.truncate(storage.size)
     data_root.mkdir(parents=True, exist_ok=True)
     _run("mkfs.ext4", *MKFS_OPTIONS, str(_IMAGE))
-    attempts = Retrying(
-        # Another process can take the free device between our look and mount's.
-        retry=retry_if_exception_type(PhaseError),
-        stop=stop_after_delay(_MOUNT_ATTEMPTS_S),
-        wait=wait_fixed(_PAUSE_S),
-        reraise=True,
-    )
-    attempts(_mount, data_root)
+    # Another process can take the free device between our look and mount's.
+    retry(lambda: _mount(data_root), errors=PhaseError, limit_s=_MOUNT_ATTEMPTS_S, pause_s=_PAUSE_S)
 
 
 def close_storage(storage: LevelStorage, data_root: Path) -> None:
     """Unmount what `open_storage` mounted, and wait until the kernel has let go of the loop device.
 
-    Detaching is asynchronous: the image of the level above stays busy until that of this one is gone. Raises OSError or
-    tenacity.RetryError when it takes longer than `_DETACH_LIMIT_S` seconds.
+    Detaching is asynchronous: the image of the level above stays busy until that of this one is gone. Raises OSError
+    when it takes longer than `_DETACH_LIMIT_S` seconds.
     """
     if storage.kind is not Storage.LOOPBACK or (backing := _backing_file(data_root)) is None:
         return
     attached_to = _read(backing)
-    busy = Retrying(
-        retry=retry_if_exception_type(OSError),
-        stop=stop_after_delay(_DETACH_LIMIT_S),
-        wait=wait_fixed(_PAUSE_S),
-        reraise=True,
-    )
-    busy(unmount, data_root)
-    attached = Retrying(retry=retry_if_result(bool), stop=stop_after_delay(_DETACH_LIMIT_S), wait=wait_fixed(_PAUSE_S))
-    attached(lambda: attached_to is not None and _read(backing) == attached_to)
+
+    def see_detached() -> None:
+        if attached_to is not None and _read(backing) == attached_to:
+            raise OSError(errno.EBUSY, "the loop device stays attached", attached_to)
+
+    for step in (lambda: unmount(data_root), see_detached):
+        retry(step, errors=OSError, limit_s=_DETACH_LIMIT_S, pause_s=_PAUSE_S)
 
 
 def _backing_file(data_root: Path) -> Path | None:
