@@ -11,7 +11,7 @@ import docker
 from inception.chain.store import ChainStatus
 from inception.engine.connect import Engine, EngineChoice, connect
 from inception.engine.endpoint import find_endpoint
-from inception.engine.layout import EngineDirectory
+from inception.engine.private.layout import EngineDirectory
 from inception.errors import ChainError, UsageError
 from inception.level.api import connect_level
 from inception.places import state_directory

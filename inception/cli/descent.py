@@ -12,8 +12,8 @@ from inception.chain.publish import Publication, publish
 from inception.chain.running import RunningChain, running
 from inception.chain.signals import raising_interrupted
 from inception.cli import draw
-from inception.cli.connect import connected
 from inception.cli.shells import Kicked, Shells
+from inception.engine.connect import connect_to
 from inception.errors import EngineError, InceptionError, UsageError
 from inception.plan.events import Event
 from inception.plan.request import Request
@@ -45,7 +45,7 @@ def run_at_depth(
             record(event)
             drawing.show(event)
 
-        level_0 = stack.enter_context(connected(engine, drawing.progress))
+        level_0 = stack.enter_context(connect_to(engine, drawing.progress))
         plan = prepare(level_0, request, drawing.progress)
         chain = stack.enter_context(running(level_0.client, plan, show))
         publish(plan, publications)

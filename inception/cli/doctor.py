@@ -40,7 +40,7 @@ def doctor(
 
 
 def _survey(engine: str) -> Survey:
-    from inception.cli.connect import connected
+    from inception.engine.connect import connect_to
     from inception.engine.translate import translated
     from inception.errors import EngineUnreachable
     from inception.image.recipe import default_tag
@@ -50,7 +50,7 @@ def _survey(engine: str) -> Survey:
 
     try:
         # To look at a host is no reason to start an engine on it.
-        with connected("host" if engine == "auto" else engine, _quiet) as level_0, translated("examining the engine"):
+        with connect_to("host" if engine == "auto" else engine, _quiet) as level_0, translated("examining the engine"):
             return survey_engine(
                 level_0.client,
                 endpoint=level_0.endpoint,
@@ -68,7 +68,7 @@ def _boot(engine: str) -> Finding:
     from inception.chain.prepare import prepare
     from inception.chain.running import running
     from inception.chain.signals import raising_interrupted
-    from inception.cli.connect import connected
+    from inception.engine.connect import connect_to
     from inception.engine.translate import translated
     from inception.errors import InceptionError, Interrupted
     from inception.image.recipe import default_tag
@@ -77,7 +77,7 @@ def _boot(engine: str) -> Finding:
 
     request = Request(depth=1, name=made_up_name(), image=default_tag())
     try:
-        with raising_interrupted(), connected(engine, _say) as level_0:
+        with raising_interrupted(), connect_to(engine, _say) as level_0:
             plan = prepare(level_0, request, _say)
             begun_s = monotonic()
             with running(level_0.client, plan, lambda _: None) as chain, translated("asking level 1"):

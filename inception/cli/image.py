@@ -38,13 +38,13 @@ def build(
 ) -> None:
     """Build the level image, unless it is there; its tag goes to standard output."""
     from inception.chain.signals import raising_interrupted
-    from inception.cli.connect import connected
+    from inception.engine.connect import connect_to
     from inception.image.build import build_image
     from inception.image.recipe import default_tag
     from inception.image.store import find_image, stored_image
 
     say = _progress(quiet=quiet)
-    with raising_interrupted(), connected(engine, say) as level_0:
+    with raising_interrupted(), connect_to(engine, say) as level_0:
         tag = default_tag(base=base, engine_from_host=engine_from_host)
         if not rebuild and find_image(level_0.client, tag) is not None:
             say(f"{tag} is there already: nothing to do without --rebuild")
@@ -60,10 +60,10 @@ def build(
 @app.command("ls")
 def list_(*, engine: options.EngineAddress = "auto", as_json: options.Json = False) -> None:
     """List the level images on the engine, and which of them have a seed."""
-    from inception.cli.connect import connected
+    from inception.engine.connect import connect_to
     from inception.image.store import list_images
 
-    with connected(engine, _progress()) as level_0:
+    with connect_to(engine, _progress()) as level_0:
         images = list_images(level_0.client)
     if as_json:
         _print_json([asdict(image) for image in images])
@@ -91,12 +91,12 @@ def rm(
     engine: options.EngineAddress = "auto",
 ) -> None:
     """Remove level images, and the seeds made of them."""
-    from inception.cli.connect import connected
+    from inception.engine.connect import connect_to
     from inception.image.store import list_images, remove_image
 
     if bool(images) == every:
         raise UsageError("image rm needs either images or --all", remedy="see inception image ls for their names")
-    with connected(engine, _progress()) as level_0:
+    with connect_to(engine, _progress()) as level_0:
         for name in images or [name for it in list_images(level_0.client) for name in it.tags or (it.image_id,)]:
             remove_image(level_0.client, name)
             typer.echo(f"removed {name}")
@@ -113,12 +113,12 @@ def export(
 ) -> None:
     """Write a level image to a tar file that any engine loads."""
     from inception.chain.signals import raising_interrupted
-    from inception.cli.connect import connected
+    from inception.engine.connect import connect_to
     from inception.image.recipe import default_tag
     from inception.image.store import export_image
 
     say = _progress()
-    with raising_interrupted(), connected(engine, say) as level_0:
+    with raising_interrupted(), connect_to(engine, say) as level_0:
         name = image or default_tag()
         size = export_image(level_0.client, name, file)
     say(f"wrote {name} to {file}: {size / 1e6:.0f} MB")
@@ -138,13 +138,13 @@ def verify(
     from inception.chain.naming import made_up_name
     from inception.chain.signals import raising_interrupted
     from inception.chain.verify import verify_image
-    from inception.cli.connect import connected
+    from inception.engine.connect import connect_to
     from inception.image.recipe import default_tag
     from inception.plan.request import Request
 
     say = _progress(quiet=quiet)
     request = Request(depth=1, name=made_up_name(), image=image or default_tag())
-    with raising_interrupted(), connected(engine, say) as level_0:
+    with raising_interrupted(), connect_to(engine, say) as level_0:
         checks = verify_image(level_0, request, say)
     if as_json:
         _print_json([asdict(check) for check in checks])

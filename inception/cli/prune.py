@@ -20,11 +20,11 @@ def prune(
     from dataclasses import asdict
 
     from inception.chain.leftovers import find_leftovers, remove_leftover
-    from inception.cli.connect import connected
     from inception.cli.words import print_json
+    from inception.engine.connect import connect_to
     from inception.places import run_root
 
-    with connected(engine, lambda line: typer.echo(f"inception: {line}", err=True)) as level_0:
+    with connect_to(engine, lambda line: typer.echo(f"inception: {line}", err=True)) as level_0:
         leftovers = find_leftovers(level_0.client, run_root())
         if as_json:
             print_json([asdict(leftover) for leftover in leftovers])

@@ -134,7 +134,7 @@ def _run(campaign: Campaign, *, engine: str, quiet: bool, output: Path | None, t
 
     from inception.chain.prepare import prepare
     from inception.chain.signals import raising_interrupted
-    from inception.cli.connect import connected
+    from inception.engine.connect import connect_to
     from inception.stress.assemble import assemble, assemble_refusal
     from inception.stress.execute import Execution
     from inception.stress.gates import unmet_by_report
@@ -145,7 +145,7 @@ def _run(campaign: Campaign, *, engine: str, quiet: bool, output: Path | None, t
     tell = _quiet if quiet else _say
     begun = time.time()
     command = _replay(campaign)
-    with raising_interrupted(), connected(engine, tell) as level_0:
+    with raising_interrupted(), connect_to(engine, tell) as level_0:
         try:
             plan = prepare(level_0, campaign.request, tell)
         except PlanError as refused:

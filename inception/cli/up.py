@@ -31,7 +31,7 @@ def up(
     from inception.chain.running import start_detached
     from inception.chain.signals import raising_interrupted
     from inception.cli import draw
-    from inception.cli.connect import connected
+    from inception.engine.connect import connect_to
     from inception.errors import UsageError
 
     if request.depth == 0:
@@ -43,7 +43,7 @@ def up(
     with (
         raising_interrupted(),
         draw.descent(request.depth, quiet=quiet) as drawing,
-        connected(engine, drawing.progress) as level_0,
+        connect_to(engine, drawing.progress) as level_0,
     ):
         plan = prepare(level_0, wanted, drawing.progress)
         start_detached(level_0.client, plan, drawing.show)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inception.engine.connect import Engine
-from inception.engine.layout import EngineDirectory
+from inception.engine.private.layout import EngineDirectory
 from inception.level.mounts import parse_mountinfo
 from inception.places import run_root, state_directory
 
@@ -22,7 +22,7 @@ PROC = Path("/proc")
 NAMESPACES = ("pid", "net")
 """Those that a service of the host seldom has of its own: many, udev's passing workers too, have their own mounts."""
 PROGRAMS = re.compile(r"dockerd|containerd|containerd-shim.*|runc|docker-proxy|docker-init|tini|inception")
-MODULES = re.compile(r"inception(\.level|\.engine\.supervisor)?")
+MODULES = re.compile(r"inception(\.level|\.engine\.private\.supervisor)?")
 CGROUP = re.compile(r"docker|incep|[0-9a-f]{64}")
 COUNTERS = re.compile(r" ?\[\d+:\d+\]")
 STOCK_CGROUP = "docker"

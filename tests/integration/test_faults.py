@@ -19,7 +19,7 @@ import pytest
 
 from inception.chain.store import chain_names
 from inception.engine.connect import Engine, EngineChoice, connect
-from inception.engine.layout import EngineDirectory
+from inception.engine.private.layout import EngineDirectory
 from inception.places import run_root
 from tests.integration.conftest import RunInception
 

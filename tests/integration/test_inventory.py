@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from inception.engine import cgroups, kernel
 from inception.engine.connect import Engine
+from inception.engine.private import cgroups, kernel
 from inception.stress.inventory import ZOMBIE, Inventory, Thing, diff
 from tests.integration.conftest import POLL_S, SETTLE_S
 from tests.integration.tiny import import_tiny_image

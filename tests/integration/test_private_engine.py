@@ -20,8 +20,8 @@ import pytest
 
 from inception.engine import endpoint
 from inception.engine.connect import Engine, EngineChoice, connect
-from inception.engine.layout import EngineDirectory
-from inception.engine.private import lacking_for_private
+from inception.engine.private.layout import EngineDirectory
+from inception.engine.private.use import lacking_for_private
 from inception.errors import EngineError, EngineUnreachable
 from inception.plan.chain import LABEL_CHAIN
 from inception.plan.events import Event, Phase
@@ -325,7 +325,7 @@ def test_a_level_that_was_never_started_does_not_stay(directory: EngineDirectory
 def test_it_ends_when_its_supervisor_is_told_to(directory: EngineDirectory) -> None:
     with clients(1) as (client,):
         client.wait_until_connected()
-        os.kill(process_with("inception.engine.supervisor", str(directory.root)), signal.SIGTERM)
+        os.kill(process_with("inception.engine.private.supervisor", str(directory.root)), signal.SIGTERM)
         wait_for(lambda: not engine_is_there(directory), STOP_LIMIT_S, "the engine outlived its supervisor")
 
 
@@ -341,14 +341,14 @@ def test_it_ends_whole_when_a_daemon_is_killed(directory: EngineDirectory, progr
 def test_the_last_client_sweeps_up_after_a_supervisor_that_was_killed(directory: EngineDirectory) -> None:
     with private() as engine:
         start_sleeper(engine)
-        os.kill(process_with("inception.engine.supervisor", str(directory.root)), signal.SIGKILL)
+        os.kill(process_with("inception.engine.private.supervisor", str(directory.root)), signal.SIGKILL)
     assert not engine_is_there(directory)
 
 
 def test_the_next_client_sweeps_up_after_a_supervisor_that_was_killed(directory: EngineDirectory) -> None:
     with clients(1) as (client,):
         client.wait_until_connected()
-        os.kill(process_with("inception.engine.supervisor", str(directory.root)), signal.SIGKILL)
+        os.kill(process_with("inception.engine.private.supervisor", str(directory.root)), signal.SIGKILL)
         client.kill()
     assert engine_is_there(directory)
     with private() as engine:

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from inception.chain.prepare import prepare
-from inception.engine import kernel
 from inception.engine.connect import Engine
+from inception.engine.private import kernel
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
 from inception.plan.request import PidMode, Request, Storage

@@ -1,7 +1,7 @@
 """The supervisor of a private engine: starts it, waits until nobody needs it any more, stops it, leaves no trace.
 
-Run as `python -m inception.engine.supervisor DIRECTORY`, detached from who starts it, once for each engine directory.
-Its standard output takes one line: what came of the start.
+Run as `python -m inception.engine.private.supervisor DIRECTORY`, detached from who starts it, once for each engine
+directory. Its standard output takes one line: what came of the start.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from types import FrameType
 
 import docker
 
-from inception.engine import daemons, host, kernel
-from inception.engine.addresses import EngineAddresses, NoFreeAddresses, choose_addresses
 from inception.engine.client import open_client
-from inception.engine.layout import EngineDirectory
-from inception.engine.locks import Share, held, opened, try_lock, unlock
-from inception.engine.network import Link, NetworkNamespace, host_network_locked, keep_from_ipv6, run
-from inception.engine.report import Report
-from inception.engine.residents import living_levels, remove_ended_levels
-from inception.engine.resolvers import reachable_list
-from inception.engine.sweep import sweep
+from inception.engine.private import daemons, host, kernel
+from inception.engine.private.addresses import EngineAddresses, NoFreeAddresses, choose_addresses
+from inception.engine.private.layout import EngineDirectory
+from inception.engine.private.locks import Share, held, opened, try_lock, unlock
+from inception.engine.private.network import Link, NetworkNamespace, host_network_locked, keep_from_ipv6, run
+from inception.engine.private.report import Report
+from inception.engine.private.residents import living_levels, remove_ended_levels
+from inception.engine.private.resolvers import reachable_list
+from inception.engine.private.sweep import sweep
 from inception.engine.translate import reason
 from inception.errors import EngineError, InceptionError
 from inception.probe.network import read_destinations, read_mtu

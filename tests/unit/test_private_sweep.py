@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from inception.engine import cgroups, host, processes
-from inception.engine.host import HostChanges, intended_changes
-from inception.engine.network import rules
+from inception.engine.private import cgroups, host, processes
+from inception.engine.private.host import HostChanges, intended_changes
+from inception.engine.private.network import rules
 from inception.errors import EngineError
 
 CHANGES = HostChanges(

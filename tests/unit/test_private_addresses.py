@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inception.engine.addresses import POOL, EngineAddresses, NoFreeAddresses, choose_addresses
+from inception.engine.private.addresses import POOL, EngineAddresses, NoFreeAddresses, choose_addresses
 from inception.plan.network import DEFAULT_POOL
 
 BLOCKS = tuple(POOL.subnets(new_prefix=20))

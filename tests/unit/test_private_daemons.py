@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from inception.engine.addresses import choose_addresses
-from inception.engine.daemons import Daemon, containerd_toml, daemon_json, last_words
-from inception.engine.layout import EngineDirectory
+from inception.engine.private.addresses import choose_addresses
+from inception.engine.private.daemons import Daemon, containerd_toml, daemon_json, last_words
+from inception.engine.private.layout import EngineDirectory
 from inception.errors import EngineError, EngineUnreachable
 
 DIRECTORY = EngineDirectory(Path("/var/lib/inception/engine"))

@@ -16,9 +16,9 @@ from ipaddress import IPv4Interface
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from inception.engine.addresses import EngineAddresses
-from inception.engine.kernel import CLONE_NEWNET, unshare
-from inception.engine.locks import Share, lock
+from inception.engine.private.addresses import EngineAddresses
+from inception.engine.private.kernel import CLONE_NEWNET, unshare
+from inception.engine.private.locks import Share, lock
 from inception.engine.translate import one_line, reason
 from inception.errors import EngineError
 

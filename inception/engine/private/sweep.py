@@ -6,8 +6,8 @@ import shutil
 from contextlib import ExitStack
 from pathlib import Path
 
-from inception.engine import cgroups, host, kernel, processes
-from inception.engine.layout import EngineDirectory
+from inception.engine.private import cgroups, host, kernel, processes
+from inception.engine.private.layout import EngineDirectory
 from inception.level.mounts import parse_mountinfo
 
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import docker
 import pytest
 
-from inception.engine import supervisor
-from inception.engine.daemons import Daemon
-from inception.engine.locks import Share, held, is_free, opened, try_lock
-from inception.engine.report import Report
-from inception.engine.residents import living_levels, remove_ended_levels
-from inception.engine.supervisor import StopRequest, wait_until_unneeded
+from inception.engine.private import supervisor
+from inception.engine.private.daemons import Daemon
+from inception.engine.private.locks import Share, held, is_free, opened, try_lock
+from inception.engine.private.report import Report
+from inception.engine.private.residents import living_levels, remove_ended_levels
+from inception.engine.private.supervisor import StopRequest, wait_until_unneeded
 
 
 class FakeClient(docker.APIClient):

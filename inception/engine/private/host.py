@@ -7,7 +7,7 @@ import socket
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from inception.engine.network import rules, run
+from inception.engine.private.network import rules, run
 from inception.errors import EngineError
 
 _FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")

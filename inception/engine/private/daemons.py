@@ -13,9 +13,9 @@ from pathlib import Path
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from inception.engine.addresses import EngineAddresses
 from inception.engine.client import open_client
-from inception.engine.layout import EngineDirectory
+from inception.engine.private.addresses import EngineAddresses
+from inception.engine.private.layout import EngineDirectory
 from inception.engine.translate import one_line
 from inception.errors import EngineError, EngineUnreachable
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from inception.engine import private
-from inception.engine.layout import EngineDirectory
-from inception.engine.private import lacking_for_private, private_engine
-from inception.engine.resolvers import reachable_list
+from inception.engine.private import use
+from inception.engine.private.layout import EngineDirectory
+from inception.engine.private.resolvers import reachable_list
+from inception.engine.private.use import lacking_for_private, private_engine
 from inception.errors import EngineError, EngineUnreachable
 from inception.plan.paths import SOCKET_PATH_LIMIT
 
@@ -51,7 +51,7 @@ def test_missing_programs_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 def test_root_s_programs_are_found_after_su(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/usr/local/bin:/usr/bin:/bin")
-    assert private._path().split(":")[-3:] == ["/usr/local/sbin", "/usr/sbin", "/sbin"]
+    assert use._path().split(":")[-3:] == ["/usr/local/sbin", "/usr/sbin", "/sbin"]
 
 
 @pytest.mark.usefixtures("_root_with_everything")

@@ -17,12 +17,12 @@ from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wa
 
 import inception
 from inception.engine.client import open_client
-from inception.engine.daemons import last_words
-from inception.engine.layout import EngineDirectory
-from inception.engine.locks import Share, is_free, lock, opened, try_lock, unlock
-from inception.engine.report import Report
-from inception.engine.residents import living_levels
-from inception.engine.sweep import sweep
+from inception.engine.private.daemons import last_words
+from inception.engine.private.layout import EngineDirectory
+from inception.engine.private.locks import Share, is_free, lock, opened, try_lock, unlock
+from inception.engine.private.report import Report
+from inception.engine.private.residents import living_levels
+from inception.engine.private.sweep import sweep
 from inception.engine.translate import reason
 from inception.errors import EngineError, EngineUnreachable
 
@@ -124,7 +124,7 @@ def _start(directory: EngineDirectory) -> None:
         with os.fdopen(writer, "wb") as output, directory.log("supervisor").open("wb") as log:
             subprocess.run(
                 # It forks, so that the supervisor is nobody's child: nobody here has to wait for it.
-                ("setsid", "--fork", sys.executable, "-m", "inception.engine.supervisor", str(directory.root)),
+                ("setsid", "--fork", sys.executable, "-m", "inception.engine.private.supervisor", str(directory.root)),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=log,
