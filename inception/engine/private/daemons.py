@@ -11,15 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
-
 from inception.engine.client import open_client
 from inception.engine.private.addresses import EngineAddresses
 from inception.engine.private.layout import EngineDirectory
 from inception.engine.translate import one_line
 from inception.errors import EngineError, EngineUnreachable
+from inception.level.retry import retry
 
 _POLL_S = 0.01
+_NOT_YET = (OSError, EngineUnreachable)
 _SHUTDOWN_TIMEOUT_S = 15
 # What would be started, or made on the host, for nothing: the `opt` plugin makes /opt/containerd.
 _UNUSED_PLUGINS = ("io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt", "io.containerd.nri.v1.nri")
@@ -58,15 +58,9 @@ class Daemon:
                 raise EngineError(f"{self.name} of the private engine ended: {last_words(self.log)}", remedy=self._see)
             answers()
 
-        attempts = Retrying(
-            retry=retry_if_exception_type((OSError, EngineUnreachable)),
-            stop=stop_after_delay(timeout_s),
-            wait=wait_fixed(_POLL_S),
-            reraise=True,
-        )
         try:
-            attempts(ask)
-        except (OSError, EngineUnreachable) as error:
+            retry(ask, errors=_NOT_YET, limit_s=timeout_s, pause_s=_POLL_S)
+        except _NOT_YET as error:
             raise EngineError(
                 f"{self.name} of the private engine did not answer within {timeout_s:g} s", remedy=self._see
             ) from error
