@@ -1,4 +1,4 @@
-"""Campaigns on real engines; and every wall that can be put up here is, by a low limit, and named by its cause."""
+"""Campaigns on real engines, by the command. Each wall by itself is in test_walls.py."""
 
 from __future__ import annotations
 
@@ -6,31 +6,17 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from inception.chain.prepare import prepare
-from inception.engine import kernel
-from inception.engine.connect import Engine
-from inception.plan.chain import ChainPlan
-from inception.plan.events import Event, Phase, State
-from inception.plan.request import PidMode, Request, Storage
-from inception.stress.campaign import Campaign, ChainTask
 from inception.stress.chaos import kill_for
-from inception.stress.descent import Descent, Stage
 from inception.stress.output import read_report
-from inception.stress.record import ChainRecord, Ending, Report, Status
+from inception.stress.record import Ending, Report, Status
 from inception.stress.wall import Cause
 from tests.integration.conftest import INCEPTION, RunInception
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("level_image", "unchanged_host")]
-
-_MOUNTS = Path("/proc/sys/fs/mount-max")
-_KEYS = Path("/proc/sys/kernel/keys/root_maxkeys")
-_PTYS = Path("/proc/sys/kernel/pty/max")
 
 
 def _stress(run_inception: RunInception, directory: Path, *arguments: str, status: int = 0) -> Report:
@@ -145,138 +131,3 @@ def test_a_path_that_is_too_long_is_named(run_inception: RunInception, tmp_path:
     wall = read_report(tmp_path / "r").wall
     assert wall
     assert wall.cause == Cause.PATH_LENGTH
-
-
-def _descend(
-    engine: Engine,
-    plan: ChainPlan,
-    *,
-    limit: Callable[[], object] = lambda: None,
-    undo: Callable[[], object] = lambda: None,
-    churn: int = 0,
-    places: tuple[Path, ...] = (),
-) -> ChainRecord:
-    """Descend; `limit` puts up the wall once level 1 is ready, `undo` takes it away as soon as a level fails."""
-
-    def told(_plan: ChainPlan, event: Event) -> None:
-        if event.phase is Phase.READY and event.state is State.END and event.level == 1:
-            limit()
-        if event.state is State.FAIL:
-            undo()
-
-    request = Request(depth=plan.depth, name=plan.name, image=plan.image)
-    stage = Stage(
-        host=engine.client,
-        campaign=Campaign(request=request, churn=churn, measure=False),
-        begun_s=time.monotonic(),
-        places=places,
-        pid_namespaces_free=32,
-        told=told,
-    )
-    try:
-        return Descent(stage, plan, ChainTask(request=request)).run()
-    finally:
-        undo()
-
-
-@pytest.fixture
-def plan(engine: Engine, level_image: str) -> ChainPlan:
-    return prepare(engine, Request(depth=3, name="walled", image=level_image), print)
-
-
-def _assert_wall(chain: ChainRecord, cause: Cause, *levels: int) -> None:
-    assert chain.wall, chain
-    assert (chain.wall.cause, chain.wall.level in levels) == (cause, True), chain.wall
-    assert chain.wall.evidence
-    assert not chain.kicked
-
-
-def test_a_low_limit_of_open_files(engine: Engine, plan: ChainPlan) -> None:
-    _assert_wall(_descend(engine, replace(plan, open_files_limit=20)), Cause.OPEN_FILES, 1)
-
-
-def test_a_deadline(engine: Engine, plan: ChainPlan) -> None:
-    short = replace(plan, limits=replace(plan.limits, containerd_s=0.001))
-    _assert_wall(_descend(engine, short), Cause.TIME_LIMIT, 1)
-
-
-def _with_sysctl(
-    engine: Engine, plan: ChainPlan, setting: Path, value: Callable[[], int], churn: int = 0
-) -> ChainRecord:
-    before = setting.read_text()
-    return _descend(
-        engine,
-        plan,
-        limit=lambda: setting.write_text(str(value())),
-        undo=lambda: setting.write_text(before),
-        churn=churn,
-    )
-
-
-def _keys_held() -> int:
-    root = next(line for line in Path("/proc/key-users").read_text().splitlines() if line.split()[0] == "0:")
-    return int(root.split()[3].partition("/")[0])
-
-
-def test_no_key_left(engine: Engine, plan: ChainPlan) -> None:
-    _assert_wall(_with_sysctl(engine, plan, _KEYS, _keys_held), Cause.KEYS, 2)
-
-
-def test_no_mount_left(engine: Engine, plan: ChainPlan) -> None:
-    _assert_wall(_with_sysctl(engine, plan, _MOUNTS, lambda: 30), Cause.MOUNTS, 2)
-
-
-def test_no_pty_left(engine: Engine, plan: ChainPlan) -> None:
-    taken = Path("/proc/sys/kernel/pty/nr")
-    one = replace(plan, levels=plan.levels[:1])
-    chain = _with_sysctl(engine, one, _PTYS, lambda: int(taken.read_text()), churn=2)
-    _assert_wall(chain, Cause.PTYS, 1)
-
-
-def _update(engine: Engine, plan: ChainPlan, *limits: str) -> Callable[[], object]:
-    command = ["docker", "--host", engine.endpoint, "update", *limits, plan.level(1).container]
-    return lambda: subprocess.run(command, check=True, capture_output=True)
-
-
-def test_a_limit_of_tasks(engine: Engine, plan: ChainPlan) -> None:
-    _assert_wall(_descend(engine, plan, limit=_update(engine, plan, "--pids-limit", "50")), Cause.CGROUP_LIMIT, 2, 3)
-
-
-def test_a_limit_of_memory(engine: Engine, plan: ChainPlan) -> None:
-    limit = _update(engine, plan, "--memory", "70m", "--memory-swap", "70m")
-    _assert_wall(_descend(engine, plan, limit=limit), Cause.MEMORY, 1, 2, 3)
-
-
-def test_an_image_that_is_too_small(engine: Engine, level_image: str) -> None:
-    request = Request(depth=3, name="walled", image=level_image, storage=Storage.LOOPBACK, storage_size=4 << 30)
-    roomy = prepare(engine, request, print)
-    levels = [replace(it, storage=replace(it.storage, size=2 << 20)) if it.number == 2 else it for it in roomy.levels]
-    _assert_wall(_descend(engine, replace(roomy, levels=tuple(levels))), Cause.DISK, 2, 3)
-
-
-def test_no_inode_left(engine: Engine, level_image: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    if engine.private:
-        pytest.skip("a private engine does not see what is mounted after its start; runs where the host has an engine")
-    small = Path("/run/incep-small")
-    small.mkdir()
-    kernel.mount_tmpfs(small)
-    try:
-        monkeypatch.setenv("INCEPTION_RUN_ROOT", str(small))
-        plan = prepare(engine, Request(depth=3, name="walled", image=level_image), print)
-
-        def limit() -> None:
-            used = sum(1 for _ in small.rglob("*"))
-            subprocess.run(["mount", "-o", f"remount,nr_inodes={used + 2}", small], check=True)
-
-        _assert_wall(_descend(engine, plan, limit=limit, places=(small,)), Cause.INODES, 1, 2)
-    finally:
-        kernel.detach(small)
-        small.rmdir()
-
-
-@pytest.mark.slow
-def test_the_kernel_s_own_limit_of_pid_namespaces(engine: Engine, level_image: str) -> None:
-    request = Request(depth=34, name="walled", image=level_image, pid=PidMode.ISOLATED, force=True)
-    chain = _descend(engine, prepare(engine, request, print))
-    _assert_wall(chain, Cause.PID_NAMESPACES, 33)
-    assert chain.depth_reached == 32
