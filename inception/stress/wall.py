@@ -200,7 +200,7 @@ def _disk(scene: Scene) -> list[str]:
     proof = [f"{space.path} has {show_size(space.free)} free" for space in full]
     if scene.failure.image:
         level, size = scene.failure.image
-        proof.append(f"the data-root of level {level} is an image of {show_size(size)}")
+        proof.append(f"the data-root of level {level} holds {show_size(size)}")
     if scene.says(NO_SPACE) and proof:
         return proof
     if any(space.free < NO_BYTES for space in full):

@@ -116,7 +116,7 @@ def test_an_image_that_is_too_small_is_shown() -> None:
     failure = Failure(message="mkfs.ext4: No space left on device", level=3, phase="prepare", image=(2, 2 << 20))
     wall = explain_wall(Scene(failure=failure, before=BEFORE, after=BEFORE))
     assert wall.cause == Cause.DISK
-    assert wall.evidence == ("the data-root of level 2 is an image of 2.10 MB",)
+    assert wall.evidence == ("the data-root of level 2 holds 2.10 MB",)
 
 
 def test_what_has_no_inode_left_is_full_whatever_was_said() -> None:
