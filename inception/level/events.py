@@ -15,6 +15,7 @@ from inception.plan.events import Event, Phase, State
 from inception.plan.paths import RunDirectory
 
 _TAIL_LINES = 12
+_CRASH = ("runtime: ", "fatal error: ", "panic: ")
 
 
 class EventLog:
@@ -100,8 +101,13 @@ class EventLog:
 
 
 def tail(log: Path) -> tuple[str, ...]:
-    """The last lines of a log, oldest first; none if there is no such log."""
+    """The last lines of a log, oldest first; none if there is no such log.
+
+    A program in Go that crashes says first why, and then a lot about its threads: of those the lines that say why.
+    """
     try:
-        return tuple(log.read_text(errors="replace").splitlines()[-_TAIL_LINES:])
+        lines = log.read_text(errors="replace").splitlines()
     except OSError:
         return ()
+    crash = next((number for number, line in enumerate(lines) if line.startswith(_CRASH)), None)
+    return tuple(lines[-_TAIL_LINES:] if crash is None else lines[crash : crash + _TAIL_LINES])

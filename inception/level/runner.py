@@ -54,7 +54,7 @@ def run(plan_file: Path, number: int) -> int:
                 engine = LevelEngine(plan, number, _DATA_ROOT, events)
             engine.boot()
             engine.watch(ending)
-        lifeline.say_ready(alive)
+            lifeline.say_ready(alive)
         # Not at the top: it brings the Docker SDK, which engine.boot() imports while dockerd boots.
         from inception.level.beneath import Beneath
 

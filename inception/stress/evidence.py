@@ -34,6 +34,7 @@ _CGROUP_FILES = (
     "pids.events",
     "pids.max",
     "pids.current",
+    "pids.peak",
 )
 
 

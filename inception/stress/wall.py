@@ -130,9 +130,11 @@ def _sysctls(*names: str) -> Callable[[Scene], list[str]]:
 
 def _cgroup_limit(scene: Scene) -> list[str]:
     limit = scene.limit("pids.max")
-    current = scene.limit("pids.current")
+    # A fork that is refused counts in the forker's own group on v1 (pids_event in kernel/cgroup/pids.c), which may be
+    # gone by now; how many there were at most stays with level 1's.
+    most = scene.limit("pids.peak") or scene.limit("pids.current")
     refused = scene.grown("pids.events max")
-    exhausted = limit is not None and current is not None and current >= limit
+    exhausted = limit is not None and most is not None and most >= limit
     if not refused and not exhausted:
         return []
     proof = [f"the control group of level 1 allows {limit} processes and threads to the whole chain"]
@@ -209,7 +211,9 @@ def _disk(scene: Scene) -> list[str]:
 
 
 _NEW_USER_NAMESPACE = r"clone_newuser|user namespace|max_user_namespaces"
-_NEW_PID_NAMESPACE = r"final child's pid from pipe|max_pid_namespaces|pid namespace.*no space left"
+_NEW_PID_NAMESPACE = (
+    r"final child's pid from pipe|unshare remaining namespaces|max_pid_namespaces|pid namespace.*no space left"
+)
 
 # The most certain come first: a counter of the kernel, then words that only one cause has.
 SUSPECTS = (

@@ -92,6 +92,14 @@ def test_a_log_tail_is_bounded_and_bears_any_bytes(tmp_path: Path) -> None:
     assert tail(tmp_path / "missing") == ()
 
 
+def test_of_a_crash_in_go_the_tail_says_why(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    why = "runtime: failed to create new OS thread (have 4 already; errno=11)"
+    log.write_text("\n".join(("starting", why, "fatal error: newosproc", *(f"r{number} 0x0" for number in range(40)))))
+    assert tail(log)[:2] == (why, "fatal error: newosproc")
+    assert len(tail(log)) == 12
+
+
 @pytest.mark.parametrize(
     ("error", "remedy"),
     [
