@@ -15,7 +15,7 @@ from inception.plan.events import Event, Phase, State
 from inception.plan.paths import RunDirectory
 
 _TAIL_LINES = 12
-_CRASH = ("runtime: ", "fatal error: ", "panic: ")
+_CRASH = ("runtime: ", "runtime/cgo: ", "fatal error: ", "panic: ")
 
 
 class EventLog:
