@@ -50,17 +50,18 @@ def _descend(
     limit: Callable[[], object] = lambda: None,
     undo: Callable[[], object] = lambda: None,
     begin: Phase = Phase.READY,
+    limited_level: int = 1,
     churn: int = 0,
     measure: bool = False,
     places: tuple[Path, ...] = (),
 ) -> ChainRecord:
-    """Descend; `limit` puts up the wall once level 1 has come to the end of phase `begin`.
+    """Descend; `limit` puts up the wall once level `limited_level` has come to the end of phase `begin`.
 
     `undo` takes it away as soon as a level fails.
     """
 
     def told(_plan: ChainPlan, event: Event) -> None:
-        if event.phase is begin and event.state is State.END and event.level == 1:
+        if event.phase is begin and event.state is State.END and event.level == limited_level:
             limit()
         if event.state is State.FAIL:
             undo()
@@ -272,6 +273,21 @@ def _fill(file: Path) -> None:
 @pytest.mark.slow
 def test_the_kernel_s_own_limit_of_pid_namespaces(engine: Engine, level_image: str) -> None:
     request = Request(depth=34, name="walled", image=level_image, pid=PidMode.ISOLATED, force=True)
-    chain = _descend(engine, prepare(engine, request, print))
+    namespaces: dict[int, str] = {}
+    chain = _descend(
+        engine, prepare(engine, request, print), limit=lambda: namespaces.update(_pid_namespaces()), limited_level=32
+    )
     _assert_wall(chain, Cause.PID_NAMESPACES, 33)
     assert chain.depth_reached == 32
+    assert {*range(1, 33)} <= set(namespaces)
+    assert len({namespaces[number] for number in range(1, 33)}) == 32
+
+
+def _pid_namespaces() -> Iterator[tuple[int, str]]:
+    """Each level's number and PID namespace, told by its runner's environment."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # It ended meanwhile.
+            environment = dict(it.partition(b"=")[::2] for it in (process / "environ").read_bytes().split(b"\0"))
+            runner = b"-m\0inception.level\0" in (process / "cmdline").read_bytes()
+            if runner and environment.get(b"INCEPTION_CHAIN") == b"walled":
+                yield int(environment[b"INCEPTION_LEVEL"]), str((process / "ns/pid").readlink())
