@@ -198,6 +198,9 @@ def _make_run_directory(plan: ChainPlan) -> int:
     directory = Path(plan.run_directory)
     try:
         directory.parent.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_be_made(directory, error) from error
+    try:
         directory.mkdir(mode=_PRIVATE)
     except FileExistsError as error:
         raise ChainError(
