@@ -136,6 +136,7 @@ class RunningChain:
 
         An ending signal while waiting kicks the chain at once.
         """
+        self._settled.set()  # From here on its end is no news.
         if self._waiter.is_alive():
             with suppress(Interrupted):
                 self._gone.wait(stop_timeout_s(self.plan, 1))
@@ -145,6 +146,7 @@ class RunningChain:
 
     def kick(self) -> None:
         """End the chain at once."""
+        self._settled.set()
         kick(self._client, self.plan)
         self._gone.set()
 

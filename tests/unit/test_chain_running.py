@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -13,7 +14,7 @@ import pytest
 
 from inception.chain import running as module
 from inception.chain.running import running
-from inception.errors import ChainError, LevelError
+from inception.errors import ChainError, Interrupted, LevelError
 from inception.level.ending import EXIT_UNTOLD, UNTOLD
 from inception.level.events import EventLog
 from inception.plan.chain import ChainPlan
@@ -56,6 +57,29 @@ def test_a_level_1_that_is_gone_without_a_word_is_shown_and_raised(
         pass
     (failure,) = [event for event in shown if event.state is State.FAIL]
     assert (failure.level, failure.message) == (1, reason)
+
+
+def test_the_end_of_a_chain_that_is_given_up_on_the_way_down_is_no_news(
+    made_up: ChainPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_chain: module.RunningChain) -> None:
+        raise Interrupted(2)
+
+    monkeypatch.setattr(module.RunningChain, "wait_until_ready", interrupted)
+    given_up = threading.Event()
+    monkeypatch.setattr(_Engine, "wait", lambda *_, **__: given_up.wait(5) and {"StatusCode": 0})
+    monkeypatch.setattr(module, "kick", lambda *_: None)
+    real = module.RunningChain.unwind
+
+    def unwind(chain: module.RunningChain) -> None:
+        threading.Timer(0.1, given_up.set).start()
+        real(chain)
+
+    monkeypatch.setattr(module.RunningChain, "unwind", unwind)
+    shown: list[Event] = []
+    with pytest.raises(Interrupted), running(_engine(0), made_up, shown.append):
+        pass
+    assert State.FAIL not in {event.state for event in shown}
 
 
 def test_a_client_that_cannot_write_an_event_does_not_wait_for_one(
