@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -17,10 +18,11 @@ from inception.chain.mirror import Mirror
 from inception.chain.payload import copy_payload
 from inception.chain.store import save_plan
 from inception.chain.watch import as_error, follow
-from inception.errors import ChainError, Interrupted, LevelError, PlanError
+from inception.errors import ChainError, Interrupted, PlanError
 from inception.level import lifeline
 from inception.level.api import connect_level
 from inception.level.containers import create_level, stop_timeout_s
+from inception.level.ending import EXIT_UNTOLD, UNTOLD
 from inception.level.events import EventLog, tail
 from inception.level.failure import LevelFailure
 from inception.plan.chain import ChainPlan
@@ -45,6 +47,7 @@ class RunningChain:
         self._gone = threading.Event()
         self._settled = threading.Event()
         self._failure: Event | None = None
+        self._status: int | None = None
         self._unshown: Exception | None = None
         self._follower = threading.Thread(target=self._follow, name="follow events", daemon=True)
         self._waiter = threading.Thread(target=self._wait_until_gone, name="wait for level 1", daemon=True)
@@ -69,23 +72,27 @@ class RunningChain:
                 self._client.start(self._container)
                 if self._mirror:
                     self._mirror.open()
+        if events.untold is not None:
+            self._take_in(events.untold)
 
     def _wait_until_gone(self) -> None:
         # An error says that it was gone before we asked, or that its engine is.
         with suppress(docker.errors.DockerException, RequestException, OSError):
-            self._client.wait(self._container, condition="removed", timeout=None)
+            self._status = self._client.wait(self._container, condition="removed", timeout=None)["StatusCode"]
         self._gone.set()
 
     def _follow(self) -> None:
         try:
             for event in follow(Path(self.plan.paths.events), stop=self._gone.is_set):
-                self._show(event)
-                self._take(event)
+                self._take_in(event)
+            if not self._settled.is_set():
+                self._take_in(self._silent_end())
         except Exception as error:  # noqa: BLE001 - whatever it is, it is raised in the main thread
             self._unshown = error
         self._settled.set()
 
-    def _take(self, event: Event) -> None:
+    def _take_in(self, event: Event) -> None:
+        self._show(event)
         if event.state is State.FAIL and self._failure is None and event.level <= self.plan.depth:
             self._failure = event
             self._settled.set()
@@ -110,18 +117,26 @@ class RunningChain:
         if (failure := self._failure) is not None:
             raise as_error(failure)
         if self._gone.is_set():
-            raise LevelError(
-                level=1,
-                phase=Phase.READY,
-                reason="its runner ended unexpectedly",
-                log_tail=tail(Path(self.plan.paths.log(1, "runner"))),
-            )
+            raise as_error(self._silent_end())
+
+    def _silent_end(self) -> Event:
+        """What level 1 should have said when it ended."""
+        return Event(
+            time_s=time.time(),
+            monotonic_s=time.monotonic(),
+            level=1,
+            phase=Phase.READY,
+            state=State.FAIL,
+            message=UNTOLD if self._status == EXIT_UNTOLD else "its runner ended unexpectedly",
+            log_tail=tail(Path(self.plan.paths.log(1, "runner"))),
+        )
 
     def unwind(self) -> None:
         """Wait until all levels have ended, as they do once the client's lifeline is free; kick them if they do not.
 
         An ending signal while waiting kicks the chain at once.
         """
+        self._settled.set()  # From here on its end is no news.
         if self._waiter.is_alive():
             with suppress(Interrupted):
                 self._gone.wait(stop_timeout_s(self.plan, 1))
@@ -131,6 +146,7 @@ class RunningChain:
 
     def kick(self) -> None:
         """End the chain at once."""
+        self._settled.set()
         kick(self._client, self.plan)
         self._gone.set()
 
@@ -182,20 +198,34 @@ def start_detached(client: docker.APIClient, plan: ChainPlan, show: Callable[[Ev
 def _make_run_directory(plan: ChainPlan) -> int:
     """Make it, with all that level 1 needs in it; returns the client's lifeline, held. Raises ChainError."""
     directory = Path(plan.run_directory)
-    directory.parent.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+    try:
+        directory.parent.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_be_made(directory, error) from error
     try:
         directory.mkdir(mode=_PRIVATE)
     except FileExistsError as error:
         raise ChainError(
             f"a chain named {plan.name} is already there", remedy="choose another --name, or end it first"
         ) from error
+    except OSError as error:
+        raise _cannot_be_made(directory, error) from error
     try:
         for number in range(plan.depth + 1):
             Path(plan.paths.level(number)).mkdir(mode=_PRIVATE)
         held = lifeline.hold(Path(plan.paths.lifeline(0)))
         copy_payload(Path(plan.paths.payload))
         save_plan(plan)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(directory, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise _cannot_be_made(directory, error) from error
         raise
     return held
+
+
+def _cannot_be_made(directory: Path, error: OSError) -> ChainError:
+    return ChainError(
+        f"run directory {directory} cannot be made: {error.strerror}",
+        remedy="make room or give rights there, or name another place with INCEPTION_RUN_ROOT",
+    )

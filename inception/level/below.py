@@ -14,7 +14,7 @@ from requests.exceptions import ReadTimeout, RequestException
 from inception.level import lifeline
 from inception.level.api import connect_level
 from inception.level.containers import create_level, stop_timeout_s
-from inception.level.ending import EXIT_FAILED, EXIT_UNWOUND, Ending
+from inception.level.ending import EXIT_FAILED, EXIT_UNTOLD, EXIT_UNWOUND, UNTOLD, Ending
 from inception.level.events import EventLog, tail
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Phase, State
@@ -59,11 +59,12 @@ class LevelBelow:
         if ending.begun or self._expected_to_end:
             return
         if status not in {EXIT_UNWOUND, EXIT_FAILED}:
+            unexpected = f"its runner ended unexpectedly, with status {status}"
             self._events.write(
                 Phase.READY,
                 State.FAIL,
                 level=self._number,
-                message=f"its runner ended unexpectedly, with status {status}",
+                message=UNTOLD if status == EXIT_UNTOLD else unexpected,
                 log_tail=tail(Path(self._plan.paths.log(self._number, "runner"))),
             )
         ended()

@@ -12,6 +12,9 @@ from types import FrameType
 EXIT_UNWOUND = 0
 EXIT_FAILED = 70
 """A runner that failed, said so in the event file and unwound (EX_SOFTWARE of sysexits.h; python's own is 1)."""
+EXIT_UNTOLD = 74
+"""A runner that failed and unwound, but could not write so (EX_IOERR)."""
+UNTOLD = "it failed, and nothing could be written to the run directory to say how"
 
 
 class EndOfLevel(BaseException):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-from contextlib import suppress
 from pathlib import Path
 
 from inception.level.daemons import (
@@ -128,8 +127,7 @@ class LevelEngine:
         while not self._stopping:
             if (full := is_full(self._data_root)) != was_full:
                 words = "is full: nothing can be written in it" if full else "has room again"
-                with suppress(OSError):  # It may be the event file's disk as well.
-                    self._events.note(Phase.DOCKERD, f"its data-root {words}")
+                self._events.note(Phase.DOCKERD, f"its data-root {words}")
                 was_full = full
             time.sleep(_LOOK_AT_DISK_S)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from inception.level.failure import LevelFailure, explain
@@ -13,6 +15,7 @@ from inception.plan.events import Event, Phase, State
 from inception.plan.paths import RunDirectory
 
 _TAIL_LINES = 12
+_CRASH = ("runtime: ", "runtime/cgo: ", "fatal error: ", "panic: ")
 
 
 class EventLog:
@@ -21,6 +24,8 @@ class EventLog:
     def __init__(self, paths: RunDirectory, number: int) -> None:
         self._paths = paths
         self._number = number
+        self.untold: Event | None = None
+        """The first failure that could not be written: of this level, or of the event file itself."""
         self._descriptor = os.open(paths.events, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def write(
@@ -34,7 +39,11 @@ class EventLog:
         remedy: str | None = None,
         log_tail: tuple[str, ...] = (),
     ) -> None:
-        """Append one event, of this level unless `level` says another."""
+        """Append one event, of this level unless `level` says another.
+
+        Raises LevelFailure where it cannot be written and somebody may be waiting for it. What ends goes on ending: a
+        failure that nobody can read, for want of space, must not keep a level from unwinding.
+        """
         event = Event(
             time_s=time.time(),
             monotonic_s=time.monotonic(),
@@ -46,7 +55,19 @@ class EventLog:
             remedy=remedy,
             log_tail=log_tail,
         )
-        os.write(self._descriptor, event.to_line().encode())
+        try:
+            self._append(event.to_line().encode())
+        except OSError as error:
+            reason = f"nothing can be written to {self._paths.events}: {error.strerror}"
+            failure = event if state is State.FAIL else replace(event, state=State.FAIL, message=reason)
+            self.untold = self.untold or failure
+            if state in {State.BEGIN, State.END} and phase is not Phase.UNWIND:
+                raise LevelFailure(reason) from error
+
+    def _append(self, line: bytes) -> None:
+        # What is left of a disk takes the beginning of a line.
+        if os.write(self._descriptor, line) < len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def note(self, phase: Phase, message: str) -> None:
         """Say something that the user should know, though nothing failed."""
@@ -80,8 +101,13 @@ class EventLog:
 
 
 def tail(log: Path) -> tuple[str, ...]:
-    """The last lines of a log, oldest first; none if there is no such log."""
+    """The last lines of a log, oldest first; none if there is no such log.
+
+    A program in Go that crashes says first why, and then a lot about its threads: of those the lines that say why.
+    """
     try:
-        return tuple(log.read_text(errors="replace").splitlines()[-_TAIL_LINES:])
+        lines = log.read_text(errors="replace").splitlines()
     except OSError:
         return ()
+    crash = next((number for number, line in enumerate(lines) if line.startswith(_CRASH)), None)
+    return tuple(lines[-_TAIL_LINES:] if crash is None else lines[crash : crash + _TAIL_LINES])

@@ -6,7 +6,7 @@ import errno
 
 
 class LevelFailure(Exception):
-    """This level failed and has said so in the event file."""
+    """This level failed and has said so in the event file, if anything can be said there."""
 
 
 class PhaseError(Exception):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from inception.level import cgroups, fds, lifeline
 from inception.level.commands import install_commands
-from inception.level.ending import EXIT_FAILED, EXIT_UNWOUND, Ending, EndOfLevel
+from inception.level.ending import EXIT_FAILED, EXIT_UNTOLD, EXIT_UNWOUND, Ending, EndOfLevel
 from inception.level.engine import LevelEngine
 from inception.level.events import EventLog
 from inception.level.failure import LevelFailure
@@ -54,7 +54,7 @@ def run(plan_file: Path, number: int) -> int:
                 engine = LevelEngine(plan, number, _DATA_ROOT, events)
             engine.boot()
             engine.watch(ending)
-        lifeline.say_ready(alive)
+            lifeline.say_ready(alive)
         # Not at the top: it brings the Docker SDK, which engine.boot() imports while dockerd boots.
         from inception.level.beneath import Beneath
 
@@ -79,8 +79,10 @@ def run(plan_file: Path, number: int) -> int:
             close_storage(level.storage, _DATA_ROOT)
     except LevelFailure:
         status = EXIT_FAILED
+    if events.untold is not None:
+        status = EXIT_UNTOLD
     # A detached chain that broke keeps what tells why, until somebody has seen it.
-    broke = status == EXIT_FAILED or (beneath is not None and beneath.broken)
+    broke = status != EXIT_UNWOUND or (beneath is not None and beneath.broken)
     if number == 1 and (plan.attached or not broke):
         shutil.rmtree(plan.run_directory, ignore_errors=True)
     return status

@@ -105,3 +105,5 @@ def _make_node(path: Path, kind: int, device: int) -> None:
         os.mknod(path, 0o660 | kind, device)
     except FileExistsError:
         return
+    except OSError as error:  # It does not say of which file it speaks.
+        raise OSError(error.errno, error.strerror, str(path)) from error

@@ -18,6 +18,7 @@ from inception.level.containers import stop_timeout_s
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
 from inception.plan.pids import PidNamespace
+from inception.plan.request import NetworkMode
 from inception.stress.campaign import Campaign, ChainTask
 from inception.stress.evidence import Evidence, read_evidence
 from inception.stress.inside import EngineTrouble, ExecError, Level, Striker, churn
@@ -91,7 +92,11 @@ class Descent:
         try:
             with running(self._stage.host, self.plan, self._show) as chain:
                 bottom_s = time.monotonic()
-                self._at_the_bottom(chain)
+                try:
+                    self._at_the_bottom(chain)
+                except Exception:
+                    self._look_around()
+                    raise
                 turned_s = time.monotonic()
         except LevelError as error:
             self._failed(str(error.reason), error.level, error.phase, error.remedy, error.log_tail)
@@ -109,12 +114,18 @@ class Descent:
 
     def _show(self, event: Event) -> None:
         self._progress = self._progress.after(event)
-        if event.state is State.FAIL and self._after is None:
-            # Now: a moment later the level unwinds, and takes its control group and its files with it.
-            self._after = self._read_evidence()
+        if event.state is State.FAIL:
+            if self._cancelled.is_set():
+                return  # It was we who ended it.
+            self._look_around()
         if event.phase is Phase.READY and event.state is State.END and self._striker:
             self._striker.on_ready(event.level)
         self._stage.told(self.plan, event)
+
+    def _look_around(self) -> None:
+        """Read the evidence, once and now: a moment later levels unwind, control groups and files with them."""
+        if self._after is None:
+            self._after = self._read_evidence()
 
     def _read_evidence(self) -> Evidence:
         try:
@@ -132,13 +143,15 @@ class Descent:
             self._await_the_blow(chain, self._striker)
             return
         if campaign.measure:
+            if self.plan.network is NetworkMode.BRIDGE:
+                self._level(self.plan.depth).reach_level_0()
             for number in range(1, self.plan.depth + 1):
                 self._go_on(chain)
                 self._measured[number] = _measure(self._level(number))
         if campaign.churn:
             self._churn = churn(self._level(self.plan.depth), campaign.churn)
             if self._churn.errors:
-                self._after = self._read_evidence()
+                self._look_around()
                 self._failed(self._churn.errors[0], self.plan.depth, _CHURN)
         deadline_s = time.monotonic() + campaign.soak_s
         began_s = time.monotonic()

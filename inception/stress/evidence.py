@@ -22,7 +22,6 @@ _SETTINGS = (
     "kernel/pty/max",
     "kernel/pty/nr",
     "kernel/threads-max",
-    "net/ipv4/ip_default_ttl",
     "user/max_pid_namespaces",
     "user/max_user_namespaces",
 )
@@ -35,6 +34,7 @@ _CGROUP_FILES = (
     "pids.events",
     "pids.max",
     "pids.current",
+    "pids.peak",
 )
 
 

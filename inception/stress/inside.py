@@ -71,6 +71,18 @@ class Level:
         """What this level has of everything. Raises ExecError, and what the SDK raises."""
         return from_json(LevelMeasure, self.output("python3", "-m", "inception.level.measure"))
 
+    def reach_level_0(self) -> None:
+        """Send a packet through all levels above. Silence is no error: a firewall may want it.
+
+        Raises ExecError if it did not live long enough, and what the SDK raises.
+        """
+        networks = self.host.inspect_container(self.plan.level(1).container)["NetworkSettings"]["Networks"]
+        gateway = next((it["Gateway"] for it in networks.values() if it["Gateway"]), None)
+        if gateway is None:
+            return  # This engine does not say how it is reached.
+        if lost := self.output("python3", "-m", "inception.level.reach", gateway).strip():
+            raise ExecError(f"a packet from level {self.number} does not come to level 0: {lost}")
+
     def ping_s(self) -> float:
         """Seconds that this level's engine takes to answer, on a connection that is open already."""
         with self.client() as client:

@@ -51,6 +51,6 @@ class Outlook:
         to_limit_s = None if limit_s is None else max(0.0, limit_s - elapsed_s)
         if self.campaign.cycles is None:
             return to_limit_s
-        share = level / self.campaign.depth * 0.5
-        left_s = max(0.0, self.campaign.cycles - cycles_done - share) * self.cycle_s()
+        # What comes at the bottom and on the way up is still to come, a soak above all.
+        left_s = max(0.0, (self.campaign.cycles - cycles_done) * self.cycle_s() - level * self.level_s)
         return left_s if to_limit_s is None else min(left_s, to_limit_s)

@@ -24,7 +24,7 @@ FEW_INODES = 64
 """With less left, a file system counts as full where something failed for want of space: that gave some back."""
 NO_BYTES = 64 * KIB
 """With less left, it is full, whatever was said."""
-NO_SPACE = "no space left on device|enospc"
+NO_SPACE = "no space left on device|enospc|nothing (can|could) be written"
 
 
 class Cause(StrEnum):
@@ -101,35 +101,44 @@ class Scene:
         return re.search(pattern, self.failure.words) is not None
 
 
+def _message(scene: Scene) -> list[str]:
+    return [scene.failure.message]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Suspect:
-    """One cause: `evidence` gives its proof in this scene, line by line, and nothing if it is not the cause."""
+    """One cause: it is considered where `words`, a pattern, are found in what was said, or anyway without `words`.
+
+    `evidence` then gives its proof in this scene, line by line, and nothing if it is not the cause.
+    """
 
     cause: Cause
     title: str
     remedy: str
-    evidence: Callable[[Scene], list[str]]
+    words: str = ""
+    evidence: Callable[[Scene], list[str]] = _message
 
 
-def _pid_namespaces(scene: Scene) -> list[str]:
-    if not scene.says(r"final child's pid from pipe|max_pid_namespaces|pid namespace.*no space left"):
-        if scene.failure.phase is not None or not scene.says("pid namespaces"):
-            return []
-        return [scene.failure.message]
-    used, free = scene.failure.pid_namespaces, scene.pid_namespaces_free
-    if used > free:
-        return [
-            f"this level would be PID namespace {used} below the host, which has room for {free}",
-            f"the kernel nests {PID_NAMESPACE_LIMIT} (MAX_PID_NS_LEVEL) and answers ENOSPC to the next",
-        ]
-    allowed = scene.setting("user/max_pid_namespaces")
-    return [f"user.max_pid_namespaces = {allowed}: clone(CLONE_NEWPID) answers ENOSPC beyond it"]
+def _sysctls(*names: str) -> Callable[[Scene], list[str]]:
+    """Evidence that is these sysctls, as they were."""
+
+    def evidence(scene: Scene) -> list[str]:
+        return [f"{name} = {scene.setting(name.replace('.', '/'))}" for name in names]
+
+    return evidence
 
 
-def _user_namespaces(scene: Scene) -> list[str]:
-    if not scene.says(r"clone_newuser|user namespace|max_user_namespaces"):
+def _cgroup_limit(scene: Scene) -> list[str]:
+    limit = scene.limit("pids.max")
+    # A fork that is refused counts in the forker's own group on v1 (pids_event in kernel/cgroup/pids.c), which may be
+    # gone by now; how many there were at most stays with level 1's.
+    most = scene.limit("pids.peak") or scene.limit("pids.current")
+    refused = scene.grown("pids.events max")
+    exhausted = limit is not None and most is not None and most >= limit
+    if not refused and not exhausted:
         return []
-    return [f"user.max_user_namespaces = {scene.setting('user/max_user_namespaces')}"]
+    proof = [f"the control group of level 1 allows {limit} processes and threads to the whole chain"]
+    return [*proof, f"it refused {refused} (pids.events)"] if refused else proof
 
 
 def _memory(scene: Scene) -> list[str]:
@@ -140,7 +149,7 @@ def _memory(scene: Scene) -> list[str]:
     if kills or own:
         proof.append(f"the kernel killed {max(kills, own)} for want of memory (oom_kill in /proc/vmstat)")
     elif scene.says("needs .* of memory"):
-        return [scene.failure.message]
+        return _message(scene)
     elif not scene.says("cannot allocate memory|out of memory"):
         return []
     if (limit := scene.limit("memory.max", "memory.limit_in_bytes")) is not None:
@@ -148,17 +157,35 @@ def _memory(scene: Scene) -> list[str]:
     return proof or ["an allocation failed (ENOMEM)"]
 
 
-def _disk(scene: Scene) -> list[str]:
-    full = [space for space in scene.after.spaces if space.free < FEW_BYTES]
-    proof = [f"{space.path} has {show_size(space.free)} free" for space in full]
-    if scene.failure.image:
-        level, size = scene.failure.image
-        proof.append(f"the data-root of level {level} is an image of {show_size(size)}")
-    if scene.says(NO_SPACE) and proof:
-        return proof
-    if any(space.free < NO_BYTES for space in full):
-        return proof
-    return [scene.failure.message] if scene.says("of disk") else []
+def _nested_too_deep(scene: Scene) -> list[str]:
+    used, free = scene.failure.pid_namespaces, scene.pid_namespaces_free
+    if used <= free:
+        return []
+    return [
+        f"this level would be PID namespace {used} below the host, which has room for {free}",
+        f"the kernel nests {PID_NAMESPACE_LIMIT} (MAX_PID_NS_LEVEL) and answers ENOSPC to the next",
+    ]
+
+
+def _no_user_namespace(scene: Scene) -> list[str]:
+    # What runc tells its caller is the same for every kind of namespace: then the lower limit is the one.
+    limit, other = scene.setting("user/max_user_namespaces"), scene.setting("user/max_pid_namespaces")
+    lower = limit is not None and other is not None and limit < other
+    return [f"user.max_user_namespaces = {limit}"] if lower or scene.says(_NEW_USER_NAMESPACE) else []
+
+
+def _refused(scene: Scene) -> list[str]:
+    return _message(scene) if scene.failure.phase is None else []
+
+
+def _keys(scene: Scene) -> list[str]:
+    return [
+        f"root holds {scene.after.keys} keys of {scene.setting('kernel/keys/root_maxkeys')} (kernel.keys.root_maxkeys)"
+    ]
+
+
+def _loop_devices(scene: Scene) -> list[str]:
+    return [f"{scene.after.loop_devices} loop devices are in use"]
 
 
 def _inodes(scene: Scene) -> list[str]:
@@ -167,86 +194,26 @@ def _inodes(scene: Scene) -> list[str]:
     # What has none at all is the cause, even where nothing could be written about it any more.
     if (scene.says(NO_SPACE) and proof) or any(space.inodes_free == 0 for space in full):
         return proof
-    return [scene.failure.message] if scene.says(r"needs \d+ inodes") else []
+    return _message(scene) if scene.says(r"needs \d+ inodes") else []
 
 
-def _mounts(scene: Scene) -> list[str]:
-    # attach_recursive_mnt answers ENOSPC when a mount namespace is full.
-    if not scene.says(r"(mount|pivot|rootfs|unshare|bind).*no space left|no space left.*(mount|rootfs)"):
-        return []
-    return [f"a mount failed with ENOSPC; fs.mount-max = {scene.setting('fs/mount-max')} a mount namespace"]
+def _disk(scene: Scene) -> list[str]:
+    full = [space for space in scene.after.spaces if space.free < FEW_BYTES]
+    proof = [f"{space.path} has {show_size(space.free)} free" for space in full]
+    if scene.failure.image:
+        level, size = scene.failure.image
+        proof.append(f"the data-root of level {level} holds {show_size(size)}")
+    if scene.says(NO_SPACE) and proof:
+        return proof
+    if any(space.free < NO_BYTES for space in full):
+        return proof
+    return _message(scene) if scene.says("of disk") else []
 
 
-def _keys(scene: Scene) -> list[str]:
-    if not scene.says(r"session keyring|session key|keyctl|disk quota exceeded"):
-        return []
-    return [
-        f"root holds {scene.after.keys} keys of {scene.setting('kernel/keys/root_maxkeys')} (kernel.keys.root_maxkeys)"
-    ]
-
-
-def _ptys(scene: Scene) -> list[str]:
-    if not scene.says(r"/ptmx|pseudo.?terminal|openpty|allocate a pty"):
-        return []
-    return [f"{scene.setting('kernel/pty/nr')} ptys of {scene.setting('kernel/pty/max')} are taken (kernel.pty.max)"]
-
-
-def _inotify(scene: Scene) -> list[str]:
-    if not scene.says(r"inotify|fsnotify|file watcher|watch.*(too many|no space left)"):
-        return []
-    return [
-        f"fs.inotify.{name} = {scene.setting(f'fs/inotify/{name}')}"
-        for name in ("max_user_instances", "max_user_watches")
-    ]
-
-
-def _open_files(scene: Scene) -> list[str]:
-    if not scene.says("too many open files|emfile|enfile"):
-        return []
-    system = scene.says("too many open files in system|enfile")
-    return [
-        f"a process hit its limit of open files (EMFILE); the whole system's is {scene.setting('fs/file-max')}"
-        if not system
-        else f"the system hit fs.file-max = {scene.setting('fs/file-max')} (ENFILE)"
-    ]
-
-
-def _tasks(scene: Scene) -> list[str]:
-    stuck = r"resource temporarily unavailable|can't start new thread|pthread_create failed|newosproc|fork.*eagain"
-    if not scene.says(stuck) and not scene.says("processes and threads"):
-        return []
-    return [f"a fork failed (EAGAIN); kernel.pid_max = {scene.setting('kernel/pid_max')}"]
-
-
-def _cgroup_limit(scene: Scene) -> list[str]:
-    limit = scene.limit("pids.max")
-    current = scene.limit("pids.current")
-    refused = scene.grown("pids.events max")
-    exhausted = limit is not None and current is not None and current >= limit
-    if not refused and not exhausted:
-        return []
-    proof = [f"the control group of level 1 allows {limit} processes and threads to the whole chain"]
-    return [*proof, f"it refused {refused} (pids.events)"] if refused else proof
-
-
-def _says(pattern: str) -> Callable[[Scene], list[str]]:
-    def evidence(scene: Scene) -> list[str]:
-        return [scene.failure.message] if scene.says(pattern) else []
-
-    return evidence
-
-
-def _loop_devices(scene: Scene) -> list[str]:
-    if not scene.says(r"loop device|loop-control|/dev/loop|losetup|loop_ctl"):
-        return []
-    return [f"{scene.after.loop_devices} loop devices are in use"]
-
-
-def _ttl(scene: Scene) -> list[str]:
-    if not scene.says(r"time to live exceeded|ttl exceeded|ttl expired|hop limit"):
-        return []
-    return [f"each level is a hop: net.ipv4.ip_default_ttl = {scene.setting('net/ipv4/ip_default_ttl')}"]
-
+_NEW_USER_NAMESPACE = r"clone_newuser|user namespace|max_user_namespaces"
+_NEW_PID_NAMESPACE = (
+    r"final child's pid from pipe|unshare remaining namespaces|max_pid_namespaces|pid namespace.*no space left"
+)
 
 # The most certain come first: a counter of the kernel, then words that only one cause has.
 SUSPECTS = (
@@ -261,61 +228,112 @@ SUSPECTS = (
         cause=Cause.PID_NAMESPACES,
         title="PID namespaces",
         remedy="go less deep, or let the deepest levels share with --pid auto",
-        evidence=_pid_namespaces,
+        words=_NEW_PID_NAMESPACE,
+        evidence=_nested_too_deep,
     ),
     Suspect(
         cause=Cause.USER_NAMESPACES,
         title="user namespaces",
         remedy="raise user.max_user_namespaces",
-        evidence=_user_namespaces,
+        words=f"{_NEW_PID_NAMESPACE}|{_NEW_USER_NAMESPACE}",
+        evidence=_no_user_namespace,
     ),
-    Suspect(cause=Cause.KEYS, title="keys", remedy="raise kernel.keys.root_maxkeys", evidence=_keys),
+    Suspect(
+        cause=Cause.PID_NAMESPACES,
+        title="PID namespaces",
+        remedy="raise user.max_pid_namespaces",
+        words=_NEW_PID_NAMESPACE,
+        evidence=_sysctls("user.max_pid_namespaces"),
+    ),
+    Suspect(
+        cause=Cause.PID_NAMESPACES,
+        title="PID namespaces",
+        remedy="go less deep, or let the deepest levels share with --pid auto",
+        words="pid namespaces",
+        evidence=_refused,
+    ),
+    Suspect(
+        cause=Cause.KEYS,
+        title="keys",
+        remedy="raise kernel.keys.root_maxkeys",
+        words=r"session keyring|session key|keyctl|disk quota exceeded",
+        evidence=_keys,
+    ),
     Suspect(
         cause=Cause.INOTIFY,
         title="inotify",
         remedy="raise fs.inotify.max_user_instances and max_user_watches",
-        evidence=_inotify,
+        words=r"inotify|fsnotify|file watcher|watch.*(too many|no space left)",
+        evidence=_sysctls("fs.inotify.max_user_instances", "fs.inotify.max_user_watches"),
+    ),
+    Suspect(
+        cause=Cause.OPEN_FILES,
+        title="open files of the whole system",
+        remedy="raise fs.file-max",
+        words="too many open files in system|enfile",
+        evidence=_sysctls("fs.file-max"),
     ),
     Suspect(
         cause=Cause.OPEN_FILES,
         title="open files",
-        remedy="raise the limit of open files (ulimit -n, fs.file-max)",
-        evidence=_open_files,
+        remedy="raise the limit of open files (ulimit -n)",
+        words="too many open files|emfile",
     ),
-    Suspect(cause=Cause.PTYS, title="ptys", remedy="raise kernel.pty.max", evidence=_ptys),
+    Suspect(
+        cause=Cause.PTYS,
+        title="ptys",
+        remedy="raise kernel.pty.max",
+        words=r"/ptmx|pseudo.?terminal|openpty|allocate a pty",
+        evidence=_sysctls("kernel.pty.nr", "kernel.pty.max"),
+    ),
     Suspect(
         cause=Cause.LOOP_DEVICES,
         title="loop devices",
-        remedy="free loop devices (losetup -D), or use --storage volume",
+        remedy="let level 1 use /dev/loop-control and free loop devices (losetup -D), or use --storage volume",
+        words=r"loop device|loop-control|/dev/loop|losetup|loop_ctl",
         evidence=_loop_devices,
     ),
     Suspect(cause=Cause.INODES, title="inodes", remedy="free inodes, or go less deep", evidence=_inodes),
     Suspect(cause=Cause.DISK, title="disk", remedy="free disk space, or go less deep", evidence=_disk),
-    Suspect(cause=Cause.MOUNTS, title="mounts", remedy="raise fs.mount-max", evidence=_mounts),
+    Suspect(
+        # attach_recursive_mnt answers ENOSPC when a mount namespace is full.
+        cause=Cause.MOUNTS,
+        title="mounts",
+        remedy="raise fs.mount-max",
+        words=r"(mount|pivot|rootfs|unshare|bind).*no space left|no space left.*(mount|rootfs)",
+        evidence=_sysctls("fs.mount-max"),
+    ),
     Suspect(
         cause=Cause.TASKS,
         title="processes and threads",
         remedy="raise kernel.pid_max and kernel.threads-max, or go less deep",
-        evidence=_tasks,
+        words="resource temporarily unavailable|can't start new thread|pthread_create failed|newosproc|fork.*eagain"
+        "|processes and threads",
+        evidence=_sysctls("kernel.pid_max", "kernel.threads-max"),
     ),
     Suspect(
         cause=Cause.SUBNETS,
         title="subnets",
         remedy="give a wider range that nothing else uses with --pool",
-        evidence=_says("pool .* is too small|no non-overlapping|could not find an available.*address pool"),
+        words="pool .* is too small|no non-overlapping|could not find an available.*address pool",
     ),
     Suspect(
         cause=Cause.PATH_LENGTH,
         title="path length",
         remedy="use a shorter --name, or a shorter INCEPTION_RUN_ROOT",
-        evidence=_says("socket path .* is longer|file name too long|path too long"),
+        words="socket path .* is longer|file name too long|path too long",
     ),
-    Suspect(cause=Cause.TTL, title="TTL", remedy="raise net.ipv4.ip_default_ttl on the way", evidence=_ttl),
+    Suspect(
+        cause=Cause.TTL,
+        title="TTL",
+        remedy="let no router on the way set it lower, or raise net.ipv4.ip_default_ttl: each level takes one off",
+        words="time to live exceeded|ttl exceeded|ttl expired|hop limit",
+    ),
     Suspect(
         cause=Cause.TIME_LIMIT,
         title="the time limit",
         remedy="give it longer with --patience or --time-limit",
-        evidence=_says("did not answer within|time limit|timed out|deadline exceeded"),
+        words="did not answer within|time limit|timed out|deadline exceeded",
     ),
 )
 
@@ -323,7 +341,7 @@ SUSPECTS = (
 def explain_wall(scene: Scene) -> WallRecord:
     """The cause of a failure, with its evidence; or `unknown`, and the log's tail is all that can be shown."""
     for suspect in SUSPECTS:
-        if proof := suspect.evidence(scene):
+        if scene.says(suspect.words) and (proof := suspect.evidence(scene)):
             return _record(scene, suspect.cause, suspect.title, tuple(proof), suspect.remedy)
     remedy = scene.failure.remedy or "see the end of the level's log"
     return _record(scene, Cause.UNKNOWN, "unknown", (), remedy)

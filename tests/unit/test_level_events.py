@@ -52,11 +52,52 @@ def test_the_end_of_a_level_is_no_failure(paths: RunDirectory) -> None:
     assert [event.state for event in _events(paths)] == [State.BEGIN]
 
 
+@pytest.fixture
+def full(paths: RunDirectory) -> EventLog:
+    """Appends to a disk without room."""
+    Path(paths.events).symlink_to("/dev/full")
+    return EventLog(paths, 2)
+
+
+def test_what_cannot_be_told_fails_since_somebody_may_wait_for_it(full: EventLog) -> None:
+    with pytest.raises(LevelFailure, match="No space left"), full.phase(Phase.DOCKERD):
+        raise AssertionError("it went on")
+    assert full.untold
+    assert (full.untold.level, full.untold.phase, full.untold.state) == (2, Phase.DOCKERD, State.FAIL)
+    assert "nothing can be written to" in (full.untold.message or "")
+
+
+def test_a_failure_that_cannot_be_told_is_kept_and_keeps_nothing_from_ending(full: EventLog) -> None:
+    full.write(Phase.DOCKERD, State.FAIL, message="dockerd ended with status 1")
+    full.note(Phase.DOCKERD, "by the way")
+    with full.phase(Phase.UNWIND):
+        pass
+    assert full.untold
+    assert full.untold.message == "dockerd ended with status 1"
+
+
+def test_a_line_that_has_room_for_its_beginning_only_is_untold(
+    paths: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = EventLog(paths, 2)
+    monkeypatch.setattr(os, "write", lambda _descriptor, line: len(line) - 1)
+    with pytest.raises(LevelFailure, match="No space left"):
+        log.write(Phase.DOCKERD, State.BEGIN)
+
+
 def test_a_log_tail_is_bounded_and_bears_any_bytes(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_bytes(b"\xff\n" * 50)
     assert len(tail(log)) == 12
     assert tail(tmp_path / "missing") == ()
+
+
+def test_of_a_crash_in_go_the_tail_says_why(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    why = "runtime: failed to create new OS thread (have 4 already; errno=11)"
+    log.write_text("\n".join(("starting", why, "fatal error: newosproc", *(f"r{number} 0x0" for number in range(40)))))
+    assert tail(log)[:2] == (why, "fatal error: newosproc")
+    assert len(tail(log)) == 12
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from inception.stress.page import page
 from inception.stress.record import Report
 from inception.stress.trace import trace
 from tests.unit.stress_reports import chain, cycle, eventful, level, report
+from tests.unit.trace_format import check_trace
 
 SCHEMA = json.loads((files("inception.stress") / "report.schema.json").read_text())
 
@@ -177,20 +178,7 @@ def test_charts_are_left_out_where_nothing_was_measured() -> None:
 
 
 def test_a_trace_keeps_to_the_format_and_its_levels_nest() -> None:
-    found = json.loads(trace(eventful()))
-    assert set(found) <= {"traceEvents", "displayTimeUnit", "otherData"}
-    for event in found["traceEvents"]:
-        assert event["ph"] in {"X", "M"}
-        assert isinstance(event["pid"], int)
-        assert isinstance(event["tid"], int)
-        if event["ph"] == "M":
-            assert event["name"] in {"process_name", "thread_name"}
-            assert event["args"]["name"]
-        else:
-            assert isinstance(event["ts"], int)
-            assert isinstance(event["dur"], int)
-            assert event["dur"] >= 0
-    lives = [it for it in found["traceEvents"] if it["ph"] == "X" and it["cat"] == "level" and it["pid"] == 2]
+    lives = [it for it in check_trace(trace(eventful())) if it["cat"] == "level" and it["pid"] == 2]
     assert len(lives) == 4
     for outer, inner in itertools.pairwise(lives):
         assert outer["tid"] == inner["tid"]
@@ -198,13 +186,31 @@ def test_a_trace_keeps_to_the_format_and_its_levels_nest() -> None:
         assert inner["ts"] + inner["dur"] <= outer["ts"] + outer["dur"]
 
 
-def test_the_trace_is_in_microseconds() -> None:
-    (second,) = (
-        it
-        for it in json.loads(trace(report()))["traceEvents"]
-        if it["ph"] == "X" and (it["name"], it["tid"]) == ("start", 2)
-    )
-    assert (second["ts"], second["dur"]) == (1_010_000, 200_000)
+def test_a_level_that_says_nothing_of_its_end_lives_as_long_as_those_below_it() -> None:
+    first, *others = chain().levels
+    killed = replace(first, spans=tuple(it for it in first.spans if it.phase != "unwind"))
+    events = check_trace(trace(report(cycle(1, replace(chain(), levels=(killed, *others))))))
+    ends = {it["name"]: it["ts"] + it["dur"] for it in events if it["cat"] == "level"}
+    assert ends["level 1"] == ends["level 2"] > 20_000_000
+
+
+@pytest.mark.parametrize(
+    ("ts", "dur"), [pytest.param(50, 100, id="overlapping"), pytest.param(-1, 1, id="early"), (10, -1), (1.5, 1)]
+)
+def test_the_check_of_traces_can_fail(ts: float, dur: float) -> None:
+    name = {"ph": "M", "name": "thread_name", "pid": 1, "tid": 1, "args": {"name": "x"}}
+    events = [
+        {"ph": "X", "name": "x", "cat": "c", "pid": 1, "tid": 1, "ts": begun, "dur": took}
+        for begun, took in ((0, 100), (ts, dur))
+    ]
+    with pytest.raises(AssertionError):
+        check_trace(json.dumps({"traceEvents": [name, *events], "displayTimeUnit": "ms"}))
+
+
+def test_the_trace_is_in_microseconds_and_a_level_is_started_by_the_one_above() -> None:
+    (start,) = (it for it in check_trace(trace(report())) if it["name"] == "start level 2")
+    (ready,) = (it for it in check_trace(trace(report())) if (it["name"], it["pid"], it["tid"]) == ("ready", 1, 2))
+    assert (start["ts"], start["dur"], start["tid"]) == (1_010_000, 200_000, ready["tid"])
 
 
 def test_the_page_s_numbers_are_the_report_s() -> None:

@@ -72,6 +72,13 @@ def test_what_cannot_be_done_is_refused(campaign: Campaign, complaint: str) -> N
         campaign.check()
 
 
+def test_a_soak_is_still_to_come_when_the_bottom_is_ready() -> None:
+    outlook = Outlook(campaign=Campaign(request=REQUEST, soak_s=300.0))
+    left_s = outlook.left_s(0, REQUEST.depth, 5.0)
+    assert left_s is not None
+    assert 300.0 < left_s < 310.0
+
+
 def test_time_left_shrinks_as_levels_and_cycles_are_done() -> None:
     outlook = Outlook(campaign=Campaign(request=REQUEST, cycles=3)).after_level(1, 10.0).after_level(3, 14.0)
     assert outlook.level_s == 2.0

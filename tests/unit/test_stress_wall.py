@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from inception.level.ending import UNTOLD
 from inception.stress.evidence import CgroupReading, Evidence, Space
 from inception.stress.wall import Cause, Failure, Scene, explain_wall
 
@@ -16,9 +17,8 @@ SETTINGS = {
     "kernel/pid_max": 32768,
     "kernel/pty/max": 4096,
     "kernel/pty/nr": 4096,
-    "net/ipv4/ip_default_ttl": 64,
     "user/max_pid_namespaces": 100,
-    "user/max_user_namespaces": 0,
+    "user/max_user_namespaces": 100,
 }
 ROOMY = Space(path="/var/lib/docker", free=70 << 30, inodes_free=1_000_000)
 BEFORE = Evidence(settings=SETTINGS, keys=250, spaces=(ROOMY,))
@@ -45,6 +45,7 @@ def scene(
         (OCI + "unable to join session keyring: unable to create session key: disk quota exceeded", Cause.KEYS),
         ("fork/exec /usr/bin/containerd: cannot allocate memory", Cause.MEMORY),
         ("dockerd: failed to create inotify watcher: too many open files", Cause.INOTIFY),
+        ("[Errno 1] Operation not permitted: '/dev/loop-control'", Cause.LOOP_DEVICES),
         ("accept4: too many open files", Cause.OPEN_FILES),
         ("open /etc/x: too many open files in system", Cause.OPEN_FILES),
         (OCI + "open /dev/ptmx: no space left on device", Cause.PTYS),
@@ -78,7 +79,13 @@ def test_pid_namespaces_are_told_from_a_low_sysctl() -> None:
     kernel = explain_wall(scene(words, level=33, namespaces=33))
     assert kernel.evidence[0] == "this level would be PID namespace 33 below the host, which has room for 32"
     low = explain_wall(scene(words, level=3, namespaces=3))
-    assert "user.max_pid_namespaces = 100" in low.evidence[0]
+    assert low.evidence == ("user.max_pid_namespaces = 100",)
+
+
+def test_of_two_kinds_of_namespaces_it_is_the_one_with_the_lower_limit() -> None:
+    after = Evidence(settings={**SETTINGS, "user/max_user_namespaces": 2})
+    wall = explain_wall(scene(OCI + "can't get final child's PID from pipe: EOF", after))
+    assert (wall.cause, wall.evidence) == (Cause.USER_NAMESPACES, ("user.max_user_namespaces = 2",))
 
 
 def test_an_oom_kill_is_seen_in_the_kernel_s_counters_whatever_was_said() -> None:
@@ -109,7 +116,7 @@ def test_an_image_that_is_too_small_is_shown() -> None:
     failure = Failure(message="mkfs.ext4: No space left on device", level=3, phase="prepare", image=(2, 2 << 20))
     wall = explain_wall(Scene(failure=failure, before=BEFORE, after=BEFORE))
     assert wall.cause == Cause.DISK
-    assert wall.evidence == ("the data-root of level 2 is an image of 2.10 MB",)
+    assert wall.evidence == ("the data-root of level 2 holds 2.10 MB",)
 
 
 def test_what_has_no_inode_left_is_full_whatever_was_said() -> None:
@@ -138,6 +145,13 @@ def test_what_nobody_knows_is_unknown_and_keeps_the_log_s_tail() -> None:
     assert wall.cause == Cause.UNKNOWN
     assert wall.evidence == ()
     assert wall.log_tail == ("meow",)
+
+
+def test_a_run_directory_without_room_for_an_event_is_a_full_disk() -> None:
+    full = Evidence(spaces=(Space(path="/run/inception", free=1 << 20, inodes_free=1000),))
+    wall = explain_wall(scene(UNTOLD, full, level=1))
+    assert wall.cause == Cause.DISK
+    assert wall.evidence == ("/run/inception has 1.05 MB free",)
 
 
 def test_space_that_is_there_is_no_full_disk() -> None:

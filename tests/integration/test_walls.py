@@ -1,0 +1,293 @@
+"""Every wall that can be put up on one machine is, by a low limit, and named by its cause with evidence.
+
+Limits of the whole machine are low for as long as it takes a level to fail, and never below what is in use.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from inception.chain.prepare import prepare
+from inception.engine.connect import Engine
+from inception.plan.chain import ChainPlan
+from inception.plan.events import Event, Phase, State
+from inception.plan.request import PidMode, Request, Storage
+from inception.stress.campaign import Campaign, ChainTask
+from inception.stress.descent import Descent, Stage
+from inception.stress.evidence import Evidence
+from inception.stress.record import ChainRecord
+from inception.stress.wall import Cause, Failure, Scene, explain_wall
+from tests.integration.small_disk import small_disk
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("level_image", "unchanged_host")]
+
+_SYSCTLS = Path("/proc/sys")
+_ELSEWHERE = {
+    Cause.INOTIFY: "nothing that makes up a level takes an inotify instance, but for shims on cgroup v2, which log it "
+    "and go on; its words are tried in tests/unit/test_stress_wall.py",
+}
+"""Causes that no limit can provoke in a descent, and why."""
+
+
+@pytest.mark.parametrize("cause", _ELSEWHERE)
+def test_a_wall_that_cannot_be_put_up(cause: Cause) -> None:
+    pytest.skip(_ELSEWHERE[cause])
+
+
+def _descend(
+    engine: Engine,
+    plan: ChainPlan,
+    *,
+    limit: Callable[[], object] = lambda: None,
+    undo: Callable[[], object] = lambda: None,
+    begin: Phase = Phase.READY,
+    limited_level: int = 1,
+    churn: int = 0,
+    measure: bool = False,
+    places: tuple[Path, ...] = (),
+) -> ChainRecord:
+    """Descend; `limit` puts up the wall once level `limited_level` has come to the end of phase `begin`.
+
+    `undo` takes it away as soon as a level fails.
+    """
+
+    def told(_plan: ChainPlan, event: Event) -> None:
+        if event.phase is begin and event.state is State.END and event.level == limited_level:
+            limit()
+        if event.state is State.FAIL:
+            undo()
+
+    request = Request(depth=plan.depth, name=plan.name, image=plan.image)
+    stage = Stage(
+        host=engine.client,
+        campaign=Campaign(request=request, churn=churn, measure=measure),
+        begun_s=time.monotonic(),
+        places=places,
+        pid_namespaces_free=32,
+        told=told,
+    )
+    try:
+        return Descent(stage, plan, ChainTask(request=request)).run()
+    finally:
+        undo()
+
+
+@pytest.fixture
+def plan(engine: Engine, level_image: str) -> ChainPlan:
+    return prepare(engine, Request(depth=3, name="walled", image=level_image), print)
+
+
+def _assert_wall(chain: ChainRecord, cause: Cause, *levels: int) -> None:
+    assert chain.wall, chain
+    assert (chain.wall.cause, chain.wall.level in levels) == (cause, True), chain.wall
+    assert chain.wall.evidence
+    assert not chain.kicked
+
+
+def test_a_low_limit_of_open_files(engine: Engine, plan: ChainPlan) -> None:
+    _assert_wall(_descend(engine, replace(plan, open_files_limit=20)), Cause.OPEN_FILES, 1)
+
+
+def test_a_deadline(engine: Engine, plan: ChainPlan) -> None:
+    short = replace(plan, limits=replace(plan.limits, containerd_s=0.001))
+    _assert_wall(_descend(engine, short), Cause.TIME_LIMIT, 1)
+
+
+def _with_sysctl(engine: Engine, plan: ChainPlan, name: str, value: Callable[[], int], churn: int = 0) -> ChainRecord:
+    setting = _SYSCTLS / name
+    before = setting.read_text()
+    return _descend(
+        engine,
+        plan,
+        limit=lambda: setting.write_text(str(value())),
+        undo=lambda: setting.write_text(before),
+        churn=churn,
+    )
+
+
+def _keys_held() -> int:
+    root = next(line for line in Path("/proc/key-users").read_text().splitlines() if line.split()[0] == "0:")
+    return int(root.split()[3].partition("/")[0])
+
+
+def test_no_key_left(engine: Engine, plan: ChainPlan) -> None:
+    _assert_wall(_with_sysctl(engine, plan, "kernel/keys/root_maxkeys", _keys_held), Cause.KEYS, 2)
+
+
+def test_no_mount_left(engine: Engine, plan: ChainPlan) -> None:
+    _assert_wall(_with_sysctl(engine, plan, "fs/mount-max", lambda: 30), Cause.MOUNTS, 2)
+
+
+def test_no_pty_left(engine: Engine, plan: ChainPlan) -> None:
+    taken = _SYSCTLS / "kernel/pty/nr"
+    one = replace(plan, levels=plan.levels[:1])
+    chain = _with_sysctl(engine, one, "kernel/pty/max", lambda: int(taken.read_text()), churn=2)
+    _assert_wall(chain, Cause.PTYS, 1)
+
+
+_RUNC_WITHOUT_NAMESPACES = """
+set -e
+cd "$0"
+runc spec --rootless
+sed -i 's/"terminal": true/"terminal": false/' config.json
+echo 0 >/proc/sys/user/max_$1_namespaces
+for kind in user pid; do cat /proc/sys/user/max_${kind}_namespaces; done
+runc --root "$0/state" run walled 2>&1 || exit 0
+"""
+
+
+@pytest.mark.skipif(shutil.which("runc") is None, reason="needs runc on the host")
+@pytest.mark.parametrize(("kind", "cause"), [("user", Cause.USER_NAMESPACES), ("pid", Cause.PID_NAMESPACES)])
+def test_no_namespace_left(tmp_path: Path, kind: str, cause: Cause) -> None:
+    """Ask runc, in a user namespace of the test's own, whose limits nobody else meets.
+
+    No level has a user namespace, but by engines and runtimes that give one to each container.
+    """
+    (tmp_path / "rootfs").mkdir()
+    user, pid, *said = subprocess.run(
+        ["unshare", "--user", "--map-root-user", "sh", "-c", _RUNC_WITHOUT_NAMESPACES, tmp_path, kind],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    after = Evidence(settings={"user/max_user_namespaces": int(user), "user/max_pid_namespaces": int(pid)})
+    # The first line is runc's own log; the last is what it tells an engine.
+    for words in (said[0], said[-1]):
+        wall = explain_wall(Scene(failure=Failure(message=words, level=1, phase="start"), before=after, after=after))
+        assert (wall.cause, wall.evidence) == (cause, (f"user.max_{kind}_namespaces = 0",)), said
+
+
+def _in_level_1(engine: Engine, plan: ChainPlan, *command: str) -> None:
+    created = engine.client.exec_create(plan.level(1).container, list(command))["Id"]
+    output = engine.client.exec_start(created)
+    assert engine.client.exec_inspect(created)["ExitCode"] == 0, output
+
+
+def test_packets_that_do_not_live_long_enough(engine: Engine, plan: ChainPlan) -> None:
+    age = ("iptables", "-t", "mangle", "-A", "PREROUTING", "-j", "TTL", "--ttl-set", "1")
+    two = replace(plan, levels=plan.levels[:2])
+    chain = _descend(engine, two, limit=lambda: _in_level_1(engine, plan, *age), measure=True)
+    _assert_wall(chain, Cause.TTL, 2)
+    assert chain.depth_reached == 2
+
+
+@pytest.mark.skipif(
+    tuple(map(int, os.uname().release.split(".")[:2])) < (6, 14),
+    reason="before Linux 6.14 all PID namespaces share kernel.pid_max: low, it would hit everybody on this machine",
+)
+def test_no_process_number_left(engine: Engine, plan: ChainPlan) -> None:
+    # The kernel keeps the first 300 numbers for what has them (RESERVED_PIDS): behind them there is a single one left.
+    use_up = "for _ in $(seq 300); do /bin/true; done; echo 301 >/proc/sys/kernel/pid_max"
+    chain = _descend(engine, plan, limit=lambda: _in_level_1(engine, plan, "sh", "-c", use_up))
+    _assert_wall(chain, Cause.TASKS, 2)
+
+
+@pytest.mark.skipif(
+    not Path("/sys/fs/cgroup/devices").is_dir(), reason="on cgroup v2 a program of the kernel guards devices, no file"
+)
+def test_no_loop_device_to_be_had(engine: Engine, level_image: str) -> None:
+    request = Request(depth=1, name="walled", image=level_image, storage=Storage.LOOPBACK, storage_size=1 << 30)
+    plan = prepare(engine, request, print)
+
+    def refuse() -> None:
+        container = engine.client.inspect_container(plan.level(1).container)["Id"]
+        (group,) = Path("/sys/fs/cgroup/devices").glob(f"*/*{container}*")
+        (group / "devices.deny").write_text("c 10:237 rwm")
+
+    _assert_wall(_descend(engine, plan, limit=refuse, begin=Phase.START), Cause.LOOP_DEVICES, 1)
+
+
+def _update(engine: Engine, plan: ChainPlan, *limits: str) -> Callable[[], object]:
+    command = ["docker", "--host", engine.endpoint, "update", *limits, plan.level(1).container]
+    return lambda: subprocess.run(command, check=True, capture_output=True)
+
+
+def test_a_limit_of_tasks(engine: Engine, plan: ChainPlan) -> None:
+    _assert_wall(_descend(engine, plan, limit=_update(engine, plan, "--pids-limit", "50")), Cause.CGROUP_LIMIT, 2, 3)
+
+
+def test_a_limit_of_memory(engine: Engine, plan: ChainPlan) -> None:
+    limit = _update(engine, plan, "--memory", "70m", "--memory-swap", "70m")
+    _assert_wall(_descend(engine, plan, limit=limit), Cause.MEMORY, 1, 2, 3)
+
+
+def test_an_image_that_is_too_small(engine: Engine, level_image: str) -> None:
+    request = Request(depth=3, name="walled", image=level_image, storage=Storage.LOOPBACK, storage_size=4 << 30)
+    roomy = prepare(engine, request, print)
+    levels = [replace(it, storage=replace(it.storage, size=2 << 20)) if it.number == 2 else it for it in roomy.levels]
+    _assert_wall(_descend(engine, replace(roomy, levels=tuple(levels))), Cause.DISK, 2, 3)
+
+
+@pytest.fixture
+def own_disk(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, Callable[[str], None]]]:
+    """A run root on a small disk of its own, and a function that sets that disk's limits."""
+    small = Path("/run/incep-small")
+    monkeypatch.setenv("INCEPTION_RUN_ROOT", str(small))
+    with small_disk(engine, small) as limit:
+        yield small, limit
+
+
+def test_no_inode_left(engine: Engine, level_image: str, own_disk: tuple[Path, Callable[[str], None]]) -> None:
+    small, limit = own_disk
+    plan = prepare(engine, Request(depth=3, name="walled", image=level_image), print)
+
+    def use_up() -> None:
+        limit(f"nr_inodes={sum(1 for _ in small.rglob('*')) + 2}")
+
+    chain = _descend(engine, plan, limit=use_up, places=(small,))
+    _assert_wall(chain, Cause.INODES, 1, 2)
+
+
+def test_no_room_to_say_what_failed(
+    engine: Engine, level_image: str, own_disk: tuple[Path, Callable[[str], None]]
+) -> None:
+    small, limit = own_disk
+    limit("size=8m")
+    plan = prepare(engine, Request(depth=3, name="walled", image=level_image), print)
+
+    def fill() -> None:
+        _fill(small / "filler")
+        _fill(Path(plan.paths.events))  # The last of its pages has room left.
+
+    chain = _descend(engine, plan, limit=fill, places=(small,))
+    _assert_wall(chain, Cause.DISK, 1)
+    assert chain.wall
+    assert "nothing could be written" in chain.wall.message
+
+
+def _fill(file: Path) -> None:
+    with file.open("ab", buffering=0) as rest, contextlib.suppress(OSError):
+        while True:
+            rest.write(bytes(4096))
+
+
+@pytest.mark.slow
+def test_the_kernel_s_own_limit_of_pid_namespaces(engine: Engine, level_image: str) -> None:
+    request = Request(depth=34, name="walled", image=level_image, pid=PidMode.ISOLATED, force=True)
+    namespaces: dict[int, str] = {}
+    chain = _descend(
+        engine, prepare(engine, request, print), limit=lambda: namespaces.update(_pid_namespaces()), limited_level=32
+    )
+    _assert_wall(chain, Cause.PID_NAMESPACES, 33)
+    assert chain.depth_reached == 32
+    assert {*range(1, 33)} <= set(namespaces)
+    assert len({namespaces[number] for number in range(1, 33)}) == 32
+
+
+def _pid_namespaces() -> Iterator[tuple[int, str]]:
+    """Each level's number and PID namespace, told by its runner's environment."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # It ended meanwhile.
+            environment = dict(it.partition(b"=")[::2] for it in (process / "environ").read_bytes().split(b"\0"))
+            runner = b"-m\0inception.level\0" in (process / "cmdline").read_bytes()
+            if runner and environment.get(b"INCEPTION_CHAIN") == b"walled":
+                yield int(environment[b"INCEPTION_LEVEL"]), str((process / "ns/pid").readlink())
