@@ -63,14 +63,25 @@ def shrink(plan: ChainPlan, by: int) -> ChainPlan:
         return smaller
 
 
+def refuse_far(plan: ChainPlan) -> None:
+    """Raise ChainError if the chain's runners read a plan that lies on another machine."""
+    if plan.remote:
+        raise ChainError(
+            f"chain {plan.name} on {plan.endpoint} cannot grow or shrink: its plan lies on the engine's machine",
+            remedy="start one of the depth that you want, or run inception on that machine",
+        )
+
+
 @contextmanager
 def _alone(plan: ChainPlan) -> Iterator[ChainPlan]:
-    """The plan as it is now, and as only we may change it inside. Raises ChainError if the chain is gone."""
+    """The plan as it is now, and as only we may change it inside. Raises ChainError for a chain gone or far away."""
     try:
         descriptor = os.open(Path(plan.paths.level(0)) / "change.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield ChainPlan.from_json(Path(plan.paths.plan).read_text())
+            current = ChainPlan.from_json(Path(plan.paths.plan).read_text())
+            refuse_far(current)
+            yield current
         finally:
             os.close(descriptor)
     except FileNotFoundError as error:

@@ -10,8 +10,10 @@ import stat
 import tarfile
 import threading
 from collections.abc import Iterator
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 import docker
 
@@ -49,6 +51,37 @@ def copy_out(client: docker.APIClient, container: str, source: str, target: Path
     with translated(f"copying {source}"):
         chunks, _ = client.get_archive(container, source)
         _unpack(chunks, into, name)
+
+
+def unpack_in(client: docker.APIClient, container: str, archive: BinaryIO, target: str) -> None:
+    """Unpack the tar archive that `archive` reads in the directory `target`, owners and modes as they are in it.
+
+    Raises UsageError if `target` is no directory, EngineError if what is read is no archive.
+    """
+    with translated(f"unpacking in {target}"):
+        if not _is_directory(client, container, target):
+            raise UsageError(f"{target} is no directory of that level", remedy="make it first: an archive goes in one")
+        client.put_archive(container, target, iter(partial(archive.read, _CHUNK), b""))
+
+
+def pack_out(client: docker.APIClient, container: str, source: str, archive: BinaryIO) -> None:
+    """Write `source` of a level to `archive`, as a tar archive.
+
+    Raises EngineError if it is not there, InceptionError if whoever reads the archive has gone.
+    """
+    chunks = _chunks_of(client, container, source)
+    try:
+        archive.writelines(chunks)
+        archive.flush()
+    except OSError as error:
+        raise InceptionError(f"the archive of {source} cannot be written: {error.strerror}") from error
+
+
+def _chunks_of(client: docker.APIClient, container: str, source: str) -> Iterator[bytes]:
+    # What a consumer raises between two chunks is not raised in here.
+    with translated(f"copying {source}"):
+        chunks, _ = client.get_archive(container, source)
+        yield from chunks
 
 
 def _is_directory(client: docker.APIClient, container: str, path: str) -> bool:

@@ -12,6 +12,7 @@ from requests.exceptions import ReadTimeout
 
 from inception.engine.translate import translated
 from inception.level.containers import stop_timeout_s
+from inception.level.ending import SIGNAL_UNWIND
 from inception.plan.chain import ChainPlan
 
 _REMOVAL_LIMIT_S = 30
@@ -26,7 +27,7 @@ def take_down(client: docker.APIClient, plan: ChainPlan) -> None:
     with translated(f"ending chain {plan.name}"), suppress(docker.errors.NotFound):
         if (container := _own_level_1(client, plan)) is not None:
             try:
-                client.kill(container, "TERM")
+                client.kill(container, SIGNAL_UNWIND.name)
             except docker.errors.APIError as error:
                 if error.status_code != HTTPStatus.CONFLICT:  # It does not run.
                     raise

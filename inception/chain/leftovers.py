@@ -5,7 +5,6 @@ Only what carries our labels, or lies in our run root, and only where no process
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -47,25 +46,23 @@ class Leftover:
         return f"{self.kind} {self.handle} of chain {self.chain}"
 
 
-def find_leftovers(client: docker.APIClient, root: Path) -> tuple[Leftover, ...]:
-    """All that is left of dead chains in the run root and on the engine, in the order to remove it."""
+def left_on(client: docker.APIClient) -> tuple[Leftover, ...]:
+    """All that is left of dead chains on an engine, in the order to remove it. Raises EngineError."""
     with translated("looking for what chains have left"):
-        return (*_containers(client), *_volumes(client), *_run_directories(root))
+        return (*_containers(client), *_volumes(client))
 
 
-def remove_leftover(client: docker.APIClient, leftover: Leftover) -> None:
-    """Remove it. Raises EngineError."""
+def remove_from(client: docker.APIClient, leftover: Leftover) -> None:
+    """Remove a container or a volume from its engine. Raises EngineError."""
     with translated(f"removing {leftover}"), suppress(docker.errors.NotFound):
-        match leftover.kind:
-            case Kind.CONTAINER:
-                client.remove_container(leftover.handle, force=True, v=True)
-            case Kind.VOLUME:
-                client.remove_volume(leftover.handle)
-            case Kind.RUN_DIRECTORY:
-                shutil.rmtree(leftover.handle, ignore_errors=True)
+        if leftover.kind is Kind.CONTAINER:
+            client.remove_container(leftover.handle, force=True, v=True)
+        else:
+            client.remove_volume(leftover.handle)
 
 
-def _run_directories(root: Path) -> Iterator[Leftover]:
+def left_in(root: Path) -> Iterator[Leftover]:
+    """The run directories of dead chains in a run root."""
     if not root.is_dir():
         return
     for directory in sorted(root.iterdir()):

@@ -18,6 +18,7 @@ from inception.plan.request import NAME_LIMIT, is_name
 
 _START = '{"time_s"'
 """How each event's line begins."""
+_LOST = "its runner is gone without a word"
 
 
 class Condition(StrEnum):
@@ -178,8 +179,7 @@ def _level(plan: ChainPlan, number: int, told: LevelProgress | None) -> LevelSta
 def _break(plan: ChainPlan, levels: tuple[LevelStatus, ...], told: dict[int, LevelProgress]) -> Break | None:
     failures = [it.failure for it in told.values() if it.failure is not None]
     if failures:
-        first = min(failures, key=lambda event: event.monotonic_s)
-        return Break(level=first.level, reason=first.message or "no reason given", log_tail=first.log_tail)
+        return _told_break(min(failures, key=lambda event: event.monotonic_s), levels)
     above_lives = lifeline.is_held(Path(plan.paths.lifeline(0)))
     for level in levels:
         if level.presence is Presence.UNWINDING:
@@ -187,11 +187,19 @@ def _break(plan: ChainPlan, levels: tuple[LevelStatus, ...], told: dict[int, Lev
         if level.presence is Presence.UNWOUND:
             return Break(level=level.number, reason="it has ended")
         if level.presence is Presence.LOST:
-            return Break(level=level.number, reason="its runner is gone without a word")
+            return Break(level=level.number, reason=_LOST)
         if level.presence is Presence.BOOTING and not above_lives:
             return Break(level=level.number, reason="it never came, and nobody is left to start it")
         above_lives = True
     return None
+
+
+def _told_break(failure: Event, levels: tuple[LevelStatus, ...]) -> Break:
+    # What breaks ends what is below it, which may have had time to speak where what broke had none.
+    for level in levels[: failure.level - 1]:
+        if level.presence is Presence.LOST:
+            return Break(level=level.number, reason=_LOST)
+    return Break(level=failure.level, reason=failure.message or "no reason given", log_tail=failure.log_tail)
 
 
 def _condition(levels: tuple[LevelStatus, ...], broken: Break | None) -> Condition:

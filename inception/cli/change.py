@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from inception.cli import options, selection
+from inception.plan.chain import ChainPlan
 
 _AMOUNT = re.compile(r"[+-]?(\d+)")
 Words = Annotated[
@@ -41,7 +42,9 @@ def shrink(*, words: Words = None, quiet: options.Quiet = False) -> None:
     from inception.chain.store import find_chain
 
     name, by = name_and_amount(words or [])
-    smaller = change.shrink(find_chain(name).plan, by)
+    chain = find_chain(name)
+    refuse_attached(chain.plan)
+    smaller = change.shrink(chain.plan, by)
     if not quiet:
         typer.echo(f"inception: {smaller.name}: {smaller.depth} levels", err=True)
 
@@ -64,6 +67,17 @@ def name_and_amount(words: list[str]) -> tuple[str | None, int]:
 
 def _number(amount: str) -> int:
     return int(amount.lstrip("+-"))
+
+
+def refuse_attached(plan: ChainPlan) -> None:
+    """Raise ChainError if the bottom is where a client has its session: the end of one is the end of the other."""
+    from inception.errors import ChainError
+
+    if plan.attached:
+        raise ChainError(
+            f"chain {plan.name} is attached to the program that started it, whose session is at its bottom",
+            remedy=f"leave that session, or end all of it with: inception kick {plan.name}",
+        )
 
 
 def _refuse_broken(chain: object) -> None:

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from inception.chain.attach import run_local
+from inception.chain.change import refuse_far
 from inception.chain.prepare import prepare
 from inception.chain.publish import Publication, publish
 from inception.chain.running import RunningChain, running
@@ -47,6 +48,8 @@ def run_at_depth(
 
         level_0 = stack.enter_context(connect_to(engine, drawing.progress))
         plan = prepare(level_0, request, drawing.progress)
+        if climb:
+            refuse_far(plan)  # Its levels end one by one.
         chain = stack.enter_context(running(level_0.client, plan, show))
         publish(plan, publications)
         with drawing.paused():

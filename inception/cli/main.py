@@ -25,6 +25,13 @@ class DefaultRunGroup(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 typer does not export the type
         return super().parse_args(ctx, with_default_command(args))
 
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:  # noqa: ANN401 the same
+        items = super().shell_complete(ctx, incomplete)
+        command = self.get_command(ctx, DEFAULT_COMMAND)
+        if incomplete.startswith("-") and command is not None:
+            items += command.shell_complete(type(ctx)(command, parent=ctx), incomplete)
+        return items
+
 
 def with_default_command(arguments: list[str]) -> list[str]:
     """Put the default command in front of arguments that start with one of its options."""

@@ -68,6 +68,12 @@ def make_request(
         float, typer.Option(metavar="FACTOR", help="Multiplies every time limit; for slow machines.")
     ] = 1.0,
     force: Annotated[bool, typer.Option("--force", help="Start what the estimates say cannot fit.")] = False,
+    restart_engines: Annotated[
+        bool,
+        typer.Option(
+            "--restart-engines", help="Start a level's dockerd again when it dies: what runs below it is kept."
+        ),
+    ] = False,
 ) -> Request:
     """The request that these options make. Raises UsageError for what no host could carry."""
     from inception.chain.naming import made_up_name
@@ -89,6 +95,7 @@ def make_request(
         mtu=mtu,
         patience=patience,
         force=force,
+        restart_engines=restart_engines,
     )
     refuse_early(request)
     return request

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from inception.cli import options
+
+if TYPE_CHECKING:
+    from inception.engine.connect import Engine
 
 
 def prune(
@@ -16,26 +21,56 @@ def prune(
     engine: options.EngineAddress = "auto",
     as_json: options.Json = False,
 ) -> None:
-    """Show what dead chains have left, and remove it: only what carries our labels or lies in our run root."""
+    """Show what dead chains have left, and remove it: only what carries our labels or lies in our run root.
+
+    With --engine auto a private engine is looked into as well, if one runs.
+    """
+    import shutil
     from dataclasses import asdict
 
-    from inception.chain.leftovers import find_leftovers, remove_leftover
+    from inception.chain.leftovers import left_in, left_on, remove_from
     from inception.cli.words import print_json
-    from inception.engine.connect import connect_to
     from inception.places import run_root
 
-    with connect_to(engine, lambda line: typer.echo(f"inception: {line}", err=True)) as level_0:
-        leftovers = find_leftovers(level_0.client, run_root())
+    with ExitStack() as stack:
+        on_engines = [(it, left_on(it.client)) for it in _engines(engine, stack, _say)]
+        directories = tuple(left_in(run_root()))
+        leftovers = [*(leftover for _, left in on_engines for leftover in left), *directories]
         if as_json:
             print_json([asdict(leftover) for leftover in leftovers])
         else:
             for leftover in leftovers:
                 typer.echo(str(leftover))
         if not leftovers:
-            typer.echo("inception: nothing is left behind", err=True)
+            _say("nothing is left behind")
             return
         if dry_run or not (yes or typer.confirm("remove all of it?", err=True)):
             return
-        for leftover in leftovers:
-            remove_leftover(level_0.client, leftover)
-    typer.echo(f"inception: {len(leftovers)} removed", err=True)
+        for level_0, left in on_engines:
+            for leftover in left:
+                remove_from(level_0.client, leftover)
+        for leftover in directories:
+            shutil.rmtree(leftover.handle, ignore_errors=True)
+    _say(f"{len(leftovers)} removed")
+
+
+def _say(line: str) -> None:
+    typer.echo(f"inception: {line}", err=True)
+
+
+def _engines(engine: str, stack: ExitStack, say: Callable[[str], None]) -> Iterator[Engine]:
+    """The engine of that word; for `auto` also a private one that is there beside it."""
+    from inception.engine.connect import EngineChoice, connect_to
+    from inception.engine.private.layout import EngineDirectory
+    from inception.engine.private.use import takes_clients
+    from inception.places import state_directory
+
+    level_0 = stack.enter_context(connect_to(engine, say))
+    yield level_0
+    if engine != EngineChoice.AUTO or level_0.private:
+        return
+    private = EngineDirectory(state_directory() / "engine")
+    if takes_clients(private):
+        yield stack.enter_context(connect_to(EngineChoice.PRIVATE, say))
+    elif private.data_root.is_dir():
+        say("not looked into: the private engine, which does not run: see inception prune --engine private")

@@ -17,6 +17,11 @@ def known_names(incomplete: str) -> list[str]:
     return [name for name in chain_names() if name.startswith(incomplete)]
 
 
+def known_places(incomplete: str) -> list[str]:
+    """How a path in a chain's level begins, likewise."""
+    return [f"{name}:" for name in known_names(incomplete)]
+
+
 ChainName = Annotated[
     str | None,
     typer.Argument(

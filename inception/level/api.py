@@ -6,12 +6,15 @@ import re
 from pathlib import Path
 
 import docker
+from requests.exceptions import RequestException
 
 from inception.level.failure import PhaseError
 from inception.plan.chain import ChainPlan
 
 API_VERSION = "1.41"
 """Spoken to every level's engine: the oldest that knows all we use (CgroupnsMode), so nothing is negotiated."""
+SILENCE = (docker.errors.DockerException, RequestException, OSError)
+"""What is raised where no engine answers, or where it answers that it cannot."""
 _LOADED = re.compile(r"^Loaded image(?: ID)?: (\S+)", re.MULTILINE)
 
 

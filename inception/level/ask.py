@@ -9,10 +9,12 @@ import json
 import os
 import socket
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 _NOBODY = "nobody holds a session here that could do it: use `inception shell`, or `inception {host}` on the host"
 _ON_HOST = {"descend": "grow", "kick": "kick"}
+_FAR = "nobody listens here: who started this chain is on another machine, and can only end it there"
 _EXIT_FAILED = 125
 _EXIT_USAGE = 2
 
@@ -26,7 +28,7 @@ def main() -> None:
     try:
         answer = _ask(os.environ["INCEPTION_CLIENT"], question)
     except (KeyError, OSError):
-        _leave(f"{what}: {_NOBODY.format(host=_ON_HOST[what])}", _EXIT_FAILED)
+        _leave(f"{what}: {_FAR if _is_far() else _NOBODY.format(host=_ON_HOST[what])}", _EXIT_FAILED)
     if not answer:
         _leave(f"{what}: the client is gone", _EXIT_FAILED)
     fields = json.loads(answer)
@@ -41,6 +43,14 @@ def _ask(path: str, question: dict[str, object]) -> bytes:
         client.sendall(json.dumps(question).encode() + b"\n")
         with client.makefile("rb") as answer:
             return answer.readline()
+
+
+def _is_far() -> bool:
+    """Whether the client is on another machine than this level."""
+    try:
+        return bool(json.loads(Path(os.environ["INCEPTION_PLAN"]).read_text())["remote"])
+    except (KeyError, OSError, ValueError):
+        return False
 
 
 def _leave(message: str, status: int) -> NoReturn:

@@ -9,10 +9,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import docker
-from requests.exceptions import ReadTimeout, RequestException
+from requests.exceptions import ReadTimeout
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from inception.level import lifeline
-from inception.level.api import connect_level
+from inception.level.api import SILENCE, connect_level
 from inception.level.containers import create_level, stop_timeout_s
 from inception.level.ending import EXIT_FAILED, EXIT_UNTOLD, EXIT_UNWOUND, UNTOLD, Ending
 from inception.level.events import EventLog, tail
@@ -51,10 +52,9 @@ class LevelBelow:
         threading.Thread(target=self._watch, args=(ending, ended, told_end), name="level below", daemon=True).start()
 
     def _watch(self, ending: Ending, ended: Callable[[], None], told_end: threading.Event) -> None:
-        try:
-            status = connect_level(self._plan, self._number - 1).wait(self._name, timeout=None)["StatusCode"]
-        except (docker.errors.DockerException, RequestException, OSError):
-            return  # The engine itself went away; whoever watches it says so.
+        status = self._status_at_end(ending)
+        if status is None:
+            return
         told_end.set()
         if ending.begun or self._expected_to_end:
             return
@@ -69,6 +69,19 @@ class LevelBelow:
             )
         ended()
 
+    def _status_at_end(self, ending: Ending) -> int | None:
+        """Wait until it has ended, and give its status; None if nobody is left to tell."""
+        while True:
+            try:
+                return int(connect_level(self._plan, self._number - 1).wait(self._name, timeout=None)["StatusCode"])
+            except docker.errors.APIError:
+                return None
+            except SILENCE:
+                # The engine itself went away. Whoever watches it says so, or starts it again.
+                if not self._plan.restart_engines or self._expected_to_end or ending.begun:
+                    return None
+            time.sleep(_LOOK_S)
+
     def expect_end(self) -> None:
         """From now on its end is no news."""
         self._expected_to_end = True
@@ -81,7 +94,8 @@ class LevelBelow:
         ended = self._ended(limit_s) if self._told_end is None else self._seen_to_end(self._told_end, limit_s)
         if not ended:
             self._events.note(Phase.UNWIND, f"level {self._number} did not end in time and was killed")
-            connect_level(self._plan, self._number - 1).kill(self._name)
+            with suppress(*SILENCE):  # Without an engine to kill it, it ends with us.
+                connect_level(self._plan, self._number - 1).kill(self._name)
 
     def _ended(self, limit_s: int) -> bool:
         """Wait for a level that may not even have begun; returns whether it has ended within `limit_s` seconds."""
@@ -91,6 +105,8 @@ class LevelBelow:
             return True
         except (ReadTimeout, docker.errors.APIError):
             return False
+        except SILENCE:  # The engine is gone, as we are here to tell.
+            return self._seen_to_end(threading.Event(), limit_s)
         return True
 
     def _seen_to_end(self, told_end: threading.Event, limit_s: float) -> bool:
@@ -107,5 +123,20 @@ class LevelBelow:
 
     def remove(self) -> None:
         """Remove its container and its volume, which nobody needs who lives on."""
-        with suppress(docker.errors.NotFound):
-            connect_level(self._plan, self._number - 1).remove_container(self._name, force=True, v=True)
+        engine_is_back = Retrying(
+            retry=retry_if_exception(lambda error: isinstance(error, SILENCE) and not _is_answer(error)),
+            stop=stop_after_delay(self._plan.limits.dockerd_s if self._plan.restart_engines else 0.0),
+            wait=wait_fixed(_LOOK_S),
+            reraise=True,
+        )
+        try:
+            engine_is_back(connect_level(self._plan, self._number - 1).remove_container, self._name, force=True, v=True)
+        except docker.errors.NotFound:
+            return
+        except SILENCE as error:
+            if _is_answer(error):
+                raise  # Without an engine there is nobody to remove it, and soon no level either.
+
+
+def _is_answer(error: BaseException) -> bool:
+    return isinstance(error, docker.errors.APIError)

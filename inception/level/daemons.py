@@ -19,6 +19,7 @@ from inception.plan.chain import ChainPlan, LevelPlan
 
 CONTAINERD_SOCKET = Path("/run/containerd/containerd.sock")
 DATA_ROOT = Path("/var/lib/docker")
+DOCKERD_PID_FILE = Path("/run/docker.pid")
 _CONTAINERD_CONFIG = Path("/run/inception-containerd.toml")
 _POLL_S = 0.004
 _NOT_YET = (FileNotFoundError, ConnectionRefusedError)
@@ -104,6 +105,9 @@ def dockerd_command(plan: ChainPlan, level: LevelPlan, data_root: Path) -> list[
         for pool in level.subnet.address_pools
     ]
     command += [f"--dns={server}" for server in plan.dns]
+    if plan.restart_engines:
+        # What runs outlives its dockerd, and the next one takes it over by way of containerd.
+        command.append("--live-restore")
     return command
 
 

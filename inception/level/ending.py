@@ -9,6 +9,8 @@ import os
 import signal
 from types import FrameType
 
+SIGNAL_UNWIND = signal.SIGUSR2
+"""Sent by whoever ends a chain on purpose: SIGTERM is what an engine sends to all that it has when it stops itself."""
 EXIT_UNWOUND = 0
 EXIT_FAILED = 70
 """A runner that failed, said so in the event file and unwound (EX_SOFTWARE of sysexits.h; python's own is 1)."""
@@ -24,21 +26,28 @@ class EndOfLevel(BaseException):
 class Ending:
     """Turns signals and `because` into one EndOfLevel in the main thread. Later ones are noted and change nothing."""
 
-    _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+    _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, SIGNAL_UNWIND)
 
     def __init__(self) -> None:
         self._begun = False
-        self.reason = "a signal came"
+        self._told = False
+        self.reason = "it was told to"
         self.broken = False
         """Whether it ends because something broke."""
+        self.stopped = False
+        """Whether it ends because its container is stopped, which nobody has told yet."""
         for number in self._SIGNALS:
             signal.signal(number, self._on_signal)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        del number, frame
-        if not self._begun:
-            self._begun = True
-            raise EndOfLevel(self.reason)
+        del frame
+        if self._begun:
+            return
+        self._begun = True
+        if not self._told and number != SIGNAL_UNWIND:
+            self.reason = f"the engine above stopped it ({signal.Signals(number).name})"
+            self.broken = self.stopped = True
+        raise EndOfLevel(self.reason)
 
     @property
     def begun(self) -> bool:
@@ -47,6 +56,7 @@ class Ending:
     def because(self, reason: str, *, broken: bool = False) -> None:
         """End the level, from any thread."""
         if not self._begun:
+            self._told = True
             self.reason = reason
             self.broken = broken
             os.kill(os.getpid(), signal.SIGTERM)

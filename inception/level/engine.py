@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
+from inception.level import lifeline
 from inception.level.daemons import (
     CONTAINERD_SOCKET,
+    DOCKERD_PID_FILE,
     Daemon,
     dockerd_command,
     start_containerd,
@@ -17,9 +20,10 @@ from inception.level.daemons import (
 )
 from inception.level.ending import Ending
 from inception.level.events import EventLog
-from inception.level.failure import PhaseError
+from inception.level.failure import PhaseError, explain
 from inception.level.graft import Seed, plan_graft
-from inception.plan.chain import ChainPlan
+from inception.level.restarts import MOST, WITHIN_S, Restarts
+from inception.plan.chain import LABEL_LEVEL, ChainPlan
 from inception.plan.events import Phase, State
 from inception.plan.paths import SEED_DIRECTORY
 from inception.plan.request import ImageTransfer
@@ -49,6 +53,8 @@ class LevelEngine:
         self._events = events
         self._seed = Seed.read(Path(SEED_DIRECTORY))
         self._daemons: list[Daemon] = []
+        self._restarts = Restarts()
+        self._replacing = threading.Lock()
         self._stopping = False
 
     @property
@@ -76,16 +82,21 @@ class LevelEngine:
 
     def _start_dockerd(self) -> None:
         with self._events.phase(Phase.DOCKERD, log="dockerd"):
-            command = dockerd_command(self._plan, self._level, self._data_root)
-            dockerd = start_dockerd(command, self._log("dockerd"))
+            dockerd = self._launch_dockerd()
             self._daemons.append(dockerd)
-            from inception.level.api import connect_level
+            self._wait_for_dockerd(dockerd)
 
-            socket = Path(self._plan.paths.socket(self._level.number))
-            wait_for_socket(socket, dockerd, self._plan.limits.dockerd_s)
-            with connect_level(self._plan, self._level.number) as client:
-                client.ping()  # The socket takes connections before the engine answers them.
-            os.chown(socket, self._plan.owner_uid, self._plan.owner_gid)
+    def _launch_dockerd(self) -> Daemon:
+        return start_dockerd(dockerd_command(self._plan, self._level, self._data_root), self._log("dockerd"))
+
+    def _wait_for_dockerd(self, dockerd: Daemon) -> None:
+        from inception.level.api import connect_level
+
+        socket = Path(self._plan.paths.socket(self._level.number))
+        wait_for_socket(socket, dockerd, self._plan.limits.dockerd_s)
+        with connect_level(self._plan, self._level.number) as client:
+            client.ping()  # The socket takes connections before the engine answers them.
+        os.chown(socket, self._plan.owner_uid, self._plan.owner_gid)
 
     def _check_image(self, grafted: bool) -> None:
         from inception.level.api import connect_level, knows_image, load_as
@@ -107,7 +118,7 @@ class LevelEngine:
                     raise PhaseError(f"{image} was loaded, but the engine does not know it")
 
     def watch(self, ending: Ending) -> None:
-        """End the level when one of its daemons ends, and tell when its disk is full."""
+        """End the level when one of its daemons ends for good, and tell when its disk is full."""
         threading.Thread(target=self._watch_disk, name="watch disk", daemon=True).start()
         for daemon in self._daemons:
             threading.Thread(
@@ -115,12 +126,63 @@ class LevelEngine:
             ).start()
 
     def _watch(self, daemon: Daemon, ending: Ending) -> None:
-        status = daemon.process.wait()
-        if self._stopping or ending.begun:
-            return
-        phase = Phase(daemon.name)
-        self._events.write(phase, State.FAIL, message=f"{daemon.name} ended with status {status}")
+        running: Daemon | None = daemon
+        while running is not None:
+            status = running.process.wait()
+            if self._is_over(ending):
+                return
+            reason = f"{daemon.name} ended with status {status}"
+            running = None
+            if not self._plan.restart_engines:
+                self._break(daemon, ending, reason)
+            elif daemon.name != "dockerd":
+                self._break(daemon, ending, f"{reason}, and only a dockerd can be started again")
+            elif not self._restarts.take_one():
+                self._break(daemon, ending, f"{reason}, after {MOST} restarts within {WITHIN_S:g} s")
+            else:
+                running = self._restart(reason, ending)
+
+    def _is_over(self, ending: Ending) -> bool:
+        return self._stopping or ending.begun
+
+    def _break(self, daemon: Daemon, ending: Ending, reason: str) -> None:
+        self._events.write(Phase(daemon.name), State.FAIL, message=reason)
         ending.because(f"{daemon.name} ended", broken=True)
+
+    def _restart(self, reason: str, ending: Ending) -> Daemon | None:
+        """Start dockerd again, and see that it has taken over what runs; None if it has not, or if the level ends."""
+        self._events.note(Phase.DOCKERD, f"{reason}: restarting it")
+        begun_s = time.monotonic()
+        with self._replacing:
+            if self._stopping:
+                return None
+            # Its process is reaped, so that another one may have its number.
+            DOCKERD_PID_FILE.unlink(missing_ok=True)
+            dockerd = self._daemons[-1] = self._launch_dockerd()
+        try:
+            self._wait_for_dockerd(dockerd)
+            kept = self._check_below()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the engine is not there again
+            if not self._is_over(ending):
+                self._break(dockerd, ending, f"{reason}, and could not be restarted: {explain(error)[0]}")
+            return None
+        took_s = time.monotonic() - begun_s
+        self._events.note(Phase.DOCKERD, f"engine restarted in {took_s:.1f} s{kept}: {reason}")
+        return dockerd
+
+    def _check_below(self) -> str:
+        """Words on the level below, if there is one. Raises PhaseError if the engine has not taken it over."""
+        from inception.level.api import connect_level
+
+        below = self._level.number + 1
+        with connect_level(self._plan, self._level.number) as client:
+            taken_over = client.containers(filters={"label": f"{LABEL_LEVEL}={below}"})
+        # Asked last: a level that has ended meanwhile is none that got lost.
+        if not lifeline.is_held(Path(self._plan.paths.alive(below))):
+            return ""
+        if not taken_over:
+            raise PhaseError(f"level {below} lives, and the new dockerd has not taken it over")
+        return f", level {below} kept"
 
     def _watch_disk(self) -> None:
         was_full = False
@@ -132,14 +194,28 @@ class LevelEngine:
             time.sleep(_LOOK_AT_DISK_S)
 
     def stop(self) -> None:
-        """Take both daemons down, dockerd first. Nothing runs below any more."""
-        self._stopping = True
+        """Take both daemons down, dockerd first. No level is below any more."""
+        with self._replacing:
+            self._stopping = True
+        if self._plan.restart_engines:
+            self._end_containers()
         # A dockerd that has lost its containerd waits 15 s for containers that ended long ago: nobody can tell it.
         bereft = any(daemon.process.poll() is not None for daemon in self._daemons)
         limit_s = _BEREFT_STOP_S if bereft else self._plan.limits.level_stop_s
         for daemon in reversed(self._daemons):
             if not daemon.stop(limit_s):
                 self._events.note(Phase.UNWIND, f"{daemon.name} did not stop in time and was killed")
+
+    def _end_containers(self) -> None:
+        """What users run here: a dockerd whose containers are to outlive it leaves them alone when it ends."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        from inception.level.api import SILENCE, connect_level
+
+        with suppress(*SILENCE), connect_level(self._plan, self._level.number) as client:
+            running = [container["Id"] for container in client.containers()]
+            with ThreadPoolExecutor() as threads:
+                list(threads.map(client.stop, running))
 
     def _log(self, program: str) -> Path:
         return Path(self._plan.paths.log(self._level.number, program))

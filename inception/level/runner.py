@@ -20,7 +20,7 @@ from inception.level.mounts import RemountWritable, parse_mountinfo
 from inception.level.network import close_network, open_network
 from inception.level.storage import close_storage, open_storage
 from inception.plan.chain import CgroupNamespace, ChainPlan, LevelPlan
-from inception.plan.events import Phase
+from inception.plan.events import Phase, State
 
 if TYPE_CHECKING:
     from inception.level.beneath import Beneath
@@ -65,6 +65,8 @@ def run(plan_file: Path, number: int) -> int:
         live(beneath, mailbox, plan_file)
     except EndOfLevel:
         status = EXIT_FAILED if ending.broken else EXIT_UNWOUND
+        if ending.stopped:
+            events.write(Phase.READY, State.FAIL, message=ending.reason)
     except LevelFailure:
         status = EXIT_FAILED
     ending.unwind_now()

@@ -66,7 +66,8 @@ class ChainPlan:
 
     `endpoint` is the address of that engine, `request` what was asked for: a chain that grows is planned from it again.
     A `remote` engine does not see this machine's file system: the run directory lies in a volume of level 1 there.
-    `podman` says that level 0 is one, which is asked for level 1 in another way.
+    `podman` says that level 0 is one, which is asked for level 1 in another way. `restart_engines` has each level start
+    its dockerd again when it dies.
     Sizes are in bytes, times in seconds. `owner_uid` and `owner_gid` own the sockets and the run directory.
     """
 
@@ -94,6 +95,7 @@ class ChainPlan:
     levels: tuple[LevelPlan, ...]
     remote: bool = False
     podman: bool = False
+    restart_engines: bool = False
 
     @property
     def depth(self) -> int:
@@ -211,6 +213,7 @@ def plan_chain(request: Request, facts: Facts) -> ChainPlan:
         levels=levels,
         remote=not facts.engine.local,
         podman=facts.engine.podman,
+        restart_engines=request.restart_engines,
     )
 
 

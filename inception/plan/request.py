@@ -52,7 +52,8 @@ class Request:
     `pool` is the IPv4 range (CIDR) that the levels' subnets are cut from. `headroom` is the number of PID namespaces
     kept free below the bottom. `storage_size` is level 1's loopback size in bytes. `mtu` is in bytes.
     `patience` multiplies every time limit. `attached` chains end with their client, others after `ttl_s` seconds
-    or when told to. `force` starts what the estimates say cannot fit.
+    or when told to. `force` starts what the estimates say cannot fit. With `restart_engines` a dockerd that dies is
+    started again, and re-adopts what runs below it.
     """
 
     depth: int
@@ -71,6 +72,7 @@ class Request:
     attached: bool = True
     ttl_s: float | None = None
     force: bool = False
+    restart_engines: bool = False
 
 
 def is_name(name: str) -> bool:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 import shutil
 import subprocess
+import tarfile
 import time
 from pathlib import Path
 
+import pexpect
 import pytest
 
+from inception.engine.connect import Engine
 from inception.places import run_root
+from inception.plan.chain import LABEL_CHAIN
 from tests.integration.conftest import INCEPTION, RunInception
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("level_image", "unchanged_host", "own_run_root")]
@@ -61,6 +66,24 @@ def test_a_chain_of_six_from_up_to_down(run_inception: RunInception, tmp_path: P
     _check(run_inception("cp", ":/srv/there", str(tmp_path / "back"), "--level", "3"))
     assert (tmp_path / "back" / "deep" / "file").read_bytes() == sent
 
+    archive = run_inception("cp", ":/srv/there", "-", "--level", "3")
+    assert archive.returncode == 0, archive.stderr
+    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as opened:
+        member = opened.extractfile("there/deep/file")
+        assert member is not None
+        assert member.read() == sent
+    _check(run_inception("cp", "-", "long:/mnt", "--level", "5", stdin=archive.stdout))
+    assert (
+        _check(run_inception("exec", "--level", "5", "--", "stat", "-c", "%s", "/mnt/there/deep/file")) == "1048576\n"
+    )
+    for refused, why in (("/nowhere", b"is no directory of that level"), ("/etc/passwd", b"is no directory")):
+        done = run_inception("cp", "-", f"long:{refused}", stdin=archive.stdout)
+        assert (done.returncode, done.stdout) == (2, b"")
+        assert why in done.stderr
+    no_archive = run_inception("cp", "-", "long:/mnt", stdin=b"no archive" * 1000)
+    assert no_archive.returncode == 125
+    assert no_archive.stderr.count(b"\n") == 1
+
     _check(run_inception("grow", "long", "+2"))
     assert _check(run_inception("exec", "--", "hostname")) == "long-8\n"
     _check(run_inception("shrink", "long", "5"))
@@ -72,9 +95,54 @@ def test_a_chain_of_six_from_up_to_down(run_inception: RunInception, tmp_path: P
 
 def test_a_container_at_a_level_is_in_the_tree(run_inception: RunInception, level_image: str) -> None:
     _check(run_inception("up", "--depth", "1", "--name", "busy"))
-    _check(run_inception("exec", "--", "docker", "run", "--detach", "--name", "work", level_image, "sleep", "60"))
+    _check(
+        run_inception("exec", "--", "docker", "run", "--detach", "--name", "work", level_image, "tini", "sleep", "60")
+    )
     assert "container work" in _check(run_inception("tree"))
     _check(run_inception("down"))
+
+
+def test_whoever_watches_sees_what_happens_until_the_chain_ends(run_inception: RunInception, level_image: str) -> None:
+    _check(run_inception("up", "--depth", "1", "--name", "seen"))
+    watching = pexpect.spawn(INCEPTION, ["tree", "--watch"], dimensions=(30, 100), timeout=20, encoding="utf-8")
+    follow = [INCEPTION, "logs", "--follow", "--program", "runner"]
+    with subprocess.Popen(follow, stdout=subprocess.PIPE) as following:
+        watching.expect_exact("seen: running")
+        _check(run_inception("exec", "--", "sh", "-c", 'echo by hand >>"${INCEPTION_PLAN%/*}/1/runner.log"'))
+        assert following.stdout is not None
+        assert following.stdout.readline() == b"1 runner: by hand\n"
+        _check(
+            run_inception(
+                "exec", "--", "docker", "run", "--detach", "--name", "work", level_image, "tini", "sleep", "60"
+            )
+        )
+        watching.expect_exact("container work")
+        _check(run_inception("down"))
+        assert following.communicate(timeout=20)[0] == b""
+        assert following.returncode == 0
+    watching.expect(pexpect.EOF)
+    watching.close()
+    assert watching.exitstatus == 0
+
+
+def test_what_is_left_in_a_private_engine_is_found_beside_another_one(
+    engine: Engine, run_inception: RunInception, level_image: str
+) -> None:
+    if not engine.private:
+        pytest.skip("a private engine beside the host's would have to get the level image first")
+    _check(run_inception("up", "--depth", "1", "--name", "host"))
+    left = engine.client.create_container(level_image, ["true"], name="inception-dead-1", labels={LABEL_CHAIN: "dead"})
+    try:
+        another = {"DOCKER_HOST": f"unix://{run_root()}/host/1/docker.sock"}
+        done = run_inception("prune", "--dry-run", environment=another)
+        assert _check(done) == "container inception-dead-1 of chain dead\n"
+        here = run_inception("prune", "--dry-run", "--engine", "host", environment=another)
+        assert _check(here) == ""
+        _check(run_inception("prune", "--yes", environment=another))
+        assert engine.client.containers(all=True, filters={"id": left["Id"]}) == []
+    finally:
+        _check(run_inception("prune", "--yes"))
+        _check(run_inception("down"))
 
 
 def test_four_commands_at_the_same_instant_do_not_collide(run_inception: RunInception) -> None:

@@ -20,6 +20,7 @@ import pytest
 from inception.chain.store import chain_names
 from inception.engine.connect import Engine, EngineChoice, connect
 from inception.engine.private.layout import EngineDirectory
+from inception.level.restarts import MOST
 from inception.places import run_root
 from tests.integration.conftest import RunInception
 
@@ -163,30 +164,113 @@ def test_a_disk_full_at_a_level(run_inception: RunInception) -> None:
         assert run_inception("down", _NAME).returncode == 0
 
 
-@pytest.fixture
-def private_home(
-    engine: Engine, level_image: str, inception_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[EngineDirectory]:
-    """A private engine of the test's own that has the level image: it may break."""
-    with tempfile.TemporaryDirectory(prefix="faults-") as home:
-        inception_environment["INCEPTION_STATE_DIR"] = home
-        monkeypatch.setenv("INCEPTION_STATE_DIR", home)
+def _restarts(seen: dict[str, Any], level: int) -> int:
+    return sum(it.startswith("engine restarted in") for it in seen["levels"][level - 1]["remarks"])
+
+
+@pytest.mark.usefixtures("unchanged_host", "own_run_root")
+def test_a_dockerd_that_is_restarted_keeps_what_is_below(run_inception: RunInception) -> None:
+    up = ("up", "--depth", "3", "--name", _NAME, "--restart-engines")
+    assert run_inception(*up).returncode == 0
+    try:
+        run = 'docker run --detach --name work "$INCEPTION_IMAGE" tini sleep 600'
+        assert run_inception("exec", "--level", "2", "--", "sh", "-c", run).returncode == 0
+        # The oldest dockerd of level 1's processes is level 1's, as long as it has not been restarted.
+        for level in (2, 1):
+            _kill_inside(run_inception, level, "-x", "dockerd")
+            seen = _wait(run_inception, lambda it, level=level: _restarts(it, level) == 1)  # type: ignore[misc]
+            assert seen["condition"] == "running"
+            assert f", level {level + 1} kept: dockerd ended with status -9" in " ".join(seen["remarks"])
+            assert run_inception("exec", "--", "hostname").stdout == f"{_NAME}-3\n".encode()
+        tree = run_inception("tree").stdout.decode()
+        assert "level 2: engine restarted in" in tree
+        assert "container work" in tree
+        # What it has taken over it still sees to: a level's end, and one's that comes after it.
+        assert run_inception("shrink", "1").returncode == 0
+        assert run_inception("grow", "1").returncode == 0
+        assert run_inception("exec", "--", "hostname").stdout == f"{_NAME}-3\n".encode()
+    finally:
+        assert run_inception("down", _NAME).returncode == 0
+
+
+@pytest.mark.usefixtures("unchanged_host", "own_run_root")
+def test_a_dockerd_that_dies_over_and_over_is_broken(run_inception: RunInception) -> None:
+    assert run_inception("up", "--depth", "1", "--name", _NAME, "--restart-engines").returncode == 0
+    for count in range(1, MOST + 1):
+        _kill_inside(run_inception, 1, "-x", "dockerd")
+        _wait(run_inception, lambda it, count=count: _restarts(it, 1) == count)  # type: ignore[misc]
+    _kill_inside(run_inception, 1, "-x", "dockerd")
+    seen = _wait(run_inception, _is_broken)
+    assert seen["broken"]["reason"] == "dockerd ended with status -9, after 3 restarts within 60 s"
+    assert run_inception("down", _NAME).returncode == 0
+
+
+@pytest.mark.usefixtures("unchanged_host", "own_run_root")
+def test_a_containerd_is_not_restarted(run_inception: RunInception) -> None:
+    assert run_inception("up", "--depth", "1", "--name", _NAME, "--restart-engines").returncode == 0
+    _kill_inside(run_inception, 1, "-x", "containerd")
+    seen = _wait(run_inception, _is_broken)
+    assert seen["broken"]["reason"] == "containerd ended with status -9, and only a dockerd can be started again"
+    assert run_inception("down", _NAME).returncode == 0
+
+
+@pytest.fixture(scope="module")
+def private_directory(engine: Engine, level_image: str) -> Iterator[EngineDirectory]:
+    """A private engine of this module's own that has the level image: it may break. It runs while somebody uses it."""
+    with tempfile.TemporaryDirectory(prefix="faults-") as home, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("INCEPTION_STATE_DIR", home)
         with connect(EngineChoice.PRIVATE, progress=print) as private:
             for _ in private.client.load_image(engine.client.get_image(level_image)):
                 pass
         yield EngineDirectory(Path(home) / "engine")
 
 
+@pytest.fixture
+def private_home(
+    private_directory: EngineDirectory, inception_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> EngineDirectory:
+    """The same, for the programs that a test starts."""
+    inception_environment["INCEPTION_STATE_DIR"] = str(private_directory.root.parent)
+    monkeypatch.setenv("INCEPTION_STATE_DIR", str(private_directory.root.parent))
+    return private_directory
+
+
+def _signal_level_0(home: EngineDirectory, number: signal.Signals) -> None:
+    dockerd = subprocess.run(
+        ["pgrep", "-f", f"^[^ ]*dockerd .*{home.root}"], capture_output=True, text=True, check=True
+    )
+    os.kill(int(dockerd.stdout.split()[0]), number)
+
+
+def _end(run: RunInception, ending: str) -> None:
+    words = (ending, "--engine", "private", "--yes") if ending == "prune" else (ending, _NAME)
+    assert run(*words).returncode == 0
+    assert chain_names() == []
+
+
 @pytest.mark.usefixtures("unchanged_host", "own_run_root")
 @pytest.mark.parametrize("ending", ["down", "prune"])
 def test_the_level_0_engine_killed(run_inception: RunInception, private_home: EngineDirectory, ending: str) -> None:
     assert run_inception("up", "--engine", "private", "--depth", "2", "--name", _NAME).returncode == 0
-    dockerd = subprocess.run(
-        ["pgrep", "-f", f"^[^ ]*dockerd .*{private_home.root}"], capture_output=True, text=True, check=True
-    )
-    os.kill(int(dockerd.stdout.split()[0]), signal.SIGKILL)
-    seen = _wait(run_inception, _is_broken)
+    _signal_level_0(private_home, signal.SIGKILL)
+    # Levels below that have time to notice what breaks around them may tell first.
+    seen = _wait(run_inception, lambda it: _is_broken(it) and it["broken"]["level"] == 1)
     assert seen["broken"] == {"level": 1, "reason": "its runner is gone without a word", "log_tail": []}
-    words = (ending, "--engine", "private", "--yes") if ending == "prune" else (ending, _NAME)
-    assert run_inception(*words).returncode == 0
-    assert chain_names() == []
+    _end(run_inception, ending)
+
+
+@pytest.mark.usefixtures("unchanged_host", "own_run_root")
+@pytest.mark.parametrize("ending", ["down", "prune"])
+def test_the_level_0_engine_restarted(run_inception: RunInception, private_home: EngineDirectory, ending: str) -> None:
+    """It stops what it carries, as every engine does; then it is there again, and the chain is not."""
+    assert run_inception("up", "--engine", "private", "--depth", "2", "--name", _NAME).returncode == 0
+    _signal_level_0(private_home, signal.SIGTERM)
+    seen = _wait(run_inception, _is_broken)
+    reason = "the engine above stopped it (SIGTERM)"
+    assert seen["broken"] == {"level": 1, "reason": reason, "log_tail": []}
+    with connect(EngineChoice.PRIVATE, progress=print) as again:
+        assert again.client.containers(all=True) == []
+        assert [it["presence"] for it in _seen(run_inception)["levels"]] == ["failed", "unwound"]
+        tree = run_inception("tree", _NAME).stdout.decode()
+        assert f"broken (level 1: {reason})" in tree.splitlines()[0]
+        _end(run_inception, ending)

@@ -119,6 +119,17 @@ def test_levels_that_died_without_a_word_are_lost(chain: ChainPlan) -> None:
     assert presences(chain) == [Presence.LOST] * 3
 
 
+def test_a_level_that_could_still_speak_does_not_answer_for_one_above_it(chain: ChainPlan) -> None:
+    tell_descent(chain)
+    tell(chain, (3, Phase.DOCKERD, State.FAIL), message="dockerd ended with status -9")
+    with living(chain, 1, 2, 3):
+        pass
+    with living(chain, 1):
+        status = read_status(chain)
+    assert status.broken is not None
+    assert (status.broken.level, status.broken.reason) == (2, "its runner is gone without a word")
+
+
 def test_a_level_that_let_go_of_its_lifeline_unwinds(chain: ChainPlan) -> None:
     tell_descent(chain)
     with living(chain, 1, 2), living(chain, 3, unwinding=True):

@@ -4,10 +4,11 @@ import re
 
 import pytest
 
-from inception.cli.change import name_and_amount
+from inception.cli.change import name_and_amount, refuse_attached
 from inception.cli.copying import INSIDE
 from inception.cli.env import Syntax, lines, usual_syntax
-from inception.errors import UsageError
+from inception.errors import ChainError, UsageError
+from tests.unit.plans import plan
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,12 @@ def test_a_name_and_an_amount_are_told_apart(words: list[str], meant: tuple[str 
 def test_what_is_neither_is_refused(words: list[str]) -> None:
     with pytest.raises(UsageError):
         name_and_amount(words)
+
+
+def test_the_bottom_of_an_attached_chain_is_its_client_s() -> None:
+    with pytest.raises(ChainError, match="chain dream is attached to the program that started it"):
+        refuse_attached(plan())
+    refuse_attached(plan(attached=False))
 
 
 def test_settings_are_set_and_taken_back_in_each_syntax() -> None:

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from inception.level.ending import Ending, EndOfLevel
+from inception.level.ending import SIGNAL_UNWIND, Ending, EndOfLevel
 from inception.level.mailbox import Mailbox
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+SIGNALS = (*STOPPING, SIGNAL_UNWIND)
 RESTORED = (*SIGNALS, signal.SIGUSR1)
 
 
@@ -36,13 +37,36 @@ def test_a_reason_from_another_thread_ends_the_wait(ending: Ending) -> None:
         Mailbox().wait()
 
 
+def test_what_an_engine_that_stops_sends_is_a_break(ending: Ending) -> None:
+    with pytest.raises(EndOfLevel, match=r"the engine above stopped it \(SIGTERM\)"):
+        signal.raise_signal(signal.SIGTERM)
+    assert ending.stopped
+    assert ending.broken
+
+
+def test_what_ends_a_chain_on_purpose_is_none(ending: Ending) -> None:
+    with pytest.raises(EndOfLevel, match="it was told to"):
+        signal.raise_signal(SIGNAL_UNWIND)
+    assert not ending.stopped
+    assert not ending.broken
+
+
+@pytest.mark.parametrize("broken", [True, False])
+def test_a_reason_of_our_own_is_told_by_whoever_gives_it(ending: Ending, broken: bool) -> None:
+    with pytest.raises(EndOfLevel, match="dockerd ended"):
+        ending.because("dockerd ended", broken=broken)
+    assert not ending.stopped
+    assert ending.broken is broken
+
+
 def test_it_ends_once_only(ending: Ending) -> None:
     with pytest.raises(EndOfLevel):
-        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(SIGNAL_UNWIND)
     signal.raise_signal(signal.SIGTERM)
-    ending.because("too late")
+    ending.because("too late", broken=True)
     assert ending.begun
-    assert ending.reason == "a signal came"
+    assert not ending.broken
+    assert ending.reason == "it was told to"
 
 
 def test_nothing_interrupts_the_unwinding(ending: Ending) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from typing import Any, cast
 
@@ -38,6 +39,7 @@ def _engine(*daemons: Daemon) -> tuple[LevelEngine, _Notes]:
     engine._events = cast("EventLog", notes)
     engine._daemons = list(daemons)
     engine._stopping = False
+    engine._replacing = threading.Lock()
     return engine, notes
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
+import threading
 from pathlib import Path
 
 import pytest
 
 from inception.engine.private import use
 from inception.engine.private.layout import EngineDirectory
+from inception.engine.private.locks import Share, held, try_lock
 from inception.engine.private.resolvers import reachable_list
-from inception.engine.private.use import lacking_for_private, private_engine
+from inception.engine.private.use import lacking_for_private, private_engine, takes_clients
 from inception.errors import EngineError, EngineUnreachable
 from inception.plan.paths import SOCKET_PATH_LIMIT
 
@@ -60,6 +63,22 @@ def test_a_path_too_long_for_sockets_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="INCEPTION_STATE_DIR"), private_engine(directory, print):
         pass
     assert not directory.root.exists()
+
+
+def test_an_engine_that_has_closed_its_socket_is_waited_for_until_it_is_gone(tmp_path: Path) -> None:
+    directory = EngineDirectory(tmp_path)
+    directory.ready.touch()
+    directory.supervisor_lock.touch()
+    with socket.socket(socket.AF_UNIX) as listening, held(directory.supervisor_lock, Share.ALONE, 1):
+        listening.bind(str(directory.socket))
+        listening.listen()
+        assert takes_clients(directory)
+        assert use._runs(directory)
+    supervisor = os.open(directory.supervisor_lock, os.O_RDWR)
+    assert try_lock(supervisor, Share.ALONE)
+    assert not takes_clients(directory)
+    threading.Timer(0.2, os.close, (supervisor,)).start()
+    assert not use._runs(directory)
 
 
 def test_the_usual_path_is_short_enough() -> None:

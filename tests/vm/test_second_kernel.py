@@ -8,7 +8,7 @@ import pytest
 
 from inception.plan.events import Phase, State
 from tests.vm.conftest import SecondKernel
-from tests.vm.guest import Ending, Outcome
+from tests.vm.guest import DESCENT_LIMIT_S, Ending, Outcome
 
 # Emulation is slow, and so is making what is emulated, on the first run.
 pytestmark = pytest.mark.timeout(1500)
@@ -95,3 +95,40 @@ def test_the_hierarchy_is_mounted_as_it_was(second_kernel: SecondKernel) -> None
     mounts = second_kernel.output("cat", "/proc/self/mounts")
     options = next(line.split()[3].split(",") for line in mounts.splitlines() if line.split()[2] == "cgroup2")
     assert {"nsdelegate", "memory_recursiveprot"} <= set(options)
+
+
+HOUR_S = 3600
+
+
+def test_a_clock_set_forward_moves_no_chain(second_kernel: SecondKernel) -> None:
+    """Half an hour of life is not over because the clock says that an hour has passed."""
+    program = ("python3", "-m", "inception")
+    names = {"timed": ("--ttl", "30m"), "timeless": ()}
+    for name, life in names.items():
+        second_kernel.output(
+            *program, "up", "--depth", "1", "--name", name, "--patience", PATIENCE, *life, timeout_s=DESCENT_LIMIT_S
+        )
+    before_s = float(second_kernel.output("date", "+%s"))
+    second_kernel.output("date", "--set", f"@{before_s + HOUR_S:.0f}")
+    try:
+        chains = json.loads(second_kernel.output(*program, "ls", "--json"))
+        assert float(second_kernel.output("date", "+%s")) >= before_s + HOUR_S
+        assert [(it["name"], it["condition"], it["remarks"]) for it in chains] == [
+            (name, "running", []) for name in sorted(names)
+        ]
+        ages_s = [it["levels"][0]["age_s"] for it in chains]
+        assert all(0 < age_s < HOUR_S / 2 for age_s in ages_s), ages_s
+        for name in names:
+            assert second_kernel.output(*program, "exec", name, "--", "hostname").strip() == f"{name}-1"
+        pruned = second_kernel.run(*program, "prune", "--yes")
+        assert (pruned.status, pruned.stdout) == (0, ""), pruned.stderr
+        second_kernel.output(*program, "grow", "timed", timeout_s=DESCENT_LIMIT_S)
+        # An event of after the jump comes after those of before it.
+        assert json.loads(second_kernel.output(*program, "ls", "--json"))[0]["condition"] == "running"
+        second_kernel.output(*program, "down", "--all", timeout_s=DESCENT_LIMIT_S)
+        assert second_kernel.output(*program, "ls").strip() == "no chains"
+    finally:
+        second_kernel.output("date", "--set", f"@{float(second_kernel.output('date', '+%s')) - HOUR_S:.0f}")
+    second_kernel.say(
+        f"the clock set forward by an hour: both chains live, {ages_s[0]:.0f} s and {ages_s[1]:.0f} s old"
+    )

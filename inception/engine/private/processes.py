@@ -39,7 +39,8 @@ def kill_until_none(find: Callable[[], Collection[int]]) -> None:
 
     def kill_round() -> Collection[int]:
         found = find()
-        for process in found:
+        # The oldest first: the first one of a PID namespace takes all others along, before one notices another's end.
+        for process in sorted(found):
             _kill(process, find)
         return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -82,6 +83,19 @@ def private_engine(directory: EngineDirectory, progress: Callable[[str], None]) 
             _leave(directory, users)
 
 
+def takes_clients(directory: EngineDirectory) -> bool:
+    """Whether the engine in `directory` is up."""
+    if not directory.ready.exists() or is_free(directory.supervisor_lock):
+        return False
+    # Its dockerd may be on its way out, ended by somebody else than its supervisor.
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            connection.connect(str(directory.socket))
+        except OSError:
+            return False
+    return True
+
+
 def _make(directory: EngineDirectory) -> None:
     if (socket := directory.too_long_socket()) is not None:
         raise EngineError(
@@ -108,7 +122,7 @@ def _runs(directory: EngineDirectory) -> bool:
     """Whether the engine runs. One that is on its way up, its client killed, or on its way out, is waited for."""
 
     def settled() -> bool:
-        return directory.ready.exists() or is_free(directory.supervisor_lock)
+        return takes_clients(directory) or is_free(directory.supervisor_lock)
 
     if not _wait_until(settled, START_TIMEOUT_S):
         raise EngineError(
