@@ -89,7 +89,7 @@ def run(command: Sequence[str], settings: AloneSettings) -> int:
         return 0 if serving else _EXIT_STOPPED
     finally:
         ending.unwind_now()
-        engine.stop()
+        engine.stop(_report)
         with _otherwise("what is mounted ends with this container"):
             unmount_image(_DATA_ROOT)
 

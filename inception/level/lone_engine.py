@@ -68,8 +68,8 @@ class LoneEngine:
             if ending is not None:
                 ending.because(f"{daemon.name} ended", broken=True)
 
-    def stop(self) -> None:
-        """Take both daemons down, dockerd with its containers first."""
+    def stop(self, tell: Callable[[str], None]) -> None:
+        """Take both daemons down, dockerd with its containers first; tell if one had to be killed."""
         self._stopping = True
         limits = {"dockerd": _DOCKERD_S, "containerd": _CONTAINERD_S}
         # dockerd gives each container 10 s: as long as we may have altogether.
@@ -77,7 +77,8 @@ class LoneEngine:
         hurry.daemon = True
         hurry.start()
         for daemon in reversed(self._daemons):
-            daemon.stop(limits[daemon.name])
+            if not daemon.stop(limits[daemon.name]):
+                tell(f"warning: {daemon.name} did not stop in time and was killed")
         hurry.cancel()
 
 
