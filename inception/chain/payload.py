@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import shutil
 import tarfile
@@ -34,5 +35,20 @@ def payload_archive(prefix: str) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for file in payload_files():
-            archive.add(_PACKAGE.parent / file, arcname=f"{prefix}/{file}")
+            archive.add(_PACKAGE.parent / file, arcname=f"{prefix}/{file}", filter=_owned_by_root)
     return buffer.getvalue()
+
+
+def payload_digest() -> str:
+    """SHA-256 of the payload, in hexadecimal."""
+    whole = hashlib.sha256()
+    for file in payload_files():
+        content = (_PACKAGE.parent / file).read_bytes()
+        whole.update(f"{file} {len(content)}\n".encode() + content)
+    return whole.hexdigest()
+
+
+def _owned_by_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    member.uid = member.gid = 0
+    member.uname = member.gname = "root"
+    return member

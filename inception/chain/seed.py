@@ -87,7 +87,8 @@ def _container(
     """A container of `image`, not started, that has the seed's volume writable; removed in the end."""
     created = client.create_container(
         image=image,
-        command=command,
+        # Any image can be a chain's: one to be run alone has an entrypoint of its own.
+        entrypoint=command,
         environment={"PYTHONPATH": _PAYLOAD},
         labels={LABEL_SEED: image},
         host_config=client.create_host_config(

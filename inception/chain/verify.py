@@ -109,7 +109,7 @@ def _say_address(inner: docker.APIClient, image_id: str) -> str:
 
 @contextmanager
 def _container(inner: docker.APIClient, image_id: str, command: list[str]) -> Iterator[str]:
-    created = inner.create_container(image=image_id, command=command)["Id"]
+    created = inner.create_container(image=image_id, entrypoint=command)["Id"]
     try:
         yield created
     finally:

@@ -36,7 +36,8 @@ def build(
     quiet: options.Quiet = False,
     as_json: options.Json = False,
 ) -> None:
-    """Build the level image, unless it is there; its tag goes to standard output."""
+    """Build the level image, and `inception` of it, unless they are there; its tag goes to standard output."""
+    from inception.chain.alone import ensure_alone
     from inception.chain.signals import raising_interrupted
     from inception.engine.connect import connect_to
     from inception.image.build import build_image
@@ -51,6 +52,7 @@ def build(
         else:
             build_image(level_0.client, way=way, base=base, engine_from_host=engine_from_host, progress=say)
         image = stored_image(level_0.client, tag)
+        ensure_alone(level_0.client, image.image_id, progress=say)
     if as_json:
         _print_json(asdict(image))
     else:
@@ -71,9 +73,9 @@ def list_(*, engine: options.EngineAddress = "auto", as_json: options.Json = Fal
     rows = (
         (
             ", ".join(image.tags) or "<untagged>",
-            image.image_id.removeprefix("sha256:")[:12],
+            _short(image.image_id),
             f"{image.size_bytes / 1e6:.0f} MB",
-            image.way,
+            image.way if image.made_of is None else f"level image {_short(image.made_of)}",
             image.seed or "none yet",
         )
         for image in images
@@ -90,7 +92,7 @@ def rm(
     every: Annotated[bool, typer.Option("--all", help="Remove every level image on the engine.")] = False,
     engine: options.EngineAddress = "auto",
 ) -> None:
-    """Remove level images, and the seeds made of them."""
+    """Remove level images, and the seeds and images made of them."""
     from inception.engine.connect import connect_to
     from inception.image.store import list_images, remove_image
 
@@ -154,6 +156,10 @@ def verify(
         )
     if any(check.failed for check in checks):
         raise typer.Exit(1)
+
+
+def _short(image_id: str) -> str:
+    return image_id.removeprefix("sha256:")[:12]
 
 
 def _progress(*, quiet: bool = False) -> Callable[[str], None]:

@@ -12,7 +12,7 @@ import docker
 
 from inception.engine.translate import reason, translated
 from inception.errors import ImageError
-from inception.image.recipe import LABEL_RECIPE, LABEL_WAY
+from inception.image.recipe import LABEL_MADE_OF, LABEL_RECIPE, LABEL_WAY
 from inception.plan.chain import seed_volume_name
 
 _CHUNK_BYTES = 1 << 20
@@ -20,7 +20,10 @@ _CHUNK_BYTES = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class StoredImage:
-    """A level image on an engine. `size_bytes` is unpacked, `created_s` Unix time, `seed` the seed's volume if any."""
+    """A level image on an engine. `size_bytes` is unpacked, `created_s` Unix time, `seed` the seed's volume if any.
+
+    `made_of` is the id of the level image that this one is made of: see `chain.alone`.
+    """
 
     tags: tuple[str, ...]
     image_id: str
@@ -29,6 +32,7 @@ class StoredImage:
     recipe: str
     way: str
     seed: str | None
+    made_of: str | None
 
 
 def find_image(client: docker.APIClient, tag: str) -> str | None:
@@ -42,9 +46,13 @@ def find_image(client: docker.APIClient, tag: str) -> str | None:
 
 
 def list_images(client: docker.APIClient) -> tuple[StoredImage, ...]:
-    """Every level image that inception built on the engine, newest first. Raises EngineError."""
+    """Every level image that inception built on the engine: what is made of others first, then the newest.
+
+    Raises EngineError.
+    """
     with translated("listing level images"):
-        images = client.images(filters={"label": LABEL_RECIPE})
+        # Without `all` an image that has lost its tag is passed over as long as there is one made of it.
+        images = client.images(all=True, filters={"label": LABEL_RECIPE})
         volumes = {volume["Name"] for volume in client.volumes()["Volumes"] or ()}
     stored = (
         StoredImage(
@@ -56,10 +64,11 @@ def list_images(client: docker.APIClient) -> tuple[StoredImage, ...]:
             recipe=image["Labels"][LABEL_RECIPE],
             way=image["Labels"].get(LABEL_WAY, ""),
             seed=seed if (seed := seed_volume_name(image["Id"])) in volumes else None,
+            made_of=image["Labels"].get(LABEL_MADE_OF),
         )
         for image in images
     )
-    return tuple(sorted(stored, key=lambda image: image.created_s, reverse=True))
+    return tuple(sorted(stored, key=lambda image: (image.made_of is None, -image.created_s)))
 
 
 def stored_image(client: docker.APIClient, tag: str) -> StoredImage:
@@ -71,7 +80,7 @@ def stored_image(client: docker.APIClient, tag: str) -> StoredImage:
 
 
 def remove_image(client: docker.APIClient, name: str) -> None:
-    """Remove the image that `name` (a tag or an id) names, and its seed.
+    """Remove the image that `name` (a tag or an id) names, its seed, and what is made of it.
 
     Raises ImageError if it is not there or a chain uses it; both are then still there. Raises EngineError.
     """
@@ -81,6 +90,7 @@ def remove_image(client: docker.APIClient, name: str) -> None:
     users = _containers_of(client, image_id)
     if users:
         raise ImageError(f"image {name} is in use by {', '.join(users)}", remedy="end what uses it first")
+    _remove_made_of(client, image_id)
     _remove_seed(client, image_id)
     with translated(f"removing image {name}"):
         client.remove_image(name)
@@ -90,9 +100,10 @@ def remove_superseded(client: docker.APIClient) -> None:
     """Remove the level images that newer ones have taken the tags of, and their seeds, unless something uses them."""
     for image in list_images(client):
         if not image.tags and not _containers_of(client, image.image_id):
+            _remove_made_of(client, image.image_id)
             _remove_seed(client, image.image_id)
             with translated("removing an older level image"):
-                client.remove_image(image.image_id)
+                client.remove_image(image.image_id, noprune=True)
 
 
 def export_image(client: docker.APIClient, name: str, path: Path) -> int:
@@ -139,6 +150,14 @@ def _containers_of(client: docker.APIClient, image_id: str) -> tuple[str, ...]:
     with translated("listing what uses the image"):
         containers = client.containers(all=True, filters={"ancestor": image_id})
     return tuple(sorted(container["Names"][0].removeprefix("/") for container in containers))
+
+
+def _remove_made_of(client: docker.APIClient, image_id: str) -> None:
+    for image in list_images(client):
+        if image.made_of == image_id:
+            _remove_seed(client, image.image_id)
+            with translated(f"removing image {', '.join(image.tags) or image.image_id}"):
+                client.remove_image(image.image_id, force=True, noprune=True)
 
 
 def _remove_seed(client: docker.APIClient, image_id: str) -> None:

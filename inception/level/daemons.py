@@ -12,6 +12,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from inception.level.capabilities import Capability, held
 from inception.level.failure import PhaseError
 from inception.level.network import own_bridge
 from inception.level.retry import retry
@@ -23,6 +24,7 @@ DOCKERD_PID_FILE = Path("/run/docker.pid")
 _CONTAINERD_CONFIG = Path("/run/inception-containerd.toml")
 _POLL_S = 0.004
 _NOT_YET = (FileNotFoundError, ConnectionRefusedError)
+_OOM_SCORE = -500
 # What a level never uses. Each plugin costs start-up time and memory, once a level.
 _UNUSED_PLUGINS = (
     "io.containerd.grpc.v1.cri",
@@ -59,8 +61,9 @@ class Daemon:
         return True
 
 
-def _start(name: str, command: list[str], log: Path) -> Daemon:
-    descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def _start(name: str, command: list[str], log: Path | None) -> Daemon:
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+    descriptor = os.dup(2) if log is None else os.open(log, flags, 0o600)
     try:
         process = subprocess.Popen(
             command,
@@ -76,16 +79,21 @@ def _start(name: str, command: list[str], log: Path) -> Daemon:
     return Daemon(name, process)
 
 
-def containerd_config(root: Path) -> str:
+def containerd_config(root: Path, *, oom_score: int) -> str:
     """The configuration of a level's containerd, its content under `root`. Its state stays below /run, as ever."""
     disabled = ", ".join(f'"{plugin}"' for plugin in _UNUSED_PLUGINS)
-    return f'version = 2\nroot = "{root}"\noom_score = -500\ndisabled_plugins = [{disabled}]\n'
+    return f'version = 2\nroot = "{root}"\noom_score = {oom_score}\ndisabled_plugins = [{disabled}]\n'
 
 
-def start_containerd(data_root: Path, log: Path) -> Daemon:
-    """Start containerd. It is ready when `CONTAINERD_SOCKET` answers: see `wait_for_socket`."""
-    _CONTAINERD_CONFIG.write_text(containerd_config(data_root / "containerd-root"))
-    return _start("containerd", ["containerd", "--config", str(_CONTAINERD_CONFIG)], log)
+def start_containerd(data_root: Path, log: Path | None, *, log_level: str = "info") -> Daemon:
+    """Start containerd. It is ready when `CONTAINERD_SOCKET` answers: see `wait_for_socket`.
+
+    Without a `log` it writes to our standard error.
+    """
+    # Who may not lower it (proc_pid_oom_score_adj(5)) would only log an error.
+    oom_score = _OOM_SCORE if Capability.SYS_RESOURCE in held() else 0
+    _CONTAINERD_CONFIG.write_text(containerd_config(data_root / "containerd-root", oom_score=oom_score))
+    return _start("containerd", ["containerd", "--config", str(_CONTAINERD_CONFIG), "--log-level", log_level], log)
 
 
 def dockerd_command(plan: ChainPlan, level: LevelPlan, data_root: Path) -> list[str]:
@@ -111,8 +119,8 @@ def dockerd_command(plan: ChainPlan, level: LevelPlan, data_root: Path) -> list[
     return command
 
 
-def start_dockerd(command: list[str], log: Path) -> Daemon:
-    """Start dockerd with `dockerd_command`'s words."""
+def start_dockerd(command: list[str], log: Path | None) -> Daemon:
+    """Start dockerd with `command`'s words. Without a `log` it writes to our standard error."""
     return _start("dockerd", command, log)
 
 

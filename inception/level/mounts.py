@@ -88,7 +88,26 @@ class RemountCgroup:
         _mount(self.filesystem, self.target, self.filesystem, _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, self.options)
 
 
-Mount = RemountWritable | BindReadOnly | RemountCgroup
+@dataclass(frozen=True, kw_only=True)
+class MountOverlay:
+    """Show `lower` and what was changed in it, which goes to `upper`, at `target`. All of them exist already."""
+
+    lower: Path
+    upper: Path
+    work: Path
+    target: Path
+
+    def describe(self) -> str:
+        return f"mount -t overlay -o {self._options()} overlay {self.target}"
+
+    def execute(self) -> None:
+        _mount("overlay", self.target, "overlay", 0, self._options())
+
+    def _options(self) -> str:
+        return f"lowerdir={self.lower},upperdir={self.upper},workdir={self.work}"
+
+
+Mount = RemountWritable | BindReadOnly | RemountCgroup | MountOverlay
 
 
 @dataclass(frozen=True, kw_only=True)

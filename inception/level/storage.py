@@ -35,21 +35,45 @@ def open_storage(storage: LevelStorage, data_root: Path) -> None:
     """Make and mount what `data_root` lies on, where the container does not bring it. Raises PhaseError or OSError."""
     if storage.kind is not Storage.LOOPBACK or storage.size is None:
         return
-    with _IMAGE.open("wb") as image:
-        image.truncate(storage.size)
+    make_image(_IMAGE, storage.size)
+    mount_image(_IMAGE, data_root)
+
+
+def make_image(image: Path, size: int) -> None:
+    """Make the file `image` an empty ext4 of `size` bytes. Raises PhaseError or OSError."""
+    with image.open("wb") as file:
+        file.truncate(size)
+    _run("mkfs.ext4", *MKFS_OPTIONS, str(image))
+
+
+def mend_image(image: Path) -> None:
+    """See that the ext4 in `image` is sound: it has no journal that would tell what was half done. Raises PhaseError.
+
+    The status is that of e2fsck(8): 1 is "errors corrected".
+    """
+    _run("e2fsck", "-p", str(image), well=(0, 1))
+
+
+def mount_image(image: Path, data_root: Path) -> None:
+    """Mount the ext4 in `image` on `data_root`. Raises PhaseError or OSError."""
     data_root.mkdir(parents=True, exist_ok=True)
-    _run("mkfs.ext4", *MKFS_OPTIONS, str(_IMAGE))
     # Another process can take the free device between our look and mount's.
-    retry(lambda: _mount(data_root), errors=PhaseError, limit_s=_MOUNT_ATTEMPTS_S, pause_s=_PAUSE_S)
+    retry(lambda: _mount(image, data_root), errors=PhaseError, limit_s=_MOUNT_ATTEMPTS_S, pause_s=_PAUSE_S)
 
 
 def close_storage(storage: LevelStorage, data_root: Path) -> None:
-    """Unmount what `open_storage` mounted, and wait until the kernel has let go of the loop device.
+    """Unmount what `open_storage` mounted: see `unmount_image`."""
+    if storage.kind is Storage.LOOPBACK:
+        unmount_image(data_root)
+
+
+def unmount_image(data_root: Path) -> None:
+    """Unmount what `mount_image` mounted, if it did, and wait until the kernel has let go of the loop device.
 
     Detaching is asynchronous: the image of the level above stays busy until that of this one is gone. Raises OSError
     when it takes longer than `_DETACH_LIMIT_S` seconds.
     """
-    if storage.kind is not Storage.LOOPBACK or (backing := _backing_file(data_root)) is None:
+    if (backing := _backing_file(data_root)) is None:
         return
     attached_to = _read(backing)
 
@@ -62,10 +86,12 @@ def close_storage(storage: LevelStorage, data_root: Path) -> None:
 
 
 def _backing_file(data_root: Path) -> Path | None:
-    """Where the kernel says what the loop device under `data_root` is attached to; None if nothing is mounted there."""
+    """Where the kernel says what the loop device under `data_root` is attached to; None if none is mounted there."""
     mounts = parse_mountinfo(Path("/proc/self/mountinfo").read_text())
     devices = [mount.source for mount in mounts if mount.target == data_root]
-    return Path("/sys/block") / Path(devices[-1]).name / "loop" / "backing_file" if devices else None
+    if not devices or not devices[-1].startswith("/dev/loop"):
+        return None
+    return Path("/sys/block") / Path(devices[-1]).name / "loop" / "backing_file"
 
 
 def _read(path: Path) -> str | None:
@@ -75,14 +101,14 @@ def _read(path: Path) -> str | None:
         return None  # Not attached.
 
 
-def _mount(data_root: Path) -> None:
+def _mount(image: Path, data_root: Path) -> None:
     _make_nodes()
-    _run("mount", "-t", "ext4", "-o", "loop,noatime", str(_IMAGE), str(data_root))
+    _run("mount", "-t", "ext4", "-o", "loop,noatime", str(image), str(data_root))
 
 
-def _run(*command: str) -> None:
+def _run(*command: str, well: tuple[int, ...] = (0,)) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
+    if done.returncode not in well:
         reason = " ".join(done.stderr.split()) or f"status {done.returncode}"
         raise PhaseError(f"{command[0]}: {reason}", remedy="use --storage volume or tmpfs, or a larger --storage-size")
 

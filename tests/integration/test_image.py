@@ -296,6 +296,43 @@ def test_a_newer_image_supersedes_unless_the_older_is_in_use(engine: Engine, kep
     assert all(image.tags for image in list_images(engine.client))
 
 
+def made_of(client: docker.APIClient, image_id: str) -> str:
+    """Make an image of the level image `image_id`, tagged `KEPT`:alone, with a seed; its id."""
+    container = client.create_container(image=image_id)["Id"]
+    try:
+        label = f"LABEL {recipe.LABEL_MADE_OF}={image_id}"
+        made: str = client.commit(container, repository=KEPT, tag="alone", changes=[label])["Id"]
+    finally:
+        client.remove_container(container)
+    client.create_volume(seed_volume_name(made))
+    return made
+
+
+def test_an_image_goes_with_what_is_made_of_it_unless_that_is_in_use(engine: Engine, kept: str) -> None:
+    made = made_of(engine.client, kept)
+    assert [image.made_of for image in list_images(engine.client) if image.image_id in {made, kept}] == [kept, None]
+    container = engine.client.create_container(image=made, name="inception-test-user")["Id"]
+    try:
+        with pytest.raises(ImageError, match=f"image {KEPT}:1 is in use by inception-test-user: end what uses it"):
+            remove_image(engine.client, f"{KEPT}:1")
+    finally:
+        engine.client.remove_container(container)
+    remove_image(engine.client, f"{KEPT}:1")
+    assert find_image(engine.client, kept) is None
+    assert find_image(engine.client, made) is None
+    assert seed_volume_name(made) not in volumes(engine.client)
+
+
+def test_a_newer_image_supersedes_what_is_made_of_the_older(engine: Engine, kept: str) -> None:
+    made = made_of(engine.client, kept)
+    newer = tiny_level_image(engine.client, b"two")
+    remove_superseded(engine.client)
+    assert find_image(engine.client, kept) is None
+    assert find_image(engine.client, made) is None
+    assert find_image(engine.client, f"{KEPT}:1") == newer
+    assert seed_volume_name(made) not in volumes(engine.client)
+
+
 @pytest.mark.usefixtures("kept")
 def test_an_exported_image_loads_again(engine: Engine, tmp_path: Path) -> None:
     file = tmp_path / "level.tar"

@@ -25,8 +25,9 @@ def test_dockerd_gets_its_own_subnet_and_both_sockets() -> None:
 
 
 def test_the_containerd_configuration_is_toml() -> None:
-    parsed = tomllib.loads(containerd_config(Path("/var/lib/docker/containerd-root")))
+    parsed = tomllib.loads(containerd_config(Path("/var/lib/docker/containerd-root"), oom_score=-500))
     assert parsed["root"] == "/var/lib/docker/containerd-root"
+    assert parsed["oom_score"] == -500
     assert "io.containerd.grpc.v1.cri" in parsed["disabled_plugins"]
 
 

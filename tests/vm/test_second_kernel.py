@@ -90,6 +90,21 @@ def test_a_killed_client_leaves_nothing(second_kernel: SecondKernel) -> None:
     second_kernel.say(f"client killed at the bottom: clean {outcome.ending_s:.0f} s later")
 
 
+def test_the_image_alone_has_an_engine_with_real_privileges(second_kernel: SecondKernel) -> None:
+    second_kernel.output("python3", "-m", "inception", "image", "build", timeout_s=300)
+    kept = second_kernel.output("docker", "volume", "ls", "--quiet")
+    script = "docker info --format '{{.Driver}} v{{.CgroupVersion}}'; cat /sys/fs/cgroup/cgroup.subtree_control; exit 7"
+    ended = second_kernel.run("docker", "run", "--rm", "--privileged", "inception", "sh", "-c", script, timeout_s=300)
+    assert ended.status == 7, ended.stderr
+    driver, controllers = ended.stdout.splitlines()
+    assert driver == "overlay2 v2"
+    assert {"cpu", "io", "memory", "pids"} <= set(controllers.split())
+    assert ended.stderr == ""
+    assert second_kernel.output("docker", "ps", "--all", "--quiet") == ""
+    assert second_kernel.output("docker", "volume", "ls", "--quiet") == kept
+    second_kernel.say("the image alone: an engine by docker run --privileged, and nothing left of it")
+
+
 def test_the_hierarchy_is_mounted_as_it_was(second_kernel: SecondKernel) -> None:
     """A cgroup2 file system mounted anew in the first cgroup namespace would reset the options of all mounts of it."""
     mounts = second_kernel.output("cat", "/proc/self/mounts")
