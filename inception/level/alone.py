@@ -15,8 +15,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from tenacity import RetryError
-
 from inception.level import cgroups, fds
 from inception.level.capabilities import Capability, held
 from inception.level.ending import Ending, EndOfLevel
@@ -175,7 +173,7 @@ def _otherwise(remedy: str) -> Iterator[None]:
     """Raise what goes wrong inside as CannotServe, with what to do about it."""
     try:
         yield
-    except (PhaseError, OSError, RetryError) as error:
+    except (PhaseError, OSError) as error:
         raise CannotServe(f"{' '.join(str(error).split())}: {remedy}") from error
 
 
