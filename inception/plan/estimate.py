@@ -12,7 +12,7 @@ from inception.plan.facts import HostFacts
 from inception.plan.request import ImageTransfer, Storage
 from inception.plan.size import show_size
 
-MEMORY_PER_LEVEL = 61_000_000
+MEMORY_PER_LEVEL = 70_000_000
 """Bytes: containerd, dockerd, shim, runner, tini, and what the kernel keeps of them."""
 DISK_PER_LEVEL = 1_000_000
 """Bytes: the engine's databases and the grafted image's metadata (0.8 MB)."""
@@ -22,7 +22,7 @@ INODES_PER_LEVEL = 120
 """Files and directories of an engine with a grafted image (106)."""
 TASKS_PER_LEVEL = 40
 """Processes and threads (35)."""
-SECONDS_PER_LEVEL = 1.1
+SECONDS_PER_LEVEL = 0.9
 """Down and up again."""
 LOAD_BYTES_PER_SECOND = 40_000_000
 """Of an image, by `docker load`."""

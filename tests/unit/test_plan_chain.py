@@ -111,12 +111,12 @@ def test_a_socket_path_too_long_is_refused() -> None:
 @pytest.mark.parametrize(
     ("free", "said", "greatest"),
     [
-        ({"memory_available": 10 * 61_000_000}, "of memory", 10),
+        ({"memory_available": 10 * 70_000_000}, "of memory", 10),
         ({"disk_free": 7 * 1_000_000 + 1}, "of disk", 7),
         ({"inodes_free": 119}, "inodes", 0),
         ({"tasks_free": 6 * 40}, "processes and threads", 6),
         # The tightest is named, whatever else is short.
-        ({"memory_available": 10 * 61_000_000, "disk_free": 7 * 1_000_000, "inodes_free": 9 * 120}, "of disk", 7),
+        ({"memory_available": 10 * 70_000_000, "disk_free": 7 * 1_000_000, "inodes_free": 9 * 120}, "of disk", 7),
     ],
 )
 def test_what_cannot_fit_is_refused_with_the_greatest_depth_that_would(
@@ -133,7 +133,7 @@ def test_what_cannot_fit_is_refused_with_the_greatest_depth_that_would(
 
 def test_a_refusal_says_both_numbers() -> None:
     refusal = _refusal(_with_host(memory_available=500_000_000), depth=20)
-    assert str(refusal) == "depth 20 needs 1.22 GB of memory, and 500 MB of memory are free"
+    assert str(refusal) == "depth 20 needs 1.40 GB of memory, and 500 MB of memory are free"
 
 
 def test_what_is_not_known_refuses_nothing() -> None:
