@@ -35,7 +35,7 @@ class Ending:
         self.broken = False
         """Whether it ends because something broke."""
         self.stopped = False
-        """Whether it ends because its container is stopped, which nobody has told yet."""
+        """Whether it ends because its container is stopped: to a level that is a break, which nobody has told yet."""
         for number in self._SIGNALS:
             signal.signal(number, self._on_signal)
 
@@ -46,7 +46,7 @@ class Ending:
         self._begun = True
         if not self._told and number != SIGNAL_UNWIND:
             self.reason = f"the engine above stopped it ({signal.Signals(number).name})"
-            self.broken = self.stopped = True
+            self.stopped = True
         raise EndOfLevel(self.reason)
 
     @property

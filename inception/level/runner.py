@@ -64,7 +64,7 @@ def run(plan_file: Path, number: int) -> int:
         beneath.converge(plan, fate_shared=plan.attached)
         live(beneath, mailbox, plan_file)
     except EndOfLevel:
-        status = EXIT_FAILED if ending.broken else EXIT_UNWOUND
+        status = EXIT_FAILED if ending.broken or ending.stopped else EXIT_UNWOUND
         if ending.stopped:
             events.write(Phase.READY, State.FAIL, message=ending.reason)
     except LevelFailure:

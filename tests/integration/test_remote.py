@@ -90,6 +90,21 @@ def test_a_session_at_depth_1_goes_to_the_far_engine_itself(far: RemoteEngine, r
 
 
 @pytest.mark.usefixtures("unchanged_host", "own_run_root")
+def test_what_needs_a_client_on_that_machine_is_refused_in_one_line(
+    far: RemoteEngine, run_inception: RunInception
+) -> None:
+    done = run_inception("--depth", "1", "--name", "far-shells", "-q", "--shells")
+    assert done.returncode == 125
+    assert b"chain far-shells on tcp://" in done.stderr
+    assert b"cannot grow or shrink" in done.stderr
+    asked = "for what in descend kick; do $what; echo $?; done"
+    done = run_inception("--depth", "1", "--name", "far-asked", "-q", "--", "sh", "-c", asked)
+    assert (done.returncode, done.stdout) == (0, b"125\n125\n")
+    assert [line.split(b": ")[1] for line in done.stderr.splitlines()] == [b"nobody listens here"] * 2
+    assert left_on(far) == []
+
+
+@pytest.mark.usefixtures("unchanged_host", "own_run_root")
 def test_a_terminal_at_depth_2_is_as_large_as_ours_and_stays_so(
     far: RemoteEngine, inception_environment: dict[str, str]
 ) -> None:
@@ -133,6 +148,9 @@ def test_a_level_s_socket_is_here_and_each_way_ends_for_itself(
             assert _fed(above, count, given) == _sha256_line(given)
         listed = run_inception("ls")
         assert b"running" in listed.stdout
+        grown = run_inception("grow", "far-socket")
+        assert (grown.returncode, grown.stderr.count(b"\n")) == (125, 1)
+        assert b"cannot grow or shrink" in grown.stderr
     assert left_on(far) == []
 
 
