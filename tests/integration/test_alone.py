@@ -127,6 +127,14 @@ def test_a_shell_on_a_terminal_stops_at_once(run_docker: Docker, environment: di
         assert shell.exitstatus == 129
 
 
+def test_one_that_has_hardly_begun_stops_at_once(run_docker: Docker) -> None:
+    with removed(run_docker):
+        run_docker("run", "--detach", "--name", NAME, *OPTIONS, "inception", "sleep", "600")
+        assert stop(run_docker) < STOP_LIMIT_S / 2
+        assert run_docker("inspect", "--format", "{{.State.ExitCode}}", NAME).stdout == b"143\n"
+        assert run_docker("logs", NAME).stderr == b""
+
+
 def test_where_no_overlay_can_lie_an_ext4_carries_the_data(run_docker: Docker) -> None:
     script = """
         mount -t tmpfs tmpfs /mnt
