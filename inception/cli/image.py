@@ -36,7 +36,7 @@ def build(
     quiet: options.Quiet = False,
     as_json: options.Json = False,
 ) -> None:
-    """Build the level image, and `inception` of it, unless they are there; its tag goes to standard output."""
+    """Build the level image, whose tag goes to standard output, and the image `inception`, unless they are there."""
     from inception.chain.alone import ensure_alone
     from inception.chain.signals import raising_interrupted
     from inception.engine.connect import connect_to

@@ -18,11 +18,10 @@ from typing import NoReturn
 from inception.level import cgroups, fds
 from inception.level.capabilities import Capability, held
 from inception.level.ending import Ending, EndOfLevel
-from inception.level.events import tail
 from inception.level.failure import PhaseError
 from inception.level.foreground import CannotRun, run_in_foreground
 from inception.level.iptables import choose_iptables
-from inception.level.lone_engine import LOG, LoneEngine
+from inception.level.lone_engine import LoneEngine
 from inception.level.mounts import MountPoint, RemountWritable, parse_mountinfo
 from inception.level.overlay import carries_overlay
 from inception.level.storage import make_image, mend_image, mount_image, unmount_image
@@ -71,7 +70,7 @@ def run(command: Sequence[str], settings: AloneSettings) -> int:
     serving = not command and settings.port is not None
     try:
         prepare(settings.storage_size)
-        _boot(engine, settings)
+        _boot(engine)
         engine.watch(ending if serving else None, _report)
         if settings.port is not None and not settings.own_tls:
             _report(
@@ -92,14 +91,13 @@ def run(command: Sequence[str], settings: AloneSettings) -> int:
             unmount_image(_DATA_ROOT)
 
 
-def _boot(engine: LoneEngine, settings: AloneSettings) -> None:
+def _boot(engine: LoneEngine) -> None:
     with _otherwise("see what it said above, and DOCKER_DAEMON_ARGS"):
         try:
             engine.boot()
         except PhaseError:
-            if settings.log_to_file:
-                # The file ends with this container.
-                sys.stderr.writelines(f"    {line}\n" for line in tail(LOG))
+            # The files end with this container.
+            sys.stderr.writelines(f"    {line}\n" for line in engine.last_words())
             raise
 
 

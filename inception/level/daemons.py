@@ -85,15 +85,12 @@ def containerd_config(root: Path, *, oom_score: int) -> str:
     return f'version = 2\nroot = "{root}"\noom_score = {oom_score}\ndisabled_plugins = [{disabled}]\n'
 
 
-def start_containerd(data_root: Path, log: Path | None, *, log_level: str = "info") -> Daemon:
-    """Start containerd. It is ready when `CONTAINERD_SOCKET` answers: see `wait_for_socket`.
-
-    Without a `log` it writes to our standard error.
-    """
+def start_containerd(data_root: Path, log: Path) -> Daemon:
+    """Start containerd. It is ready when `CONTAINERD_SOCKET` answers: see `wait_for_socket`."""
     # Who may not lower it (proc_pid_oom_score_adj(5)) would only log an error.
     oom_score = _OOM_SCORE if Capability.SYS_RESOURCE in held() else 0
     _CONTAINERD_CONFIG.write_text(containerd_config(data_root / "containerd-root", oom_score=oom_score))
-    return _start("containerd", ["containerd", "--config", str(_CONTAINERD_CONFIG), "--log-level", log_level], log)
+    return _start("containerd", ["containerd", "--config", str(_CONTAINERD_CONFIG)], log)
 
 
 def dockerd_command(plan: ChainPlan, level: LevelPlan, data_root: Path) -> list[str]:

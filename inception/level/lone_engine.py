@@ -11,12 +11,15 @@ from pathlib import Path
 
 from inception.level.daemons import CONTAINERD_SOCKET, Daemon, start_containerd, start_dockerd, wait_for_socket
 from inception.level.ending import Ending
+from inception.level.events import tail
 from inception.level.failure import PhaseError
 from inception.plan.alone import AloneSettings
 from inception.plan.limits import TimeLimits
 
-LOG = Path("/var/log/docker.log")
-"""Where both daemons write with LOG=file; they do to standard error without."""
+_LOG = Path("/var/log/docker.log")
+"""Where dockerd writes with LOG=file; to standard error without."""
+_CONTAINERD_LOG = Path("/var/log/containerd.log")
+"""A file always: each shim has some lines to say about each container, whatever the level of the log."""
 SOCKET = Path("/run/docker.sock")
 # `docker stop` gives 10 s for everything, of which the command may have taken 2.
 _CONTAINERS_S = 3.0
@@ -30,7 +33,7 @@ class LoneEngine:
     def __init__(self, settings: AloneSettings, data_root: Path) -> None:
         self._settings = settings
         self._data_root = data_root
-        self._log = LOG if settings.log_to_file else None
+        self._log = _LOG if settings.log_to_file else None
         # On a terminal, or between a command's own words, only what went wrong is worth a line.
         self._log_level = "info" if settings.log_to_file else "warn"
         self._daemons: list[Daemon] = []
@@ -39,7 +42,7 @@ class LoneEngine:
     def boot(self) -> None:
         """Bring it up, until it answers. Raises PhaseError."""
         limits = TimeLimits()
-        containerd = start_containerd(self._data_root, self._log, log_level=self._log_level)
+        containerd = start_containerd(self._data_root, _CONTAINERD_LOG)
         self._daemons.append(containerd)
         wait_for_socket(CONTAINERD_SOCKET, containerd, limits.containerd_s)
         dockerd = start_dockerd(dockerd_command(self._settings, self._data_root, self._log_level), self._log)
@@ -55,6 +58,11 @@ class LoneEngine:
             docker.APIClient(f"unix://{SOCKET}", version=API_VERSION, timeout=int(limits.dockerd_s)).ping()
         except (docker.errors.DockerException, RequestException) as error:
             raise PhaseError(f"dockerd does not answer: {error}") from error
+
+    def last_words(self) -> tuple[str, ...]:
+        """The end of the log of the daemon that was started last; none if it goes to standard error."""
+        log = {"containerd": _CONTAINERD_LOG, "dockerd": self._log}[self._daemons[-1].name]
+        return () if log is None else tail(log)
 
     def watch(self, ending: Ending | None, tell: Callable[[str], None]) -> None:
         """Tell when a daemon ends before its time, and end with it where there is an `ending`."""
