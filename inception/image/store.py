@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,8 +52,11 @@ def list_images(client: docker.APIClient) -> tuple[StoredImage, ...]:
     Raises EngineError.
     """
     with translated("listing level images"):
-        # Without `all` an image that has lost its tag is passed over as long as there is one made of it.
-        images = client.images(all=True, filters={"label": LABEL_RECIPE})
+        images = client.images(filters={"label": LABEL_RECIPE})
+        # Docker passes over an image that has lost its tag as long as one is made of it, as it does over what a build
+        # leaves between its steps: the latter is nobody's image.
+        bases = {image["Labels"].get(LABEL_MADE_OF) for image in images} - {image["Id"] for image in images}
+        images += [it for it in client.images(all=True, filters={"label": LABEL_RECIPE}) if it["Id"] in bases]
         volumes = {volume["Name"] for volume in client.volumes()["Volumes"] or ()}
     stored = (
         StoredImage(
@@ -92,7 +96,8 @@ def remove_image(client: docker.APIClient, name: str) -> None:
         raise ImageError(f"image {name} is in use by {', '.join(users)}", remedy="end what uses it first")
     _remove_made_of(client, image_id)
     _remove_seed(client, image_id)
-    with translated(f"removing image {name}"):
+    # Without a tag it goes with the last image made of it.
+    with translated(f"removing image {name}"), suppress(docker.errors.NotFound):
         client.remove_image(name)
 
 
@@ -102,8 +107,8 @@ def remove_superseded(client: docker.APIClient) -> None:
         if not image.tags and not _containers_of(client, image.image_id):
             _remove_made_of(client, image.image_id)
             _remove_seed(client, image.image_id)
-            with translated("removing an older level image"):
-                client.remove_image(image.image_id, noprune=True)
+            with translated("removing an older level image"), suppress(docker.errors.NotFound):
+                client.remove_image(image.image_id)
 
 
 def export_image(client: docker.APIClient, name: str, path: Path) -> int:
@@ -157,7 +162,7 @@ def _remove_made_of(client: docker.APIClient, image_id: str) -> None:
         if image.made_of == image_id:
             _remove_seed(client, image.image_id)
             with translated(f"removing image {', '.join(image.tags) or image.image_id}"):
-                client.remove_image(image.image_id, force=True, noprune=True)
+                client.remove_image(image.image_id, force=True)
 
 
 def _remove_seed(client: docker.APIClient, image_id: str) -> None:
