@@ -13,6 +13,7 @@ from statistics import median
 import docker
 from requests.exceptions import RequestException
 
+from inception.engine.translate import one_line
 from inception.level.api import connect_level
 from inception.plan.chain import ChainPlan
 from inception.stress.chaos import Kill, Target
@@ -64,7 +65,9 @@ class Level:
             out, errors = above.exec_start(created, demux=True)
             status = above.exec_inspect(created)["ExitCode"]
         if status != 0:
-            raise ExecError(f"{command[0]} in level {self.number} ended with {status}: {(errors or b'').decode()}")
+            # Why a command was not even begun is on its standard output: the engine says so there.
+            said = one_line((errors or out or b"").decode(errors="replace"))
+            raise ExecError(f"{command[0]} in level {self.number} ended with {status}: {said}")
         return (out or b"").decode()
 
     def measure(self) -> LevelMeasure:
