@@ -129,10 +129,7 @@ def _open_kernel(mounts: Sequence[MountPoint]) -> None:
         if mount.target in {Path("/sys"), Path("/proc/sys")}:
             RemountWritable(mount.target).execute()
     # Unless it is told otherwise, `docker run` gives no namespace of its own on v1: see `take_namespace`.
-    late = cgroups.take_namespace(Path("/proc/self/cgroup").read_text())
-    for hierarchy in cgroups.plan_mounts(CgroupNamespace.SHARED if late else CgroupNamespace.PRIVATE, mounts):
-        hierarchy.execute()
-    cgroups.delegate_controllers()
+    cgroups.open_hierarchies(CgroupNamespace.PRIVATE, mounts)
 
 
 def _open_data_root(size: int | None) -> None:

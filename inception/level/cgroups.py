@@ -29,6 +29,17 @@ _CLONE_NEWCGROUP = 0x02000000
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+def open_hierarchies(namespace: CgroupNamespace, mounts: Iterable[MountPoint]) -> None:
+    """Make the hierarchies among `mounts` (this level's own) writable, with all controllers to give. Raises OSError."""
+    private = namespace is CgroupNamespace.PRIVATE
+    # After entering one only now, what is mounted still shows the one before: it is mounted anew, as if it were shared.
+    late = private and take_namespace(Path("/proc/self/cgroup").read_text())
+    for mount in plan_mounts(CgroupNamespace.SHARED if late else namespace, mounts):
+        mount.execute()
+    if private:
+        delegate_controllers()
+
+
 def take_namespace(membership: str) -> bool:
     """Enter a cgroup namespace of our own unless we are at the root of one; says whether that was needed.
 

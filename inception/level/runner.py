@@ -19,7 +19,7 @@ from inception.level.mailbox import Mailbox, News
 from inception.level.mounts import RemountWritable, parse_mountinfo
 from inception.level.network import close_network, open_network
 from inception.level.storage import close_storage, open_storage
-from inception.plan.chain import CgroupNamespace, ChainPlan, LevelPlan
+from inception.plan.chain import ChainPlan, LevelPlan
 from inception.plan.events import Phase, State
 
 if TYPE_CHECKING:
@@ -124,13 +124,7 @@ def prepare(plan: ChainPlan, level: LevelPlan) -> None:
     """
     RemountWritable(Path("/sys")).execute()
     mounts = parse_mountinfo(Path("/proc/self/mountinfo").read_text())
-    private = level.cgroup_namespace is CgroupNamespace.PRIVATE
-    # After entering one only now, what is mounted still shows the one before: it is mounted anew, as if it were shared.
-    late = private and cgroups.take_namespace(Path("/proc/self/cgroup").read_text())
-    for mount in cgroups.plan_mounts(CgroupNamespace.SHARED if late else level.cgroup_namespace, mounts):
-        mount.execute()
-    if private:
-        cgroups.delegate_controllers()
+    cgroups.open_hierarchies(level.cgroup_namespace, mounts)
     install_commands(plan.paths)
     open_network(plan, level)
     open_storage(level.storage, _DATA_ROOT)

@@ -36,9 +36,7 @@ from inception.level.mounts import RemountWritable, parse_mountinfo
 from inception.plan.chain import CgroupNamespace
 RemountWritable(Path("/sys")).execute()
 mounts = parse_mountinfo(Path("/proc/self/mountinfo").read_text())
-for mount in cgroups.plan_mounts(CgroupNamespace.PRIVATE, mounts):
-    mount.execute()
-cgroups.delegate_controllers()
+cgroups.open_hierarchies(CgroupNamespace.PRIVATE, mounts)
 containerd = daemons.start_containerd(Path("/var/lib/docker"), Path("/run/containerd.log"))
 daemons.wait_for_socket(daemons.CONTAINERD_SOCKET, containerd, 60)
 os.execvp("dockerd", ["dockerd", f"--containerd={{daemons.CONTAINERD_SOCKET}}", "--tlsverify",
