@@ -14,6 +14,7 @@ from inception.chain.progress import LevelProgress, Progress
 from inception.chain.running import RunningChain, running
 from inception.engine.translate import reason
 from inception.errors import ChainError, EngineError, LevelError
+from inception.level.api import SILENCE
 from inception.level.containers import stop_timeout_s
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
@@ -21,7 +22,7 @@ from inception.plan.pids import PidNamespace
 from inception.plan.request import NetworkMode
 from inception.stress.campaign import Campaign, ChainTask
 from inception.stress.evidence import Evidence, read_evidence
-from inception.stress.inside import EngineTrouble, ExecError, Level, Striker, churn
+from inception.stress.inside import ExecError, Level, Striker, churn
 from inception.stress.record import (
     ChainRecord,
     ChurnRecord,
@@ -82,7 +83,7 @@ class Descent:
         self._cancelled.set()
         try:
             self._stage.host.remove_container(self.plan.level(1).container, force=True, v=True)
-        except EngineTrouble:
+        except SILENCE:
             return  # Not there yet, or not any more, or on its way out.
 
     def run(self) -> ChainRecord:
@@ -106,7 +107,7 @@ class Descent:
             self._failed(str(error), self.plan.depth, _WORK)
         except (ChainError, EngineError) as error:
             self._failed(error.message, *self._where(), error.remedy)
-        except EngineTrouble as error:
+        except SILENCE as error:
             self._failed(reason(error), *self._where())
         ended_s = time.monotonic()
         turned_s = turned_s or self._failure_s or bottom_s or begun_s
@@ -130,7 +131,7 @@ class Descent:
     def _read_evidence(self) -> Evidence:
         try:
             container = self._stage.host.inspect_container(self.plan.level(1).container)["Id"]
-        except EngineTrouble:
+        except SILENCE:
             container = None
         return read_evidence(self._stage.places, container)
 

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from statistics import median
 
 import docker
-from requests.exceptions import RequestException
 
 from inception.engine.translate import one_line
-from inception.level.api import connect_level
+from inception.level.api import SILENCE, connect_level
 from inception.plan.chain import ChainPlan
 from inception.stress.chaos import Kill, Target
 from inception.stress.codec import from_json
@@ -27,9 +26,6 @@ PINGS = 5
 LABEL_STRESS = "inception.stress"
 _KILL = 'kill -KILL "$0"'
 _MOST_ERRORS = 5
-
-EngineTrouble = (docker.errors.DockerException, RequestException, OSError)
-"""What the SDK raises when a level goes away under it."""
 
 
 class ExecError(Exception):
@@ -147,7 +143,7 @@ def churn(level: Level, containers: int) -> ChurnRecord:
         try:
             # Half of them with a terminal: they take ptys.
             seconds.append(_timed(lambda: run_container(local.client, level.image, terminal=number % 2 == 0)))
-        except (*EngineTrouble, ExecError) as error:
+        except (*SILENCE, ExecError) as error:
             errors.append(" ".join(str(error).split()))
 
     begun_s = time.monotonic()
@@ -180,7 +176,7 @@ class Striker:
     def _strike(self) -> None:
         time.sleep(self.kill.delay_s)
         # The blow can cut the connection that it came through: what was found before it was hit all the same.
-        with suppress(*EngineTrouble, ExecError, ValueError):
+        with suppress(*SILENCE, ExecError, ValueError):
             found = self._level.find(self.kill.target)
             self.struck_s = time.monotonic()
             self.pid = found
