@@ -16,6 +16,7 @@ from inception.engine.private.addresses import EngineAddresses
 from inception.engine.private.layout import EngineDirectory
 from inception.engine.translate import one_line
 from inception.errors import EngineError, EngineUnreachable
+from inception.level import daemons
 from inception.level.retry import retry
 
 _POLL_S = 0.01
@@ -27,25 +28,14 @@ _LOG_MESSAGE = re.compile(r'msg="((?:[^"\\]|\\.)*)"')
 
 
 @dataclass(frozen=True, kw_only=True)
-class Daemon:
+class Daemon(daemons.Daemon):
     """One running daemon and its log."""
 
-    name: str
-    process: subprocess.Popen[bytes]
     log: Path
 
     @property
     def ended(self) -> bool:
         return self.process.poll() is not None
-
-    def stop(self, timeout_s: float) -> None:
-        """Ask it to end, and end it after `timeout_s` seconds."""
-        self.process.terminate()
-        try:
-            self.process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
 
     def wait_until(self, answers: Callable[[], None], timeout_s: float) -> None:
         """Call `answers` until it raises neither EngineUnreachable nor an OSError.
