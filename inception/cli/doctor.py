@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from inception.cli import options
+from inception.cli.say import say
 
 if TYPE_CHECKING:
     from inception.probe.checks.verdict import Finding
@@ -77,8 +78,8 @@ def _boot(engine: str) -> Finding:
 
     request = Request(depth=1, name=made_up_name(), image=default_tag())
     try:
-        with raising_interrupted(), connect_to(engine, _say) as level_0:
-            plan = prepare(level_0, request, _say)
+        with raising_interrupted(), connect_to(engine, say) as level_0:
+            plan = prepare(level_0, request, say)
             begun_s = monotonic()
             with running(level_0.client, plan, lambda _: None) as chain, translated("asking level 1"):
                 version = chain.client_of(1).version()
@@ -88,10 +89,6 @@ def _boot(engine: str) -> Finding:
         raise
     except InceptionError as error:
         return did_not_boot(error.message, error.remedy)
-
-
-def _say(line: str) -> None:
-    typer.echo(f"inception: {line}", err=True)
 
 
 def _quiet(_line: str) -> None:

@@ -12,11 +12,12 @@ from inception.plan.request import Request
 def plan(*, request: Request, engine: options.EngineAddress = "auto", json: options.Json = False) -> None:
     """Show what a descent of N levels would do, and touch nothing: an engine started for this ends with it."""
     from inception.chain.prepare import plan_on
+    from inception.cli.say import say
     from inception.cli.tables import plan_table
     from inception.engine.connect import connect_to
     from inception.image.store import find_image
 
-    with connect_to(engine, lambda line: typer.echo(f"inception: {line}", err=True)) as level_0:
+    with connect_to(engine, say) as level_0:
         image_id = find_image(level_0.client, request.image)
         made = plan_on(level_0, request, image_id or "")
     if json:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from inception.cli import options
+from inception.cli.say import say
 
 if TYPE_CHECKING:
     from inception.engine.connect import Engine
@@ -33,7 +34,7 @@ def prune(
     from inception.places import run_root
 
     with ExitStack() as stack:
-        on_engines = [(it, left_on(it.client)) for it in _engines(engine, stack, _say)]
+        on_engines = [(it, left_on(it.client)) for it in _engines(engine, stack)]
         directories = tuple(left_in(run_root()))
         leftovers = [*(leftover for _, left in on_engines for leftover in left), *directories]
         if as_json:
@@ -42,7 +43,7 @@ def prune(
             for leftover in leftovers:
                 typer.echo(str(leftover))
         if not leftovers:
-            _say("nothing is left behind")
+            say("nothing is left behind")
             return
         if dry_run or not (yes or typer.confirm("remove all of it?", err=True)):
             return
@@ -51,14 +52,10 @@ def prune(
                 remove_from(level_0.client, leftover)
         for leftover in directories:
             shutil.rmtree(leftover.handle, ignore_errors=True)
-    _say(f"{len(leftovers)} removed")
+    say(f"{len(leftovers)} removed")
 
 
-def _say(line: str) -> None:
-    typer.echo(f"inception: {line}", err=True)
-
-
-def _engines(engine: str, stack: ExitStack, say: Callable[[str], None]) -> Iterator[Engine]:
+def _engines(engine: str, stack: ExitStack) -> Iterator[Engine]:
     """The engine of that word; for `auto` also a private one that is there beside it."""
     from inception.engine.connect import EngineChoice, connect_to
     from inception.engine.private.layout import EngineDirectory
