@@ -13,6 +13,7 @@ import docker
 
 from inception.chain.prepare import facts_on, refusing
 from inception.chain.reach import engine_at, level_0_engine
+from inception.chain.run_directory import make_level_directory
 from inception.chain.store import save_plan
 from inception.chain.watch import as_error, follow
 from inception.engine.translate import translated
@@ -23,8 +24,6 @@ from inception.level.mailbox import SIGNAL_PLAN_CHANGED
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
 from inception.plan.growth import grown, shrunk
-
-_PRIVATE = 0o700
 
 
 def grow(plan: ChainPlan, by: int, show: Callable[[Event], None]) -> ChainPlan:
@@ -38,7 +37,7 @@ def grow(plan: ChainPlan, by: int, show: Callable[[Event], None]) -> ChainPlan:
         with refusing():
             deeper = grown(current, by, facts)
         for number in range(current.depth + 1, deeper.depth + 1):
-            Path(deeper.paths.level(number)).mkdir(mode=_PRIVATE, exist_ok=True)
+            make_level_directory(deeper, number)
         events = Path(deeper.paths.events)
         offset = events.stat().st_size if events.exists() else 0
         save_plan(deeper)

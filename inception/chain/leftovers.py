@@ -5,6 +5,7 @@ Only what carries our labels, or lies in our run root, and only where no process
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -66,7 +67,9 @@ def left_in(root: Path) -> Iterator[Leftover]:
     if not root.is_dir():
         return
     for directory in sorted(root.iterdir()):
-        if is_name(directory.name) and directory.is_dir() and not directory.is_symlink() and _is_dead(directory):
+        # What others keep in a root that they share with us is theirs.
+        own = is_name(directory.name) and directory.lstat().st_uid == os.geteuid() and not directory.is_symlink()
+        if own and directory.is_dir() and _is_dead(directory):
             yield Leftover(kind=Kind.RUN_DIRECTORY, handle=str(directory), chain=directory.name)
 
 

@@ -23,10 +23,14 @@ def payload_files() -> tuple[Path, ...]:
 
 
 def copy_payload(directory: Path) -> None:
-    """Copy the payload into `directory`, which becomes an entry of a level's module path."""
+    """Copy the payload into `directory`, which becomes an entry of a level's module path.
+
+    Levels keep byte code beside it. A directory that one of them, being root, made for that could not be emptied by
+    an ordinary user who kicks the chain, so it is made here.
+    """
     for file in payload_files():
         target = directory / file
-        target.parent.mkdir(parents=True, exist_ok=True)
+        (target.parent / "__pycache__").mkdir(parents=True, exist_ok=True)
         shutil.copyfile(_PACKAGE.parent / file, target)
 
 

@@ -15,11 +15,9 @@ from requests.exceptions import RequestException
 
 from inception.chain.ending import kick, take_down
 from inception.chain.mirror import Mirror
-from inception.chain.payload import copy_payload
-from inception.chain.store import save_plan
+from inception.chain.run_directory import make_run_directory
 from inception.chain.watch import as_error, follow
-from inception.errors import ChainError, Interrupted, PlanError
-from inception.level import lifeline
+from inception.errors import Interrupted, PlanError
 from inception.level.api import connect_level
 from inception.level.containers import create_level, stop_timeout_s
 from inception.level.ending import EXIT_UNTOLD, UNTOLD
@@ -28,7 +26,6 @@ from inception.level.failure import LevelFailure
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
 
-_PRIVATE = 0o700
 _LAST_EVENTS_LIMIT_S = 2.0
 
 
@@ -158,7 +155,7 @@ def running(client: docker.APIClient, plan: ChainPlan, show: Callable[[Event], N
     Raises ChainError if its name is taken, LevelError if a level fails on the way down.
     """
     with ExitStack() as stack:
-        held = _make_run_directory(plan)
+        held = make_run_directory(plan)
         stack.callback(shutil.rmtree, plan.run_directory, ignore_errors=True)
         mirror = Mirror(client, plan) if plan.remote else None
         chain = RunningChain(client, plan, show, mirror)
@@ -182,7 +179,7 @@ def start_detached(client: docker.APIClient, plan: ChainPlan, show: Callable[[Ev
             f"a chain on {plan.endpoint} needs its client, which is its way to this machine",
             remedy="attach to it with --depth, or run `inception up` on the engine's machine",
         )
-    held = _make_run_directory(plan)
+    held = make_run_directory(plan)
     try:
         chain = RunningChain(client, plan, show)
         try:
@@ -193,39 +190,3 @@ def start_detached(client: docker.APIClient, plan: ChainPlan, show: Callable[[Ev
             raise
     finally:
         os.close(held)
-
-
-def _make_run_directory(plan: ChainPlan) -> int:
-    """Make it, with all that level 1 needs in it; returns the client's lifeline, held. Raises ChainError."""
-    directory = Path(plan.run_directory)
-    try:
-        directory.parent.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
-    except OSError as error:
-        raise _cannot_be_made(directory, error) from error
-    try:
-        directory.mkdir(mode=_PRIVATE)
-    except FileExistsError as error:
-        raise ChainError(
-            f"a chain named {plan.name} is already there", remedy="choose another --name, or end it first"
-        ) from error
-    except OSError as error:
-        raise _cannot_be_made(directory, error) from error
-    try:
-        for number in range(plan.depth + 1):
-            Path(plan.paths.level(number)).mkdir(mode=_PRIVATE)
-        held = lifeline.hold(Path(plan.paths.lifeline(0)))
-        copy_payload(Path(plan.paths.payload))
-        save_plan(plan)
-    except BaseException as error:
-        shutil.rmtree(directory, ignore_errors=True)
-        if isinstance(error, OSError):
-            raise _cannot_be_made(directory, error) from error
-        raise
-    return held
-
-
-def _cannot_be_made(directory: Path, error: OSError) -> ChainError:
-    return ChainError(
-        f"run directory {directory} cannot be made: {error.strerror}",
-        remedy="make room or give rights there, or name another place with INCEPTION_RUN_ROOT",
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -84,7 +85,7 @@ def chain_names(root: Path | None = None) -> list[str]:
     directory = root or run_root()
     if not directory.is_dir():
         return []
-    return sorted(it.name for it in directory.iterdir() if is_name(it.name) and (it / "plan.json").is_file())
+    return sorted(it.name for it in directory.iterdir() if is_name(it.name) and os.access(it / "plan.json", os.R_OK))
 
 
 def list_chains(root: Path | None = None) -> list[ChainStatus]:
@@ -116,7 +117,17 @@ def _status(name: str, root: Path) -> ChainStatus | None:
         plan = ChainPlan.from_json((root / name / "plan.json").read_text())
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return read_status(plan)
+    try:
+        return read_status(plan)
+    except OSError as error:
+        return _unreadable(plan, error)
+
+
+def _unreadable(plan: ChainPlan, error: OSError) -> ChainStatus:
+    """The status of a chain some of whose files cannot be read: it must not hide the other chains."""
+    levels = tuple(LevelStatus(number=number, presence=Presence.LOST) for number in range(1, plan.depth + 1))
+    broken = Break(level=1, reason=f"{error.filename} cannot be read: {error.strerror}")
+    return ChainStatus(plan=plan, condition=Condition.BROKEN, levels=levels, broken=broken)
 
 
 def save_plan(plan: ChainPlan) -> None:
@@ -172,7 +183,7 @@ def _level(plan: ChainPlan, number: int, told: LevelProgress | None) -> LevelSta
     elif told and told.standing is Standing.UNWOUND:
         presence = Presence.UNWOUND
     else:
-        presence = Presence.LOST if alive.exists() else Presence.BOOTING
+        presence = Presence.LOST if lifeline.was_held(alive) else Presence.BOOTING
     return LevelStatus(number=number, presence=presence, age_s=age_s, remarks=told.notes if told else ())
 
 

@@ -7,8 +7,8 @@ import os
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
+from inception.engine.endpoint import docker_configuration
 from inception.errors import InceptionError
 
 
@@ -20,9 +20,8 @@ def context_name(chain: str, level: int) -> str:
 def contexts_of(chain: str) -> list[str]:
     """The contexts of a chain's levels that the Docker CLI knows, whether the chain is there or not."""
     ours = re.compile(re.escape(context_name(chain, 0)[:-1]) + r"\d+")
-    configuration = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
     names = []
-    for file in (configuration / "contexts" / "meta").glob("*/meta.json"):
+    for file in (docker_configuration(os.environ) / "contexts" / "meta").glob("*/meta.json"):
         try:
             name = json.loads(file.read_text())["Name"]
         except (OSError, ValueError, KeyError, TypeError):

@@ -23,6 +23,8 @@ from inception.errors import UsageError
 
 DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
 _DEFAULT_CONTEXT = "default"
+_NO_HOME = Path("/nonexistent")
+"""The home of users who have none, as Debian has it in /etc/passwd."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +46,7 @@ def find_endpoint(address: str | None, environment: Mapping[str, str]) -> Endpoi
         return _from_address(address, "the command line", environment)
     if host := environment.get("DOCKER_HOST"):
         return _from_address(host, "DOCKER_HOST", environment)
-    configuration = Path(environment.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    configuration = docker_configuration(environment)
     if name := environment.get("DOCKER_CONTEXT"):
         origin = "DOCKER_CONTEXT"
     else:
@@ -89,6 +91,16 @@ def _context_tls(certificates: Path, *, verify: bool) -> TLSConfig | None:
         ca_cert=str(ca) if ca.is_file() else None,
         verify=verify,
     )
+
+
+def docker_configuration(environment: Mapping[str, str]) -> Path:
+    """Return the directory of the Docker CLI's configuration, which need not be there; nor need the user's home."""
+    if configured := environment.get("DOCKER_CONFIG"):
+        return Path(configured)
+    try:
+        return Path.home() / ".docker"
+    except RuntimeError:  # Neither HOME nor an entry in /etc/passwd.
+        return _NO_HOME / ".docker"
 
 
 def _checked(text: str, origin: str) -> str:

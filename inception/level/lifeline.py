@@ -10,10 +10,12 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from inception.level.retry import retry
 
+_HELD = b"held\n"
 _READY = b"ready\n"
 _POLL_S = 0.01
 _BEING_LOOKED_AT_S = 1.0
@@ -33,6 +35,8 @@ def hold(path: Path) -> int:
     except OSError:
         os.close(descriptor)
         raise
+    with suppress(OSError):  # On a full disk the lock alone must do.
+        os.pwrite(descriptor, _HELD, 0)
     return descriptor
 
 
@@ -68,8 +72,16 @@ def is_ready(path: Path) -> bool:
         return False
 
 
+def was_held(path: Path) -> bool:
+    """Whether `path`'s lock has ever been held: its file may have been made beforehand, for its holder."""
+    try:
+        return path.stat().st_size > 0
+    except FileNotFoundError:
+        return False
+
+
 def is_held(path: Path) -> bool:
-    """Whether somebody holds `path`'s lock."""
+    """Whether somebody holds `path`'s lock. Raises OSError where it cannot be read."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:

@@ -1,0 +1,64 @@
+"""Make the run directory of a chain, with all that level 1 needs in it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from inception.chain.payload import copy_payload
+from inception.chain.store import save_plan
+from inception.errors import ChainError
+from inception.level import lifeline
+from inception.places import make_private
+from inception.plan.chain import ChainPlan
+
+_PRIVATE = 0o700
+_OWNER_ONLY = 0o600
+_PROGRAMS = ("runner", "containerd", "dockerd")
+"""Those that keep a log in the directory of their level."""
+
+
+def make_run_directory(plan: ChainPlan) -> int:
+    """Make the directory of `plan` and return the client's lifeline, held. Raises ChainError, or InceptionError."""
+    directory = Path(plan.run_directory)
+    make_private(directory.parent)
+    try:
+        directory.mkdir(mode=_PRIVATE)
+    except FileExistsError as error:
+        raise ChainError(
+            f"a chain named {plan.name} is already there", remedy="choose another --name, or end it first"
+        ) from error
+    except OSError as error:
+        raise _cannot_be_made(directory, error) from error
+    try:
+        Path(plan.paths.level(0)).mkdir(mode=_PRIVATE)
+        for number in range(1, plan.depth + 1):
+            make_level_directory(plan, number)
+        held = lifeline.hold(Path(plan.paths.lifeline(0)))
+        copy_payload(Path(plan.paths.payload))
+        save_plan(plan)
+    except BaseException as error:
+        shutil.rmtree(directory, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise _cannot_be_made(directory, error) from error
+        raise
+    return held
+
+
+def make_level_directory(plan: ChainPlan, number: int) -> None:
+    """Make the directory of level `number`, with its locks and logs as empty files. Raises OSError.
+
+    The level's programs are root's and open what is there: files that they made themselves only root could read.
+    """
+    Path(plan.paths.level(number)).mkdir(mode=_PRIVATE, exist_ok=True)
+    locks = (plan.paths.lifeline(number), plan.paths.alive(number))
+    logs = (plan.paths.log(number, program) for program in _PROGRAMS)
+    for path in (*locks, *logs):
+        Path(path).touch(mode=_OWNER_ONLY)
+
+
+def _cannot_be_made(directory: Path, error: OSError) -> ChainError:
+    return ChainError(
+        f"run directory {directory} cannot be made: {error.strerror}",
+        remedy="make room or give rights there, or name another place with INCEPTION_RUN_ROOT",
+    )
