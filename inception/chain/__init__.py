@@ -47,7 +47,7 @@ def attach(name: str | None = None) -> AbstractContextManager[Levels]:
     Raises ChainError if there is no such chain.
     """
     from inception.chain.levels import Levels
-    from inception.chain.store import find_chain
+    from inception.chain.status import find_chain
 
     return Levels(find_chain(name).plan)
 

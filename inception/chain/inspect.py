@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import docker
 from requests.exceptions import RequestException
 
-from inception.chain.reach import engine_at
-from inception.chain.store import ChainStatus, LevelStatus
+from inception.chain.connect import engine_at
+from inception.chain.status import ChainStatus, LevelStatus
 from inception.errors import EngineError
 from inception.plan.chain import LABEL_LEVEL
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from inception.chain.seed import ensure_seed
 from inception.engine.connect import Engine
 from inception.engine.translate import translated
 from inception.errors import ImageError, PlanError, UsageError
 from inception.image.build import ensure_image
 from inception.image.recipe import default_tag
+from inception.image.seed import ensure_seed
 from inception.image.store import find_image
 from inception.places import run_root
 from inception.plan.chain import ChainPlan, Refusal, check_request, plan_chain

@@ -13,18 +13,18 @@ from pathlib import Path
 import docker
 from requests.exceptions import RequestException
 
-from inception.chain.ending import kick, take_down
-from inception.chain.mirror import Mirror
-from inception.chain.payload import copy_payload
-from inception.chain.store import save_plan
-from inception.chain.watch import as_error, follow
+from inception.chain.event_follower import as_error, follow
+from inception.chain.remote.mirror import Mirror
+from inception.chain.status import save_plan
+from inception.chain.teardown import kick, take_down
 from inception.errors import ChainError, Interrupted, PlanError
-from inception.level import lifeline
-from inception.level.api import connect_level
 from inception.level.containers import create_level, stop_timeout_s
-from inception.level.ending import EXIT_UNTOLD, UNTOLD
-from inception.level.events import EventLog, tail
+from inception.level.engine_client import connect_level
+from inception.level.event_log import EventLog, tail
 from inception.level.failure import LevelFailure
+from inception.level.shutdown import EXIT_UNTOLD, UNTOLD
+from inception.linux import lifeline
+from inception.payload import copy_payload
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
 

@@ -6,13 +6,13 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from inception.chain import change
-from inception.chain.attach import run_session
-from inception.chain.door import Door, Question, Wish
-from inception.chain.reach import engine_at
-from inception.chain.signals import raising_interrupted
-from inception.chain.store import find_chain
-from inception.cli import draw
+from inception.chain import resize
+from inception.chain.connect import engine_at
+from inception.chain.interrupts import raising_interrupted
+from inception.chain.session.control_socket import Door, Question, Wish
+from inception.chain.session.run import run_session
+from inception.chain.status import find_chain
+from inception.cli.drawing import draw
 from inception.errors import ChainError, Interrupted
 from inception.plan.chain import ChainPlan
 
@@ -72,7 +72,7 @@ class Shells:
             status = self.session(self._plan.depth, None)
             if self._plan.depth == 1:
                 return status
-            self._change(change.shrink(self._plan, 1))
+            self._change(resize.shrink(self._plan, 1))
 
     def _change(self, plan: ChainPlan) -> None:
         self._plan = plan
@@ -94,7 +94,7 @@ class Shells:
     def _grow_to(self, depth: int) -> None:
         try:
             with raising_interrupted(), draw.descent(depth, quiet=self._quiet) as drawing:
-                self._change(change.grow(self._plan, depth - self._plan.depth, drawing.show))
+                self._change(resize.grow(self._plan, depth - self._plan.depth, drawing.show))
         except Interrupted as interruption:
             if interruption.signal_number != signal.SIGINT:
                 raise
@@ -104,5 +104,5 @@ class Shells:
     def _shrink_to(self, depth: int) -> None:
         now = find_chain(self._plan.name).plan
         if now.depth > depth:
-            now = change.shrink(now, now.depth - depth)
+            now = resize.shrink(now, now.depth - depth)
         self._change(now)

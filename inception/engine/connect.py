@@ -14,7 +14,7 @@ import docker
 from inception.engine.client import is_socket, open_client
 from inception.engine.endpoint import Endpoint, find_endpoint
 from inception.engine.private.layout import EngineDirectory
-from inception.engine.private.use import lacking_for_private, private_engine
+from inception.engine.private.lease import lacking_for_private, private_engine
 from inception.engine.translate import is_denied
 from inception.errors import EngineError, EngineUnreachable, UsageError
 from inception.places import state_directory

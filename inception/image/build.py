@@ -12,11 +12,11 @@ from docker.utils import parse_repository_tag
 from inception.engine.translate import reason, translated
 from inception.errors import ImageError, UsageError
 from inception.image.dockerfile import build_by_dockerfile
+from inception.image.method import Way
 from inception.image.mmdebstrap import build_by_mmdebstrap, has_mmdebstrap
 from inception.image.recipe import DEFAULT_BASE, LABEL_RECIPE, LABEL_WAY, default_tag, find_recipe
 from inception.image.staging import staging_directory
 from inception.image.store import find_image, remove_superseded
-from inception.image.way import Way
 from inception.places import locked
 
 

@@ -12,10 +12,10 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from inception.level.capabilities import Capability, held
 from inception.level.failure import PhaseError
 from inception.level.network import own_bridge
-from inception.level.retry import retry
+from inception.linux.capabilities import Capability, held
+from inception.linux.retry import retry
 from inception.plan.chain import ChainPlan, LevelPlan
 
 CONTAINERD_SOCKET = Path("/run/containerd/containerd.sock")

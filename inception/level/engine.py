@@ -8,7 +8,6 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from inception.level import lifeline
 from inception.level.daemons import (
     CONTAINERD_SOCKET,
     DOCKERD_PID_FILE,
@@ -18,11 +17,12 @@ from inception.level.daemons import (
     start_dockerd,
     wait_for_socket,
 )
-from inception.level.ending import Ending
-from inception.level.events import EventLog
+from inception.level.event_log import EventLog
 from inception.level.failure import PhaseError, explain
 from inception.level.graft import Seed, plan_graft
 from inception.level.restarts import MOST, WITHIN_S, Restarts
+from inception.level.shutdown import Ending
+from inception.linux import lifeline
 from inception.plan.chain import LABEL_LEVEL, ChainPlan
 from inception.plan.events import Phase, State
 from inception.plan.paths import SEED_DIRECTORY
@@ -90,7 +90,7 @@ class LevelEngine:
         return start_dockerd(dockerd_command(self._plan, self._level, self._data_root), self._log("dockerd"))
 
     def _wait_for_dockerd(self, dockerd: Daemon) -> None:
-        from inception.level.api import connect_level
+        from inception.level.engine_client import connect_level
 
         socket = Path(self._plan.paths.socket(self._level.number))
         wait_for_socket(socket, dockerd, self._plan.limits.dockerd_s)
@@ -99,7 +99,7 @@ class LevelEngine:
         os.chown(socket, self._plan.owner_uid, self._plan.owner_gid)
 
     def _check_image(self, grafted: bool) -> None:
-        from inception.level.api import connect_level, knows_image, load_as
+        from inception.level.engine_client import connect_level, knows_image, load_as
 
         image = self._plan.image
         with connect_level(self._plan, self._level.number) as client:
@@ -172,7 +172,7 @@ class LevelEngine:
 
     def _check_below(self) -> str:
         """Words on the level below, if there is one. Raises PhaseError if the engine has not taken it over."""
-        from inception.level.api import connect_level
+        from inception.level.engine_client import connect_level
 
         below = self._level.number + 1
         with connect_level(self._plan, self._level.number) as client:
@@ -210,7 +210,7 @@ class LevelEngine:
         """What users run here: a dockerd whose containers are to outlive it leaves them alone when it ends."""
         from concurrent.futures import ThreadPoolExecutor
 
-        from inception.level.api import SILENCE, connect_level
+        from inception.level.engine_client import SILENCE, connect_level
 
         with suppress(*SILENCE), connect_level(self._plan, self._level.number) as client:
             running = [container["Id"] for container in client.containers()]

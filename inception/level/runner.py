@@ -9,21 +9,21 @@ from pathlib import Path
 from threading import Timer
 from typing import TYPE_CHECKING, NoReturn
 
-from inception.level import cgroups, fds, lifeline
 from inception.level.commands import install_commands
-from inception.level.ending import EXIT_FAILED, EXIT_UNTOLD, EXIT_UNWOUND, Ending, EndOfLevel
 from inception.level.engine import LevelEngine
-from inception.level.events import EventLog
+from inception.level.event_log import EventLog
 from inception.level.failure import LevelFailure
 from inception.level.mailbox import Mailbox, News
-from inception.level.mounts import RemountWritable, parse_mountinfo
 from inception.level.network import close_network, open_network
+from inception.level.shutdown import EXIT_FAILED, EXIT_UNTOLD, EXIT_UNWOUND, Ending, EndOfLevel
 from inception.level.storage import close_storage, open_storage
+from inception.linux import cgroups, fds, lifeline
+from inception.linux.mounts import RemountWritable, parse_mountinfo
 from inception.plan.chain import ChainPlan, LevelPlan
 from inception.plan.events import Phase, State
 
 if TYPE_CHECKING:
-    from inception.level.beneath import Beneath
+    from inception.level.child import Beneath
 
 _DATA_ROOT = Path("/var/lib/docker")
 
@@ -56,7 +56,7 @@ def run(plan_file: Path, number: int) -> int:
             engine.watch(ending)
             lifeline.say_ready(alive)
         # Not at the top: it brings the Docker SDK, which engine.boot() imports while dockerd boots.
-        from inception.level.beneath import Beneath
+        from inception.level.child import Beneath
 
         beneath = Beneath(
             number, image=engine.image_id, own_lifeline=own_lifeline, events=events, ending=ending, mailbox=mailbox

@@ -14,16 +14,15 @@ from inception.chain.progress import LevelProgress, Progress
 from inception.chain.running import RunningChain, running
 from inception.engine.translate import reason
 from inception.errors import ChainError, EngineError, LevelError
-from inception.level.api import SILENCE
 from inception.level.containers import stop_timeout_s
+from inception.level.engine_client import SILENCE
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
 from inception.plan.pids import PidNamespace
 from inception.plan.request import NetworkMode
 from inception.stress.campaign import Campaign, ChainTask
 from inception.stress.evidence import Evidence, read_evidence
-from inception.stress.inside import ExecError, Level, Striker, churn
-from inception.stress.record import (
+from inception.stress.report.record import (
     ChainRecord,
     ChurnRecord,
     KillRecord,
@@ -34,6 +33,7 @@ from inception.stress.record import (
     WallRecord,
 )
 from inception.stress.wall import Failure, Scene, explain_wall
+from inception.stress.workload import ExecError, Level, Striker, churn
 
 _BLOW_LIMIT_S = 20.0
 """Seconds after a kill in which its chain must begin to end."""

@@ -18,11 +18,11 @@ from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
 from inception.stress.campaign import Campaign, Cycle, cycles
 from inception.stress.descent import Descent, Stage
+from inception.stress.eta import Outlook
 from inception.stress.host import read_host
 from inception.stress.inventory import Inventory, Thing, settled
 from inception.stress.leaks import Campaigners, leaked
-from inception.stress.outlook import Outlook
-from inception.stress.record import ChainRecord, CycleRecord, Ending
+from inception.stress.report.record import ChainRecord, CycleRecord, Ending
 
 _KICK_PAUSE_S = 0.2
 _KICK_LIMIT_S = 60.0

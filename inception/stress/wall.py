@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from inception.plan.size import KIB, MIB, show_size
 from inception.stress.evidence import Evidence
-from inception.stress.record import WallRecord
+from inception.stress.report.record import WallRecord
 
 PID_NAMESPACE_LIMIT = 32
 """MAX_PID_NS_LEVEL (include/linux/pid_namespace.h)."""

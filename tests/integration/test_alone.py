@@ -146,7 +146,7 @@ def test_where_no_overlay_can_lie_an_ext4_carries_the_data(run_docker: Docker) -
         mount -t tmpfs tmpfs /mnt
         mkdir /mnt/lower /mnt/upper /mnt/work
         mount -t overlay -o lowerdir=/mnt/lower,upperdir=/mnt/upper,workdir=/mnt/work overlay /var/lib/docker
-        exec tini -s -- python3 -I -m inception.level.alone sh -c "$1"
+        exec tini -s -- python3 -I -m inception.level.standalone.main sh -c "$1"
     """
     look = "docker info --format '{{.Driver}}'; findmnt --noheadings --bytes -o FSTYPE,SIZE /var/lib/docker | tail -1"
     ended = run_docker("run", "--rm", "--entrypoint", "sh", *OPTIONS, "inception", "-c", script, "sh", look)

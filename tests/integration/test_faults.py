@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from inception.chain.store import chain_names
+from inception.chain.status import chain_names
 from inception.engine.connect import Engine, EngineChoice, connect
 from inception.engine.private.layout import EngineDirectory
 from inception.level.restarts import MOST

@@ -10,8 +10,8 @@ import pytest
 
 from inception.engine.private.addresses import choose_addresses
 from inception.engine.private.host import apply, intended_changes, undo
+from inception.engine.private.lease import lacking_for_private
 from inception.engine.private.network import Link, NetworkNamespace, run
-from inception.engine.private.use import lacking_for_private
 
 pytestmark = [
     pytest.mark.integration,

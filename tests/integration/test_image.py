@@ -22,6 +22,7 @@ from inception.errors import ImageError
 from inception.image import recipe
 from inception.image.build import build_image
 from inception.image.host_engine import find_host_engine
+from inception.image.method import Way
 from inception.image.mmdebstrap import SOURCE_DATE_EPOCH
 from inception.image.recipe import find_recipe
 from inception.image.staging import staging_directory
@@ -34,7 +35,6 @@ from inception.image.store import (
     remove_superseded,
     stored_image,
 )
-from inception.image.way import Way
 from inception.plan.chain import seed_volume_name
 from tests.integration.conftest import INCEPTION, RunInception
 

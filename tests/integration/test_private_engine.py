@@ -21,7 +21,7 @@ import pytest
 from inception.engine import endpoint
 from inception.engine.connect import Engine, EngineChoice, connect
 from inception.engine.private.layout import EngineDirectory
-from inception.engine.private.use import lacking_for_private
+from inception.engine.private.lease import lacking_for_private
 from inception.errors import EngineError, EngineUnreachable
 from inception.plan.chain import LABEL_CHAIN
 from inception.plan.events import Event, Phase

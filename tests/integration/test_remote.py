@@ -14,8 +14,8 @@ import pexpect
 import pytest
 
 from inception.chain.prepare import plan_on
-from inception.chain.session import FarEnd
-from inception.chain.wire import open_wire
+from inception.chain.session.connection import open_wire
+from inception.chain.session.session import FarEnd
 from inception.engine.connect import Engine
 from inception.image.store import find_image
 from inception.plan.chain import LABEL_CHAIN

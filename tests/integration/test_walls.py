@@ -24,7 +24,7 @@ from inception.plan.request import PidMode, Request, Storage
 from inception.stress.campaign import Campaign, ChainTask
 from inception.stress.descent import Descent, Stage
 from inception.stress.evidence import Evidence
-from inception.stress.record import ChainRecord
+from inception.stress.report.record import ChainRecord
 from inception.stress.wall import Cause, Failure, Scene, explain_wall
 from tests.integration.small_disk import small_disk
 

@@ -8,7 +8,7 @@ from inception.plan.request import Request
 from inception.stress.assemble import campaign_record, find_drifts, find_fits
 from inception.stress.campaign import Campaign
 from inception.stress.execute import Outcome
-from inception.stress.record import (
+from inception.stress.report.record import (
     REPORT_VERSION,
     ChainRecord,
     ChurnRecord,

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from inception.chain import caught as module
-from inception.chain.caught import ENDING, CaughtSignals, caught
+from inception.chain.session import signals as module
+from inception.chain.session.signals import ENDING, CaughtSignals, caught
 from inception.errors import Interrupted
 
 

@@ -13,12 +13,12 @@ from contextlib import closing, contextmanager, suppress
 
 import pytest
 
-from inception.chain import session as module
-from inception.chain.caught import ENDING, caught
-from inception.chain.session import Session
-from inception.chain.streams import STDOUT, Streams
-from inception.chain.terminal import Size
-from inception.chain.wire import Wire
+from inception.chain.session import session as module
+from inception.chain.session.connection import Wire
+from inception.chain.session.session import Session
+from inception.chain.session.signals import ENDING, caught
+from inception.chain.session.streams import STDOUT, Streams
+from inception.chain.session.terminal import Size
 from inception.errors import EngineError, Interrupted
 
 

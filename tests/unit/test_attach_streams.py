@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inception.chain.streams import STDERR, STDOUT, BadFrame, Demultiplexer, Outlet
+from inception.chain.session.streams import STDERR, STDOUT, BadFrame, Demultiplexer, Outlet
 
 FRAMES = st.lists(st.tuples(st.integers(0, 3), st.binary(max_size=40)), max_size=12)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from inception.chain.terminal import RawTerminal, Size
+from inception.chain.session.terminal import RawTerminal, Size
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from inception.chain.wire import TlsWire, Wire, open_wire
+from inception.chain.session.connection import TlsWire, Wire, open_wire
 from inception.errors import EngineError
 
 UPGRADED = b"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"

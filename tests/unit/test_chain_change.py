@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from inception.chain import change
-from inception.chain.store import save_plan
+from inception.chain import resize
+from inception.chain.status import save_plan
 from inception.errors import ChainError
 from inception.plan.chain import ChainPlan
 from tests.unit.plans import FACTS, plan
@@ -15,7 +15,7 @@ from tests.unit.plans import FACTS, plan
 
 @pytest.mark.parametrize(
     "changed",
-    [lambda it: change.grow(it, 1, print), lambda it: change.shrink(it, 1)],
+    [lambda it: resize.grow(it, 1, print), lambda it: resize.shrink(it, 1)],
     ids=["grow", "shrink"],
 )
 def test_a_chain_far_away_stays_as_it_is(tmp_path: Path, changed: Callable[[ChainPlan], ChainPlan]) -> None:

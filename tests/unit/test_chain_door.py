@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from inception.chain.door import Door, Question, Wish
+from inception.chain.session.control_socket import Door, Question, Wish
 from inception.errors import Interrupted, PlanError
 from inception.plan.chain import ChainPlan
 from tests.unit.plans import FACTS, plan

@@ -15,8 +15,8 @@ import pytest
 from inception.chain import running as module
 from inception.chain.running import running
 from inception.errors import ChainError, Interrupted, LevelError
-from inception.level.ending import EXIT_UNTOLD, UNTOLD
-from inception.level.events import EventLog
+from inception.level.event_log import EventLog
+from inception.level.shutdown import EXIT_UNTOLD, UNTOLD
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, State
 from tests.unit.plans import plan

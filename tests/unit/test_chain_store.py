@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from inception.chain.store import Condition, Presence, chain_names, find_chain, list_chains, read_status, save_plan
+from inception.chain.status import Condition, Presence, chain_names, find_chain, list_chains, read_status, save_plan
 from inception.errors import ChainError, UsageError
-from inception.level import lifeline
+from inception.linux import lifeline
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
 from tests.unit.plans import FACTS, plan

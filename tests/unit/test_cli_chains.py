@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from inception.cli.change import name_and_amount, refuse_attached
-from inception.cli.copying import INSIDE
-from inception.cli.env import Syntax, lines, usual_syntax
+from inception.cli.commands.cp import INSIDE
+from inception.cli.commands.env import Syntax, lines, usual_syntax
+from inception.cli.commands.grow import name_and_amount, refuse_attached
 from inception.errors import ChainError, UsageError
 from tests.unit.plans import plan
 

@@ -11,7 +11,7 @@ import pytest
 CHECKOUT = Path(__file__).parents[2]
 LOOK = """
 import os, subprocess, sys
-from inception.cli.standard import open_closed_streams
+from inception.cli.std_streams import open_closed_streams
 open_closed_streams()
 places = [os.readlink(f"/proc/self/fd/{number}") for number in range(3)]
 subprocess.run(["sh", "-c", "cat; echo out; echo err >&2"], check=True)

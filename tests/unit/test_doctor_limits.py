@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from inception.probe.host import HostReading
-from inception.probe.inside import parse_answer
 from inception.probe.limits import (
     parse_hierarchies,
     parse_iptables,
@@ -17,6 +16,7 @@ from inception.probe.limits import (
     parse_selinux,
     read_limits,
 )
+from inception.probe.reader import parse_answer
 from inception.probe.survey import CgroupLimits, HostLimits, Usage
 from tests.unit.plans import HOST
 from tests.unit.surveys import LIMITS

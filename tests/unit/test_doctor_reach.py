@@ -7,7 +7,7 @@ import pytest
 
 from inception.plan.chain import plan_chain
 from inception.plan.request import PidMode
-from inception.probe.reach import Reach, reaches
+from inception.probe.depth_limit import Reach, reaches
 from inception.probe.survey import Usage
 from tests.unit.plans import FACTS, HOST, request
 from tests.unit.surveys import LIMITS

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from inception.cli.report import print_report, print_report_json
+from inception.cli.doctor_report import print_report, print_report_json
 from inception.plan.request import PidMode
 from inception.probe.checks.boot import booted, did_not_boot
 from inception.probe.checks.verdict import Finding, Status
-from inception.probe.reach import Reach
+from inception.probe.depth_limit import Reach
 
 GOOD = Finding(name="kernel", status=Status.PASS, measured="Linux 6.12", why="All levels run on it.", remedy=None)
 BAD = Finding(name="disk", status=Status.FAIL, measured="1 B free", why="It fills up.", remedy="docker system df")

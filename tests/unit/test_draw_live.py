@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from rich.console import Console
 
-from inception.cli.draw import Drawing
-from inception.cli.live import ASCII_TOP, TOP, LiveCanvas
+from inception.cli.drawing.draw import Drawing
+from inception.cli.drawing.live import ASCII_TOP, TOP, LiveCanvas
 from inception.plan.events import Event, Phase, State
 
 

@@ -7,8 +7,9 @@ from typing import TextIO
 
 import pytest
 
-from inception.cli import draw
-from inception.cli.draw import Drawing, PlainCanvas
+from inception.cli.drawing import draw
+from inception.cli.drawing.canvas import PlainCanvas
+from inception.cli.drawing.draw import Drawing
 from inception.plan.events import Event, Phase, State
 
 

@@ -20,7 +20,7 @@ import pytest
 
 from inception.engine import client, connect, endpoint
 from inception.engine.connect import EngineChoice
-from inception.engine.private.use import Lack
+from inception.engine.private.lease import Lack
 from inception.errors import EngineError, EngineUnreachable, UsageError
 
 VERSION = {"ApiVersion": "1.41", "Version": "20.10.24"}

@@ -12,9 +12,9 @@ from inception.image import build, mmdebstrap
 from inception.image.build import choose_way
 from inception.image.dockerfile import failure_in as failure_in_dockerfile
 from inception.image.dockerfile import follow
+from inception.image.method import Way
 from inception.image.mmdebstrap import failure_in, mmdebstrap_command
 from inception.image.recipe import DEFAULT_BASE, find_recipe
-from inception.image.way import Way
 
 Choose = Callable[..., tuple[Way, list[str]]]
 NO_REGISTRY = "Get https://registry/v2/: dial tcp: no such host"

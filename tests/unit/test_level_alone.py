@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from inception.level.alone import foreign_mount
-from inception.level.capabilities import Capability, held
-from inception.level.mounts import MountPoint
+from inception.level.standalone.main import foreign_mount
+from inception.linux.capabilities import Capability, held
+from inception.linux.mounts import MountPoint
 
 
 def _mounts(*targets: str) -> tuple[MountPoint, ...]:

@@ -7,7 +7,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from inception.level.api import load_as
+from inception.level.engine_client import load_as
 from inception.level.failure import PhaseError
 
 

@@ -20,7 +20,7 @@ def _ask(directory: Path, what: str, *, remote: bool) -> subprocess.CompletedPro
     file = directory / "plan.json"
     file.write_text(made.to_json())
     return subprocess.run(
-        [sys.executable, "-m", "inception.level.ask", what],
+        [sys.executable, "-m", "inception.level.programs.control_request", what],
         env={
             **os.environ,
             "PYTHONPATH": str(CHECKOUT),

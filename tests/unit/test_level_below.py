@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from inception.level import lifeline
-from inception.level.below import LevelBelow
-from inception.level.events import EventLog
+from inception.level.child import LevelBelow
+from inception.level.event_log import EventLog
+from inception.linux import lifeline
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event
 from tests.unit.plans import FACTS, plan

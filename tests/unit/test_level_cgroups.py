@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from inception.level.cgroups import delegate_controllers, plan_mounts, take_namespace
-from inception.level.mounts import RemountCgroup, RemountWritable, parse_mountinfo
+from inception.linux.cgroups import delegate_controllers, plan_mounts, take_namespace
+from inception.linux.mounts import RemountCgroup, RemountWritable, parse_mountinfo
 from inception.plan.chain import CgroupNamespace
 
 V1 = """\
@@ -56,7 +56,7 @@ def test_at_the_root_of_a_namespace_none_is_taken(membership: str) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may enter a cgroup namespace of its own")
 def test_inside_another_s_namespace_one_is_taken() -> None:
     program = (
-        "import os; from inception.level.cgroups import take_namespace; before = os.readlink('/proc/self/ns/cgroup');"
+        "import os; from inception.linux.cgroups import take_namespace; before = os.readlink('/proc/self/ns/cgroup');"
         "assert take_namespace('8:pids:/libpod_parent/libpod-1\\n0::/\\n');"
         "assert os.readlink('/proc/self/ns/cgroup') != before"
     )

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from inception.level.ending import SIGNAL_UNWIND, Ending, EndOfLevel
 from inception.level.mailbox import Mailbox
+from inception.level.shutdown import SIGNAL_UNWIND, Ending, EndOfLevel
 
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 SIGNALS = (*STOPPING, SIGNAL_UNWIND)

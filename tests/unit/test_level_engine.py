@@ -12,7 +12,7 @@ import pytest
 
 from inception.level.daemons import Daemon
 from inception.level.engine import LevelEngine
-from inception.level.events import EventLog
+from inception.level.event_log import EventLog
 from inception.plan.events import Phase
 from tests.unit import plans
 

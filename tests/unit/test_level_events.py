@@ -5,9 +5,9 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from inception.level.ending import EndOfLevel
-from inception.level.events import EventLog, tail
+from inception.level.event_log import EventLog, tail
 from inception.level.failure import LevelFailure, PhaseError, explain
+from inception.level.shutdown import EndOfLevel
 from inception.plan.events import Event, Phase, State
 from inception.plan.paths import RunDirectory
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from inception.level.foreground import CannotRun, run_in_foreground
+from inception.level.standalone.foreground import CannotRun, run_in_foreground
 
 PROGRAM = """
 import sys
-from inception.level.foreground import run_in_foreground
+from inception.level.standalone.foreground import run_in_foreground
 sys.exit(run_in_foreground(sys.argv[2:], grace_s=float(sys.argv[1])))
 """
 GRACE_S = 30.0
@@ -37,7 +37,10 @@ def _ended(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 
 def test_a_commands_status_is_given_as_a_shell_gives_it() -> None:
-    script = "from inception.level.foreground import run_in_foreground as run; import sys; sys.exit(run({}, grace_s=1))"
+    script = (
+        "from inception.level.standalone.foreground import run_in_foreground as run;"
+        "import sys; sys.exit(run({}, grace_s=1))"
+    )
     for command, status in ((["sh", "-c", "exit 7"], 7), (["sh", "-c", "kill -9 $$"], 137), (["true"], 0)):
         done = subprocess.run([sys.executable, "-c", script.format(command)], check=False)
         assert done.returncode == status

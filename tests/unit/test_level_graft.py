@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from inception.level.graft import Seed, plan_graft
-from inception.level.mounts import BindReadOnly
+from inception.linux.mounts import BindReadOnly
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from inception.level.iptables import Flavour, loaded_flavour
+from inception.linux.iptables import Flavour, loaded_flavour
 
 _NFT = "nf_tables 372736 512 nft_compat,nft_chain_nat, Live 0x0000000000000000\n"
 _LEGACY = "ip_tables 36864 2 iptable_filter,iptable_nat, Live 0x0000000000000000\n"

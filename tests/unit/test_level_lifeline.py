@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from inception.level import lifeline
+from inception.linux import lifeline
 
-_HOLDER = "import sys, time; from inception.level import lifeline; from pathlib import Path; \
+_HOLDER = "import sys, time; from inception.linux import lifeline; from pathlib import Path; \
 lifeline.hold(Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"
 
 

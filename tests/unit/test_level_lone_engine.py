@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from inception.level.lone_engine import dockerd_command, mtu_options
-from inception.plan.alone import AloneSettings
+from inception.level.standalone.engine import dockerd_command, mtu_options
+from inception.plan.standalone import AloneSettings
 
 HEADER = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT"
 

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from inception.level import lifeline
+from inception.linux import lifeline
 
 LIMIT_S = 10
 
 
 @contextmanager
 def relay(what: str, path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-m", "inception.level.relay", what, str(path)]
+    command = [sys.executable, "-m", "inception.level.programs.relay", what, str(path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         try:
             yield process

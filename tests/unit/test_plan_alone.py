@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from inception.plan.alone import AloneSettings, WrongSetting
+from inception.plan.standalone import AloneSettings, WrongSetting
 
 
 def test_without_variables_nothing_is_asked_for() -> None:

@@ -16,7 +16,7 @@ from inception.engine.private import supervisor
 from inception.engine.private.daemons import Daemon
 from inception.engine.private.locks import Share, held, is_free, opened, try_lock
 from inception.engine.private.report import Report
-from inception.engine.private.residents import living_levels, remove_ended_levels
+from inception.engine.private.running_levels import living_levels, remove_ended_levels
 from inception.engine.private.supervisor import StopRequest, wait_until_unneeded
 
 

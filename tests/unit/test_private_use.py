@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from inception.engine.private import use
+from inception.engine.private import lease
 from inception.engine.private.layout import EngineDirectory
+from inception.engine.private.lease import lacking_for_private, private_engine, takes_clients
 from inception.engine.private.locks import Share, held, try_lock
 from inception.engine.private.resolvers import reachable_list
-from inception.engine.private.use import lacking_for_private, private_engine, takes_clients
 from inception.errors import EngineError, EngineUnreachable
 from inception.plan.paths import SOCKET_PATH_LIMIT
 
@@ -54,7 +54,7 @@ def test_missing_programs_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 def test_root_s_programs_are_found_after_su(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/usr/local/bin:/usr/bin:/bin")
-    assert use._path().split(":")[-3:] == ["/usr/local/sbin", "/usr/sbin", "/sbin"]
+    assert lease._path().split(":")[-3:] == ["/usr/local/sbin", "/usr/sbin", "/sbin"]
 
 
 @pytest.mark.usefixtures("_root_with_everything")
@@ -73,12 +73,12 @@ def test_an_engine_that_has_closed_its_socket_is_waited_for_until_it_is_gone(tmp
         listening.bind(str(directory.socket))
         listening.listen()
         assert takes_clients(directory)
-        assert use._runs(directory)
+        assert lease._runs(directory)
     supervisor = os.open(directory.supervisor_lock, os.O_RDWR)
     assert try_lock(supervisor, Share.ALONE)
     assert not takes_clients(directory)
     threading.Timer(0.2, os.close, (supervisor,)).start()
-    assert not use._runs(directory)
+    assert not lease._runs(directory)
 
 
 def test_the_usual_path_is_short_enough() -> None:

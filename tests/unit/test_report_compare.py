@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from inception.cli.main import run_arguments
-from inception.stress.compare import compare
-from inception.stress.gates import Gates, unmet_by_comparison, unmet_by_report
-from inception.stress.output import write_report
-from inception.stress.record import Ending, Report, SoakSample, Status
+from inception.stress.report.compare import compare
+from inception.stress.report.files import write_report
+from inception.stress.report.gates import Gates, unmet_by_comparison, unmet_by_report
+from inception.stress.report.record import Ending, Report, SoakSample, Status
 from tests.unit.stress_reports import chain, cycle, eventful, report
 
 SLOWER = report(cycle(1, chain("dream-1", ready_s=1.35)))

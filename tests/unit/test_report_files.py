@@ -17,16 +17,16 @@ import jsonschema
 import pytest
 
 from inception.errors import UsageError
-from inception.stress.charts import charts, phase_seconds
-from inception.stress.junit import junit
-from inception.stress.output import levels_csv, make_directory, read_report, write_report
-from inception.stress.page import page
-from inception.stress.record import Report
-from inception.stress.trace import trace
+from inception.stress.report.charts import charts, phase_seconds
+from inception.stress.report.files import levels_csv, make_directory, read_report, write_report
+from inception.stress.report.junit import junit
+from inception.stress.report.page import page
+from inception.stress.report.record import Report
+from inception.stress.report.trace import trace
 from tests.unit.stress_reports import chain, cycle, eventful, level, report
 from tests.unit.trace_format import check_trace
 
-SCHEMA = json.loads((files("inception.stress") / "report.schema.json").read_text())
+SCHEMA = json.loads((files("inception.stress.report") / "report.schema.json").read_text())
 
 
 @pytest.mark.parametrize("made", [report(), eventful()], ids=["plain", "eventful"])

@@ -10,7 +10,7 @@ from inception.errors import UsageError
 from inception.plan.request import Request
 from inception.stress.campaign import Campaign, cycles
 from inception.stress.chaos import GREATEST_DELAY_S, Target, kill_for
-from inception.stress.outlook import Outlook
+from inception.stress.eta import Outlook
 
 REQUEST = Request(depth=4, name="dream", image="inception-level:test")
 

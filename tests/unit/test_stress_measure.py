@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from inception.level import measure as level_measure
-from inception.stress.codec import from_json, to_json
-from inception.stress.record import LevelMeasure
+from inception.level.programs import measure as level_measure
+from inception.plan.codec import from_json, to_json
+from inception.stress.report.record import LevelMeasure
 from tests.unit.stress_reports import measure
 
 
@@ -84,7 +84,7 @@ def test_inherited_descriptors_are_seen(tmp_path: Path) -> None:
 
 def test_the_program_prints_what_the_report_reads() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "inception.level.measure"],
+        [sys.executable, "-m", "inception.level.programs.measure"],
         env={**os.environ, "INCEPTION_CHAIN": "none", "INCEPTION_LEVEL": "1"},
         capture_output=True,
         text=True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from inception.level.ending import UNTOLD
+from inception.level.shutdown import UNTOLD
 from inception.stress.evidence import CgroupReading, Evidence, Space
 from inception.stress.wall import Cause, Failure, Scene, explain_wall
 

@@ -50,8 +50,8 @@ _PACKAGES = (
 )
 _PROGRAM = ("image", "inception", "pyproject.toml", "tests")
 _SEED_MADE_BY = (
-    "inception/chain/seed.py",
-    "inception/level/seeding.py",
+    "inception/image/seed.py",
+    "inception/level/programs/make_seed.py",
     "tests/vm/disk.py",
     "tests/vm/fill.py",
     "tests/vm/native_root.sh",

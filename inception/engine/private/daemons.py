@@ -17,7 +17,7 @@ from inception.engine.private.layout import EngineDirectory
 from inception.engine.translate import one_line
 from inception.errors import EngineError, EngineUnreachable
 from inception.level import daemons
-from inception.level.retry import retry
+from inception.linux.retry import retry
 
 _POLL_S = 0.01
 _NOT_YET = (OSError, EngineUnreachable)

@@ -26,8 +26,8 @@ from inception.engine.private.layout import EngineDirectory
 from inception.engine.private.locks import Share, held, opened, try_lock, unlock
 from inception.engine.private.network import Link, NetworkNamespace, host_network_locked, keep_from_ipv6, run
 from inception.engine.private.report import Report
-from inception.engine.private.residents import living_levels, remove_ended_levels
 from inception.engine.private.resolvers import reachable_list
+from inception.engine.private.running_levels import living_levels, remove_ended_levels
 from inception.engine.private.sweep import sweep
 from inception.engine.translate import reason
 from inception.errors import EngineError, InceptionError
