@@ -19,20 +19,20 @@ from inception.plan.chain import ChainPlan
 
 
 @contextmanager
-def level_0_engine(plan: ChainPlan, progress: Callable[[str], None]) -> Iterator[Engine]:
+def level_0_engine(plan: ChainPlan, on_message: Callable[[str], None]) -> Iterator[Engine]:
     """The engine that the chain stands on. A private one is started again if it has died. Raises EngineError."""
     if plan.endpoint == EngineDirectory(state_directory() / "engine").address:
-        with connect(EngineChoice.PRIVATE, progress=progress) as engine:
+        with connect(EngineChoice.PRIVATE, on_message=on_message) as engine:
             yield engine
         return
     # What the Docker CLI would use brings its certificates along.
     usual = find_endpoint(None, os.environ).address == plan.endpoint
-    with connect(EngineChoice.HOST, endpoint=None if usual else plan.endpoint, progress=progress) as engine:
+    with connect(EngineChoice.HOST, endpoint=None if usual else plan.endpoint, on_message=on_message) as engine:
         yield engine
 
 
 @contextmanager
-def engine_at(plan: ChainPlan, level: int) -> Iterator[docker.APIClient]:
+def level_client(plan: ChainPlan, level: int) -> Iterator[docker.APIClient]:
     """A client of the engine at `level`, 0 being the one that the chain stands on. Raises EngineError."""
     if level == 0:
         with level_0_engine(plan, lambda _: None) as engine:
@@ -42,7 +42,7 @@ def engine_at(plan: ChainPlan, level: int) -> Iterator[docker.APIClient]:
         yield client
 
 
-def living_level(status: ChainStatus, level: int | None) -> int:
+def require_live_level(status: ChainStatus, level: int | None) -> int:
     """`level` of the chain, by default its bottom.
 
     Raises UsageError if the chain has no such level, ChainError if that level is dead.
@@ -52,8 +52,8 @@ def living_level(status: ChainStatus, level: int | None) -> int:
     if not 1 <= number <= depth:
         raise UsageError(f"chain {status.name} has no level {number}", remedy=f"its levels are 1 to {depth}")
     if not status.lives(number):
-        presence = status.levels[number - 1].presence
+        state = status.levels[number - 1].state
         raise ChainError(
-            f"level {number} of chain {status.name} is {presence}", remedy=f"see: inception tree {status.name}"
+            f"level {number} of chain {status.name} is {state}", remedy=f"see: inception tree {status.name}"
         )
     return number

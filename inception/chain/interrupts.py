@@ -10,6 +10,7 @@ from types import FrameType
 from inception.errors import Interrupted
 
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+"""Signals that ask us to end."""
 
 
 def _raise_interrupted(number: int, frame: FrameType | None) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import docker
 
-from inception.chain.connect import engine_at, level_0_engine
+from inception.chain.connect import level_0_engine, level_client
 from inception.chain.event_follower import as_error, follow
 from inception.chain.prepare import facts_on, refusing
 from inception.chain.status import save_plan
@@ -27,7 +27,7 @@ from inception.plan.growth import grown, shrunk
 _PRIVATE = 0o700
 
 
-def grow(plan: ChainPlan, by: int, show: Callable[[Event], None]) -> ChainPlan:
+def grow(plan: ChainPlan, by: int, on_event: Callable[[Event], None]) -> ChainPlan:
     """Let the chain of `plan` grow by that many levels at its bottom; returns its plan once the new bottom answers.
 
     Raises UsageError, PlanError, EngineError, or LevelError where a new level fails: then the chain is as before.
@@ -44,7 +44,7 @@ def grow(plan: ChainPlan, by: int, show: Callable[[Event], None]) -> ChainPlan:
         save_plan(deeper)
         try:
             _tell(deeper, current.depth)
-            _wait_until_ready(deeper, current.depth, offset, show)
+            _wait_until_ready(deeper, current.depth, offset, on_event)
         except BaseException:
             _shed(deeper, current)
             raise
@@ -90,11 +90,11 @@ def _alone(plan: ChainPlan) -> Iterator[ChainPlan]:
 
 def _tell(plan: ChainPlan, number: int) -> None:
     """Have the runner of level `number` read its plan again."""
-    with engine_at(plan, number - 1) as client, translated(f"telling level {number}"):
+    with level_client(plan, number - 1) as client, translated(f"telling level {number}"):
         client.kill(plan.level(number).container, SIGNAL_PLAN_CHANGED.name)
 
 
-def _wait_until_ready(plan: ChainPlan, above: int, offset: int, show: Callable[[Event], None]) -> None:
+def _wait_until_ready(plan: ChainPlan, above: int, offset: int, on_event: Callable[[Event], None]) -> None:
     """Wait until the bottom answers that level `above` is making. Raises LevelError."""
     bottom, maker = Path(plan.paths.alive(plan.depth)), Path(plan.paths.alive(above))
 
@@ -102,7 +102,7 @@ def _wait_until_ready(plan: ChainPlan, above: int, offset: int, show: Callable[[
         return (lifeline.is_held(bottom) and lifeline.is_ready(bottom)) or not lifeline.is_held(maker)
 
     for event in follow(Path(plan.paths.events), stop=settled, offset=offset):
-        show(event)
+        on_event(event)
         if event.state is State.FAIL and event.level > above:
             raise as_error(event)
     if not lifeline.is_held(maker):
@@ -115,7 +115,7 @@ def _shed(plan: ChainPlan, smaller: ChainPlan) -> None:
     _tell(smaller, smaller.depth)
     first = plan.level(smaller.depth + 1)
     with (
-        engine_at(plan, smaller.depth) as client,
+        level_client(plan, smaller.depth) as client,
         translated(f"waiting for the end of level {first.number}"),
         suppress(docker.errors.NotFound),
     ):

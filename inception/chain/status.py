@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from inception.chain.progress import LevelProgress, Progress, Standing
+from inception.chain.progress import LevelProgress, LevelProgressState, Progress
 from inception.errors import ChainError, UsageError
 from inception.linux import lifeline
 from inception.places import run_root
@@ -21,7 +21,7 @@ _START = '{"time_s"'
 _LOST = "its runner is gone without a word"
 
 
-class Condition(StrEnum):
+class ChainState(StrEnum):
     """How a chain is, in one word."""
 
     DESCENDING = "descending"
@@ -30,7 +30,7 @@ class Condition(StrEnum):
     BROKEN = "broken"
 
 
-class Presence(StrEnum):
+class LevelState(StrEnum):
     """How a level is, in one word: `lost` ones died without unwinding, or never came."""
 
     BOOTING = "booting"
@@ -42,7 +42,7 @@ class Presence(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Break:
+class Breakage:
     """Where a chain broke, and why."""
 
     level: int
@@ -55,7 +55,7 @@ class LevelStatus:
     """One level of a chain. `age_s` is the seconds since it was ready, on a clock that nobody sets."""
 
     number: int
-    presence: Presence
+    state: LevelState
     age_s: float | None = None
     remarks: tuple[str, ...] = ()
 
@@ -65,9 +65,9 @@ class ChainStatus:
     """A chain, as it was a moment ago. `remarks` are what its user should know though nothing broke."""
 
     plan: ChainPlan
-    condition: Condition
+    state: ChainState
     levels: tuple[LevelStatus, ...]
-    broken: Break | None = None
+    broken: Breakage | None = None
     remarks: tuple[str, ...] = ()
 
     @property
@@ -76,7 +76,7 @@ class ChainStatus:
 
     def lives(self, number: int) -> bool:
         """Whether level `number` has an engine that can be reached."""
-        return self.levels[number - 1].presence is Presence.READY
+        return self.levels[number - 1].state is LevelState.READY
 
 
 def chain_names(root: Path | None = None) -> list[str]:
@@ -134,10 +134,10 @@ def read_status(plan: ChainPlan) -> ChainStatus:
         progress = progress.after(event)
     told = {level.number: level for level in progress.levels if level.number <= plan.depth}
     levels = tuple(_level(plan, number, told.get(number)) for number in range(1, plan.depth + 1))
-    broken = _break(plan, levels, told)
+    broken = _breakage(plan, levels, told)
     return ChainStatus(
         plan=plan,
-        condition=_condition(levels, broken),
+        state=_chain_state(levels, broken),
         levels=levels,
         broken=broken,
         remarks=_remarks(levels, told),
@@ -162,58 +162,58 @@ def _level(plan: ChainPlan, number: int, told: LevelProgress | None) -> LevelSta
     alive = Path(plan.paths.alive(number))
     age_s = None
     if lifeline.is_held(alive):
-        presence = Presence.READY if lifeline.is_ready(alive) else Presence.BOOTING
+        state = LevelState.READY if lifeline.is_ready(alive) else LevelState.BOOTING
         if not lifeline.is_held(Path(plan.paths.lifeline(number))):
-            presence = Presence.UNWINDING
+            state = LevelState.UNWINDING
         if told and told.ready_s is not None:
             age_s = max(0.0, time.monotonic() - told.begun_s - told.ready_s)
     elif told and told.failure is not None:
-        presence = Presence.FAILED
-    elif told and told.standing is Standing.UNWOUND:
-        presence = Presence.UNWOUND
+        state = LevelState.FAILED
+    elif told and told.state is LevelProgressState.UNWOUND:
+        state = LevelState.UNWOUND
     else:
-        presence = Presence.LOST if alive.exists() else Presence.BOOTING
-    return LevelStatus(number=number, presence=presence, age_s=age_s, remarks=told.notes if told else ())
+        state = LevelState.LOST if alive.exists() else LevelState.BOOTING
+    return LevelStatus(number=number, state=state, age_s=age_s, remarks=told.notes if told else ())
 
 
-def _break(plan: ChainPlan, levels: tuple[LevelStatus, ...], told: dict[int, LevelProgress]) -> Break | None:
+def _breakage(plan: ChainPlan, levels: tuple[LevelStatus, ...], told: dict[int, LevelProgress]) -> Breakage | None:
     failures = [it.failure for it in told.values() if it.failure is not None]
     if failures:
-        return _told_break(min(failures, key=lambda event: event.monotonic_s), levels)
+        return _told_breakage(min(failures, key=lambda event: event.monotonic_s), levels)
     above_lives = lifeline.is_held(Path(plan.paths.lifeline(0)))
     for level in levels:
-        if level.presence is Presence.UNWINDING:
+        if level.state is LevelState.UNWINDING:
             return None  # What is below it ends in its time.
-        if level.presence is Presence.UNWOUND:
-            return Break(level=level.number, reason="it has ended")
-        if level.presence is Presence.LOST:
-            return Break(level=level.number, reason=_LOST)
-        if level.presence is Presence.BOOTING and not above_lives:
-            return Break(level=level.number, reason="it never came, and nobody is left to start it")
+        if level.state is LevelState.UNWOUND:
+            return Breakage(level=level.number, reason="it has ended")
+        if level.state is LevelState.LOST:
+            return Breakage(level=level.number, reason=_LOST)
+        if level.state is LevelState.BOOTING and not above_lives:
+            return Breakage(level=level.number, reason="it never came, and nobody is left to start it")
         above_lives = True
     return None
 
 
-def _told_break(failure: Event, levels: tuple[LevelStatus, ...]) -> Break:
+def _told_breakage(failure: Event, levels: tuple[LevelStatus, ...]) -> Breakage:
     # What breaks ends what is below it, which may have had time to speak where what broke had none.
     for level in levels[: failure.level - 1]:
-        if level.presence is Presence.LOST:
-            return Break(level=level.number, reason=_LOST)
-    return Break(level=failure.level, reason=failure.message or "no reason given", log_tail=failure.log_tail)
+        if level.state is LevelState.LOST:
+            return Breakage(level=level.number, reason=_LOST)
+    return Breakage(level=failure.level, reason=failure.message or "no reason given", log_tail=failure.log_tail)
 
 
-def _condition(levels: tuple[LevelStatus, ...], broken: Break | None) -> Condition:
-    presences = {level.presence for level in levels}
+def _chain_state(levels: tuple[LevelStatus, ...], broken: Breakage | None) -> ChainState:
+    states = {level.state for level in levels}
     if broken is not None:
-        return Condition.BROKEN
-    if Presence.UNWINDING in presences:
-        return Condition.UNWINDING
-    return Condition.RUNNING if presences == {Presence.READY} else Condition.DESCENDING
+        return ChainState.BROKEN
+    if LevelState.UNWINDING in states:
+        return ChainState.UNWINDING
+    return ChainState.RUNNING if states == {LevelState.READY} else ChainState.DESCENDING
 
 
 def _remarks(levels: tuple[LevelStatus, ...], told: dict[int, LevelProgress]) -> tuple[str, ...]:
     remarks = [f"level {level.number}: {level.remarks[-1]}" for level in levels if level.remarks]
-    begun = [level.number for level in levels if level.presence is not Presence.BOOTING]
+    begun = [level.number for level in levels if level.state is not LevelState.BOOTING]
     if any(number not in told or told[number].steps[0].phase is not Phase.CREATE for number in begun):
         remarks.insert(0, "its event file was cut short: some of what happened is not known")
     return tuple(remarks)

@@ -12,27 +12,27 @@ from rich.table import Table
 from rich.text import Text
 
 from inception.probe.checks.verdict import Finding, Status
-from inception.probe.depth_limit import Reach
+from inception.probe.depth_limit import DepthLimit
 
 _STYLES = {Status.PASS: "green", Status.WARN: "yellow", Status.FAIL: "bold red", Status.SKIP: "dim"}
 
 
-def print_report_json(findings: Sequence[Finding], reach: Sequence[Reach]) -> None:
+def print_report_json(findings: Sequence[Finding], limits: Sequence[DepthLimit]) -> None:
     """Print everything, as one JSON object."""
-    report = {"checks": [asdict(finding) for finding in findings], "reach": [asdict(one) for one in reach]}
+    report = {"checks": [asdict(finding) for finding in findings], "reach": [asdict(one) for one in limits]}
     print(json.dumps(report, indent=2))
 
 
-def print_report(findings: Sequence[Finding], reach: Sequence[Reach]) -> None:
+def print_report(findings: Sequence[Finding], limits: Sequence[DepthLimit]) -> None:
     """Print every check, and how deep the host should let a chain go."""
     show = _print_table if sys.stdout.isatty() else _print_lines
     show(findings)
     print(f"\n{_count(findings)}\n")
     if any(finding.status is Status.FAIL for finding in findings):
         print("once what fails is remedied:")
-    for one in reach:
+    for one in limits:
         print(f"{one.depth} levels with --pid {one.mode}; then stops it: {one.wall}")
-    if not reach:
+    if not limits:
         print("how deep a chain could go is not known: the machine could not be read")
 
 

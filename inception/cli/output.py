@@ -11,11 +11,11 @@ import typer
 from inception.chain.status import ChainStatus
 
 
-def condition_words(status: ChainStatus) -> str:
+def state_words(status: ChainStatus) -> str:
     """How the chain is, and where and why it broke if it did."""
     if status.broken is None:
-        return str(status.condition)
-    return f"{status.condition} (level {status.broken.level}: {status.broken.reason})"
+        return str(status.state)
+    return f"{status.state} (level {status.broken.level}: {status.broken.reason})"
 
 
 def chain_fields(status: ChainStatus) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def chain_fields(status: ChainStatus) -> dict[str, Any]:
     return {
         "name": status.name,
         "depth": status.plan.depth,
-        "condition": status.condition.value,
+        "condition": status.state.value,
         "attached": status.plan.attached,
         "ttl_s": status.plan.ttl_s,
         "endpoint": status.plan.endpoint,
@@ -36,7 +36,7 @@ def chain_fields(status: ChainStatus) -> dict[str, Any]:
         "levels": [
             {
                 "level": level.number,
-                "presence": level.presence.value,
+                "presence": level.state.value,
                 "age_s": level.age_s,
                 "container": status.plan.level(level.number).container,
                 "socket": str(status.plan.paths.socket(level.number)),

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from inception.chain import resize
-from inception.chain.connect import engine_at
+from inception.chain.connect import level_client
 from inception.chain.interrupts import raising_interrupted
-from inception.chain.session.control_socket import Door, Question, Wish
+from inception.chain.session.control_socket import Action, ControlRequest, ControlSocket
 from inception.chain.session.run import run_session
 from inception.chain.status import find_chain
 from inception.cli.drawing import draw
@@ -32,12 +32,12 @@ class Shells:
         self._plan = plan
         self._adopt = adopt
         self._quiet = quiet
-        self._door = Door(plan, self._serve)
+        self._control_socket = ControlSocket(plan, self._serve)
 
     @contextmanager
     def open(self) -> Iterator[None]:
         """Let `descend` and `kick` in the levels reach us, inside."""
-        with self._door:
+        with self._control_socket:
             yield
 
     def session(
@@ -52,18 +52,18 @@ class Shells:
 
         Raises Kicked, and what run_session raises.
         """
-        with engine_at(self._plan, level - 1) as client:
+        with level_client(self._plan, level - 1) as client:
             return run_session(
                 client,
                 self._plan.level(level).container,
                 command=command,
                 environment={
                     "INCEPTION_DEPTH": str(self._plan.depth),
-                    "INCEPTION_CLIENT": str(self._door.path),
+                    "INCEPTION_CLIENT": str(self._control_socket.path),
                 },
                 workdir=workdir,
                 terminal=terminal,
-                visitor=self._door,
+                requests=self._control_socket,
             )
 
     def climb(self) -> int:
@@ -78,12 +78,12 @@ class Shells:
         self._plan = plan
         self._adopt(plan)
 
-    def _serve(self, question: Question) -> int:
-        if question.ask is Wish.KICK:
+    def _serve(self, request: ControlRequest) -> int:
+        if request.action is Action.KICK:
             raise Kicked
         self._change(find_chain(self._plan.name).plan)  # Others may have changed it meanwhile.
         depth = self._plan.depth
-        target = question.level + question.by
+        target = request.level + request.by
         if target > depth:
             self._grow_to(target)
         status = self.session(target, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class Way(StrEnum):
+class BuildMethod(StrEnum):
     """How the level image is made: from a Dockerfile, with mmdebstrap, or whichever of the two works here."""
 
     AUTO = "auto"

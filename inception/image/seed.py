@@ -37,7 +37,7 @@ def ensure_seed(
     image_id: str,
     privileges: Privileges,
     patience: float,
-    progress: Callable[[str], None],
+    on_message: Callable[[str], None],
 ) -> str:
     """Make the seed of `image` unless it is there and whole; returns the volume's name.
 
@@ -47,7 +47,7 @@ def ensure_seed(
     with locked(f"{volume}.lock"), translated("making the seed"):
         if _is_whole(client, volume, image_id):
             return volume
-        progress(f"making the seed of {image}, once for this image")
+        on_message(f"making the seed of {image}, once for this image")
         _remove_volume(client, volume)
         client.create_volume(volume, labels={LABEL_SEED: image_id})
         try:

@@ -18,7 +18,7 @@ from inception.image.store import remove_superseded
 from inception.payload import payload_archive, payload_digest
 from inception.places import locked
 
-ALONE_TAG = "inception:latest"
+STANDALONE_TAG = "inception:latest"
 LABEL_PROGRAM = "inception.program"
 """Label of the image: the digest of the program in it."""
 _MODULES = "/usr/lib/python3/dist-packages"
@@ -31,8 +31,8 @@ _SETTINGS = (
 _COMPILE = ("python3", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", f"{_MODULES}/inception")
 
 
-def ensure_alone(
-    client: docker.APIClient, level_image_id: str, *, tag: str = ALONE_TAG, progress: Callable[[str], None]
+def ensure_standalone(
+    client: docker.APIClient, level_image_id: str, *, tag: str = STANDALONE_TAG, on_message: Callable[[str], None]
 ) -> str:
     """The id of the image made of this level image and this program, made if need be; an older one goes.
 
@@ -52,7 +52,7 @@ def ensure_alone(
             changes = [*_SETTINGS, *(f"LABEL {name}={value}" for name, value in labels.items())]
             image_id = str(client.commit(container, repository=repository, tag=version, changes=changes)["Id"])
         remove_superseded(client)
-    progress(f"made {tag}: docker run --privileged -ti {tag.removesuffix(':latest')}")
+    on_message(f"made {tag}: docker run --privileged -ti {tag.removesuffix(':latest')}")
     return image_id
 
 

@@ -13,7 +13,7 @@ from inception.plan.chain import ChainPlan
 
 API_VERSION = "1.41"
 """Spoken to every level's engine: the oldest that knows all we use (CgroupnsMode), so nothing is negotiated."""
-SILENCE = (docker.errors.DockerException, RequestException, OSError)
+ENGINE_GONE = (docker.errors.DockerException, RequestException, OSError)
 """What is raised where no engine answers, or where it answers that it cannot."""
 _LOADED = re.compile(r"^Loaded image(?: ID)?: (\S+)", re.MULTILINE)
 

@@ -23,8 +23,8 @@ class EndOfLevel(BaseException):
     """It is time to unwind. Not an Exception: no phase may take it for its own failure."""
 
 
-class Ending:
-    """Turns signals and `because` into one EndOfLevel in the main thread. Later ones are noted and change nothing."""
+class Shutdown:
+    """Turns signals and `request` into one EndOfLevel in the main thread. Later ones are noted and change nothing."""
 
     _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, SIGNAL_UNWIND)
 
@@ -53,7 +53,7 @@ class Ending:
     def begun(self) -> bool:
         return self._begun
 
-    def because(self, reason: str, *, broken: bool = False) -> None:
+    def request(self, reason: str, *, broken: bool = False) -> None:
         """End the level, from any thread."""
         if not self._begun:
             self._told = True

@@ -21,7 +21,7 @@ class WrongSetting(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AloneSettings:
+class StandaloneSettings:
     """`storage_size` is in bytes; `port` is where the engine listens besides its socket, in the container."""
 
     log_to_file: bool = False
@@ -30,7 +30,7 @@ class AloneSettings:
     storage_size: int | None = None
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> AloneSettings:
+    def from_environment(cls, environment: Mapping[str, str]) -> StandaloneSettings:
         """What LOG, PORT, DOCKER_DAEMON_ARGS and VAR_LIB_DOCKER_SIZE say; empty is as good as none.
 
         Raises WrongSetting.

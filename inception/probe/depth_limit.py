@@ -17,7 +17,7 @@ OPEN_FILES_PER_LEVEL = 80
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reach:
+class DepthLimit:
     """The greatest depth in one PID mode. `wall` is the limit that stops a chain from going deeper."""
 
     mode: PidMode
@@ -25,14 +25,14 @@ class Reach:
     wall: str
 
 
-def reaches(host: HostFacts, limits: HostLimits) -> tuple[Reach, ...]:
+def depth_limits(host: HostFacts, limits: HostLimits) -> tuple[DepthLimit, ...]:
     """The greatest depth that the host should let a chain reach, in each mode."""
-    return tuple(_reach(mode, host, limits) for mode in PidMode)
+    return tuple(_depth_limit(mode, host, limits) for mode in PidMode)
 
 
-def _reach(mode: PidMode, host: HostFacts, limits: HostLimits) -> Reach:
+def _depth_limit(mode: PidMode, host: HostFacts, limits: HostLimits) -> DepthLimit:
     depth, wall = min((_pid_wall(mode, host), *_walls(host, limits)), key=lambda it: it[0])
-    return Reach(mode=mode, depth=depth, wall=wall)
+    return DepthLimit(mode=mode, depth=depth, wall=wall)
 
 
 def _pid_wall(mode: PidMode, host: HostFacts) -> tuple[int, str]:

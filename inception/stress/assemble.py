@@ -29,7 +29,7 @@ from inception.stress.report.record import (
 )
 from inception.stress.report.trend import Drift, PowerFit, find_drift, fit_power
 from inception.stress.verdict import judge
-from inception.stress.wall import Failure, Scene, explain_wall
+from inception.stress.wall import Failure, Incident, explain_wall
 
 
 def assemble(
@@ -58,7 +58,7 @@ def assemble_refusal(
     """The report of a campaign that was not begun, because the plan says that it cannot fit."""
     failure = Failure(message=refused.message, remedy=refused.remedy)
     now = read_evidence(())
-    scene = Scene(failure=failure, before=now, after=now)
+    incident = Incident(failure=failure, before=now, after=now)
     return Report(
         version=REPORT_VERSION,
         begun=begun,
@@ -70,7 +70,7 @@ def assemble_refusal(
         fits={},
         drifts={},
         cycles=(),
-        refusal=explain_wall(scene),
+        refusal=explain_wall(incident),
     )
 
 

@@ -13,7 +13,7 @@ from statistics import median
 import docker
 
 from inception.engine.translate import one_line
-from inception.level.engine_client import SILENCE, connect_level
+from inception.level.engine_client import ENGINE_GONE, connect_level
 from inception.plan.chain import ChainPlan
 from inception.plan.codec import from_json
 from inception.stress.chaos import Kill, Target
@@ -143,7 +143,7 @@ def churn(level: Level, containers: int) -> ChurnRecord:
         try:
             # Half of them with a terminal: they take ptys.
             seconds.append(_timed(lambda: run_container(local.client, level.image, terminal=number % 2 == 0)))
-        except (*SILENCE, ExecError) as error:
+        except (*ENGINE_GONE, ExecError) as error:
             errors.append(" ".join(str(error).split()))
 
     begun_s = time.monotonic()
@@ -158,27 +158,27 @@ def churn(level: Level, containers: int) -> ChurnRecord:
     )
 
 
-class Striker:
+class ProcessKiller:
     """Waits for the trigger of a kill and strikes, from a thread of its own. `pid` is what it hit, if anything."""
 
     def __init__(self, kill: Kill, level: Level) -> None:
         self.kill = kill
         self.pid: int | None = None
-        self.struck_s: float | None = None
+        self.killed_s: float | None = None
         self._level = level
-        self._thread = threading.Thread(target=self._strike, name="chaos", daemon=True)
+        self._thread = threading.Thread(target=self._kill_target, name="chaos", daemon=True)
 
     def on_ready(self, number: int) -> None:
         """Tell that level `number` is ready."""
         if number == self.kill.trigger:
             self._thread.start()
 
-    def _strike(self) -> None:
+    def _kill_target(self) -> None:
         time.sleep(self.kill.delay_s)
         # The blow can cut the connection that it came through: what was found before it was hit all the same.
-        with suppress(*SILENCE, ExecError, ValueError):
+        with suppress(*ENGINE_GONE, ExecError, ValueError):
             found = self._level.find(self.kill.target)
-            self.struck_s = time.monotonic()
+            self.killed_s = time.monotonic()
             self.pid = found
             if found is not None:
                 self._level.output("sh", "-c", _KILL, str(found))

@@ -182,7 +182,7 @@ def _row(way: str, descent: Descent) -> str:
 
 def main() -> None:
     options = _options()
-    with connect(EngineChoice.AUTO, progress=_say) as engine:
+    with connect(EngineChoice.AUTO, on_message=_say) as engine:
         results = measure(engine, options)
         machine = {
             "kernel": platform.release(),

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from inception.chain.interrupts import ENDING_SIGNALS
 from inception.chain.session import signals as module
-from inception.chain.session.signals import ENDING, CaughtSignals, caught
+from inception.chain.session.signals import SignalQueue, catch_signals
 from inception.errors import Interrupted
 
 
-def ready(signals: CaughtSignals) -> bool:
+def ready(signals: SignalQueue) -> bool:
     poll = select.poll()
     poll.register(signals, select.POLLIN)
     return bool(poll.poll(0))
@@ -26,7 +27,7 @@ def open_descriptors() -> set[str]:
 
 
 def test_they_wait_until_they_are_taken() -> None:
-    with caught((*ENDING, signal.SIGWINCH)) as signals:
+    with catch_signals((*ENDING_SIGNALS, signal.SIGWINCH)) as signals:
         assert not ready(signals)
         assert signals.take() == []
         os.kill(os.getpid(), signal.SIGWINCH)
@@ -37,12 +38,12 @@ def test_they_wait_until_they_are_taken() -> None:
 
 
 def test_everything_is_as_before_afterwards() -> None:
-    before = {number: signal.getsignal(number) for number in ENDING}
+    before = {number: signal.getsignal(number) for number in ENDING_SIGNALS}
     wakeup = signal.set_wakeup_fd(-1)
     descriptors = open_descriptors()
-    with caught(ENDING):
+    with catch_signals(ENDING_SIGNALS):
         assert signal.getsignal(signal.SIGTERM) != before[signal.SIGTERM]
-    assert {number: signal.getsignal(number) for number in ENDING} == before
+    assert {number: signal.getsignal(number) for number in ENDING_SIGNALS} == before
     assert signal.set_wakeup_fd(wakeup) == -1
     assert open_descriptors() == descriptors
 
@@ -50,7 +51,7 @@ def test_everything_is_as_before_afterwards() -> None:
 def test_one_that_is_ignored_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with caught(ENDING) as signals:
+        with catch_signals(ENDING_SIGNALS) as signals:
             os.kill(os.getpid(), signal.SIGHUP)
             assert signals.take() == []
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
@@ -61,7 +62,7 @@ def test_one_that_is_ignored_stays_ignored() -> None:
 def test_those_of_others_are_not_ours() -> None:
     before = signal.signal(signal.SIGUSR1, lambda *_: None)
     try:
-        with caught(ENDING) as signals:
+        with catch_signals(ENDING_SIGNALS) as signals:
             os.kill(os.getpid(), signal.SIGUSR1)
             assert signals.take() == []
     finally:
@@ -70,7 +71,7 @@ def test_those_of_others_are_not_ours() -> None:
 
 def test_the_second_wish_to_end_breaks_off_whatever_is_being_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_SAME_SIGNAL_S", 0.0)
-    with caught(ENDING):
+    with catch_signals(ENDING_SIGNALS):
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(0.001)
         with pytest.raises(Interrupted) as raised:
@@ -79,14 +80,14 @@ def test_the_second_wish_to_end_breaks_off_whatever_is_being_waited_for(monkeypa
 
 
 def test_the_same_wish_twice_at_once_is_one() -> None:
-    with caught(ENDING) as signals:
+    with catch_signals(ENDING_SIGNALS) as signals:
         os.kill(os.getpid(), signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGTERM)
         assert set(signals.take()) == {signal.SIGTERM}
 
 
 def test_window_changes_are_no_wish_to_end() -> None:
-    with caught((*ENDING, signal.SIGWINCH)) as signals:
+    with catch_signals((*ENDING_SIGNALS, signal.SIGWINCH)) as signals:
         for _ in range(3):
             os.kill(os.getpid(), signal.SIGWINCH)
         assert set(signals.take()) == {signal.SIGWINCH}

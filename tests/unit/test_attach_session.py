@@ -13,16 +13,17 @@ from contextlib import closing, contextmanager, suppress
 
 import pytest
 
+from inception.chain.interrupts import ENDING_SIGNALS
 from inception.chain.session import session as module
-from inception.chain.session.connection import Wire
+from inception.chain.session.connection import ExecConnection
 from inception.chain.session.session import Session
-from inception.chain.session.signals import ENDING, caught
+from inception.chain.session.signals import catch_signals
 from inception.chain.session.streams import STDOUT, Streams
 from inception.chain.session.terminal import Size
 from inception.errors import EngineError, Interrupted
 
 
-class FarEnd:
+class ExecHandle:
     """A command whose statuses are told one after the other."""
 
     def __init__(self, *statuses: int | None) -> None:
@@ -63,7 +64,7 @@ def pipes() -> Iterator[Callable[[], PIPE]]:
 
 
 @contextmanager
-def session(far_end: FarEnd, streams: Streams, behave: Callable[[socket.socket], None]) -> Iterator[Session]:
+def session(handle: ExecHandle, streams: Streams, behave: Callable[[socket.socket], None]) -> Iterator[Session]:
     """A session whose engine does as `behave` says, in a thread."""
     ours, theirs = socket.socketpair()
 
@@ -72,9 +73,9 @@ def session(far_end: FarEnd, streams: Streams, behave: Callable[[socket.socket],
             behave(theirs)
 
     thread = threading.Thread(target=serve)
-    with closing(Wire(ours)) as wire, caught(ENDING) as signals:
+    with closing(ExecConnection(ours)) as connection, catch_signals(ENDING_SIGNALS) as signals:
         thread.start()
-        yield Session(far_end, wire, streams=streams, signals=signals, screen=None, size=None)  # type: ignore[arg-type]
+        yield Session(handle, connection, streams=streams, signals=signals, terminal=None, size=None)  # type: ignore[arg-type]
     thread.join(10)
 
 
@@ -86,7 +87,7 @@ def test_the_opening_line_goes_no_further(pipes: Callable[[], PIPE]) -> None:
             engine.sendall(part)
             time.sleep(0.01)
 
-    with session(FarEnd(5), Streams(stdin=stdin[0], stdout=stdout[1], stderr=stderr[1]), behave) as it:
+    with session(ExecHandle(5), Streams(stdin=stdin[0], stdout=stdout[1], stderr=stderr[1]), behave) as it:
         assert it.run() == 5
     assert os.read(stdout[0], 100) == b"out\n"
     assert os.read(stderr[0], 100) == b"err\n"
@@ -96,7 +97,7 @@ def test_the_opening_line_goes_no_further(pipes: Callable[[], PIPE]) -> None:
 def test_what_the_engine_says_in_place_of_the_opening_line_is_an_error(pipes: Callable[[], PIPE], said: bytes) -> None:
     stdin, stdout, stderr = pipes(), pipes(), pipes()
     streams = Streams(stdin=stdin[0], stdout=stdout[1], stderr=stderr[1])
-    with session(FarEnd(126), streams, lambda engine: engine.sendall(frame(said))) as it:
+    with session(ExecHandle(126), streams, lambda engine: engine.sendall(frame(said))) as it:
         assert it.run() == 126
     assert os.read(stderr[0], 100) == said
 
@@ -104,7 +105,7 @@ def test_what_the_engine_says_in_place_of_the_opening_line_is_an_error(pipes: Ca
 def test_nothing_is_read_before_the_command_runs(pipes: Callable[[], PIPE]) -> None:
     stdin, stdout = pipes(), pipes()
     os.write(stdin[1], b"for whoever reads it")
-    with session(FarEnd(0), Streams(stdin=stdin[0], stdout=stdout[1], stderr=stdout[1]), lambda _: None) as it:
+    with session(ExecHandle(0), Streams(stdin=stdin[0], stdout=stdout[1], stderr=stdout[1]), lambda _: None) as it:
         it.run()
     assert os.read(stdin[0], 100) == b"for whoever reads it"
 
@@ -124,34 +125,34 @@ def test_output_that_nobody_takes_stays_with_the_command_though_it_is_fed(pipes:
                 engine.send(frame(bytes(30_000)))
 
     zeros = os.open("/dev/zero", os.O_RDONLY)
-    with session(FarEnd(0), Streams(stdin=zeros, stdout=stdout[1], stderr=stdout[1]), behave) as it:
+    with session(ExecHandle(0), Streams(stdin=zeros, stdout=stdout[1], stderr=stdout[1]), behave) as it:
         for _ in range(2000):
             it._step()
         waiting = it._outlets[STDOUT].waiting
         stop.set()
     os.close(zeros)
-    assert waiting < 2 * module._ENOUGH
+    assert waiting < 2 * module._HIGH_WATER_MARK
 
 
 def test_the_end_of_the_output_is_not_the_end_of_the_command(pipes: Callable[[], PIPE]) -> None:
     stdin, stdout = pipes(), pipes()
-    far_end = FarEnd(None, None, 9)
-    with session(far_end, Streams(stdin=stdin[0], stdout=stdout[1]), lambda it: it.sendall(frame(b"42\n"))) as it:
+    handle = ExecHandle(None, None, 9)
+    with session(handle, Streams(stdin=stdin[0], stdout=stdout[1]), lambda it: it.sendall(frame(b"42\n"))) as it:
         assert it.run() == 9
 
 
 def test_a_signal_before_the_command_runs_is_passed_on_once_it_does(pipes: Callable[[], PIPE]) -> None:
     stdin, stdout = pipes(), pipes()
-    far_end = FarEnd(143)
+    handle = ExecHandle(143)
 
     def behave(engine: socket.socket) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(0.2)
         engine.sendall(frame(b"42\n"))
 
-    with session(far_end, Streams(stdin=stdin[0], stdout=stdout[1]), behave) as it:
+    with session(handle, Streams(stdin=stdin[0], stdout=stdout[1]), behave) as it:
         assert it.run() == 143
-    assert far_end.signals == [(signal.SIGTERM, 42)]
+    assert handle.signals == [(signal.SIGTERM, 42)]
 
 
 def test_a_command_that_ends_its_output_but_not_itself_is_left_after_a_signal(
@@ -166,7 +167,7 @@ def test_a_command_that_ends_its_output_but_not_itself_is_left_after_a_signal(
         os.kill(os.getpid(), signal.SIGTERM)
 
     streams = Streams(stdin=stdin[0], stdout=stdout[1])
-    with session(FarEnd(None), streams, behave) as it, pytest.raises(Interrupted) as raised:
+    with session(ExecHandle(None), streams, behave) as it, pytest.raises(Interrupted) as raised:
         it.run()
     assert raised.value.exit_code == 128 + signal.SIGTERM
 
@@ -175,7 +176,7 @@ def test_a_stream_that_is_not_framed_is_an_error(pipes: Callable[[], PIPE]) -> N
     stdin, stdout = pipes(), pipes()
     streams = Streams(stdin=stdin[0], stdout=stdout[1])
     with (
-        session(FarEnd(0), streams, lambda engine: engine.sendall(b"HTTP/1.1 ")) as it,
+        session(ExecHandle(0), streams, lambda engine: engine.sendall(b"HTTP/1.1 ")) as it,
         pytest.raises(EngineError, match="the engine's stream is broken"),
     ):
         it.run()

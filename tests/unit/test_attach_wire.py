@@ -14,7 +14,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from inception.chain.session.connection import TlsWire, Wire, open_wire
+from inception.chain.session.connection import ExecConnection, TlsExecConnection, open_exec_connection
 from inception.errors import EngineError
 
 UPGRADED = b"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
@@ -22,7 +22,9 @@ LIMIT_S = 10
 
 
 @contextmanager
-def engine(directory: Path, behave: Callable[[socket.socket], None], timeout_s: int = LIMIT_S) -> Iterator[Wire]:
+def engine(
+    directory: Path, behave: Callable[[socket.socket], None], timeout_s: int = LIMIT_S
+) -> Iterator[ExecConnection]:
     """A session with an engine that reads one request and then does as `behave` says."""
 
     def serve() -> None:
@@ -44,25 +46,25 @@ def engine(directory: Path, behave: Callable[[socket.socket], None], timeout_s: 
         thread.start()
         try:
             client = docker.APIClient(base_url=f"unix://{path}", version="1.41", timeout=timeout_s)
-            with closing(client), closing(open_wire(client, "abc", terminal=False)) as wire:
+            with closing(client), closing(open_exec_connection(client, "abc", terminal=False)) as connection:
                 assert requests[0].startswith(b"POST /v1.41/exec/abc/start HTTP/1.1\r\n")
-                yield wire
+                yield connection
         finally:
             thread.join(LIMIT_S)
 
 
-def exchange(wire: Wire, given: bytes) -> bytes:
+def exchange(connection: ExecConnection, given: bytes) -> bytes:
     """Send `given`, end there, and read to the end."""
     received = b""
-    wire.put(given)
-    wire.end()
+    connection.put(given)
+    connection.end()
     while True:
         poll = select.poll()
-        poll.register(wire, select.POLLIN | (select.POLLOUT if wire.waiting else 0))
-        assert wire.readable or poll.poll(LIMIT_S * 1000)
-        if wire.waiting:
-            wire.send_some()
-        if (data := wire.receive()) is not None:
+        poll.register(connection, select.POLLIN | (select.POLLOUT if connection.waiting else 0))
+        assert connection.readable or poll.poll(LIMIT_S * 1000)
+        if connection.waiting:
+            connection.send_some()
+        if (data := connection.receive()) is not None:
             if not data:
                 return received
             received += data
@@ -76,8 +78,8 @@ def read_all(connection: socket.socket) -> bytes:
 
 
 def test_output_that_comes_with_the_head_is_not_lost(tmp_path: Path) -> None:
-    with engine(tmp_path, lambda connection: connection.sendall(UPGRADED + b"early")) as wire:
-        assert exchange(wire, b"") == b"early"
+    with engine(tmp_path, lambda connection: connection.sendall(UPGRADED + b"early")) as connection:
+        assert exchange(connection, b"") == b"early"
 
 
 def test_a_head_may_come_in_pieces(tmp_path: Path) -> None:
@@ -86,14 +88,14 @@ def test_a_head_may_come_in_pieces(tmp_path: Path) -> None:
             connection.sendall(UPGRADED[place : place + 7])
             threading.Event().wait(0.005)
 
-    with engine(tmp_path, behave) as wire:
-        assert exchange(wire, b"") == b""
+    with engine(tmp_path, behave) as connection:
+        assert exchange(connection, b"") == b""
 
 
 def test_an_engine_that_does_not_upgrade_gives_the_connection_all_the_same(tmp_path: Path) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n"
-    with engine(tmp_path, lambda connection: connection.sendall(head + b"out")) as wire:
-        assert exchange(wire, b"") == b"out"
+    with engine(tmp_path, lambda connection: connection.sendall(head + b"out")) as connection:
+        assert exchange(connection, b"") == b"out"
 
 
 def test_each_way_ends_for_itself(tmp_path: Path) -> None:
@@ -102,8 +104,8 @@ def test_each_way_ends_for_itself(tmp_path: Path) -> None:
         count = len(read_all(connection))
         connection.sendall(b"after %d" % count)
 
-    with engine(tmp_path, behave) as wire:
-        assert exchange(wire, bytes(3_000_000)) == b"before after 3000000"
+    with engine(tmp_path, behave) as connection:
+        assert exchange(connection, bytes(3_000_000)) == b"before after 3000000"
 
 
 @pytest.mark.parametrize(
@@ -146,7 +148,7 @@ def test_an_address_of_another_kind_is_refused_with_a_way_out() -> None:
             self.mount("http+docker://", self.get_adapter("http://"))
 
     with closing(SshClient()) as client, pytest.raises(EngineError, match=r"no session can be had over .*: use a unix"):
-        open_wire(client, "abc", terminal=False)
+        open_exec_connection(client, "abc", terminal=False)
 
 
 def tls_contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
@@ -163,7 +165,7 @@ def tls_contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
 
 
 @contextmanager
-def tls_wire(behave: Callable[[ssl.SSLSocket], None]) -> Iterator[TlsWire]:
+def tls_wire(behave: Callable[[ssl.SSLSocket], None]) -> Iterator[TlsExecConnection]:
     for_server, for_client = tls_contexts()
     ours, theirs = socket.socketpair()
     theirs.settimeout(LIMIT_S)
@@ -175,8 +177,8 @@ def tls_wire(behave: Callable[[ssl.SSLSocket], None]) -> Iterator[TlsWire]:
 
     thread = threading.Thread(target=serve)
     thread.start()
-    with closing(TlsWire(ours, for_client, "engine")) as wire:
-        yield wire
+    with closing(TlsExecConnection(ours, for_client, "engine")) as connection:
+        yield connection
     thread.join(LIMIT_S)
 
 
@@ -188,8 +190,8 @@ def test_tls_each_way_ends_for_itself_though_output_is_on_its_way() -> None:
         connection.sendall(bytes(100_000))
         connection.shutdown(socket.SHUT_WR)
 
-    with tls_wire(behave) as wire:
-        received = exchange(wire, bytes(3_000_000))
+    with tls_wire(behave) as connection:
+        received = exchange(connection, bytes(3_000_000))
     assert len(received) == 200_000 + len(b"after 3000000")
     assert b"after 3000000" in received
 
@@ -202,9 +204,9 @@ def test_tls_end_is_seen_though_the_connection_stays_open() -> None:
         connection.unwrap()
         seen.wait(LIMIT_S)
 
-    with tls_wire(behave) as wire:
-        assert exchange(wire, b"") == b"last"
-        assert wire.receive() == b""
+    with tls_wire(behave) as connection:
+        assert exchange(connection, b"") == b"last"
+        assert connection.receive() == b""
         seen.set()
 
 
@@ -216,9 +218,9 @@ def test_tls_end_is_seen_though_we_go_on_speaking() -> None:
 
     deadline = time.monotonic() + LIMIT_S / 2
     for _ in range(20):  # In about half of them, all of it comes with the handshake's last packet.
-        with tls_wire(behave) as wire:
+        with tls_wire(behave) as connection:
             received = b""
-            while (data := wire.receive()) != b"":
+            while (data := connection.receive()) != b"":
                 received += data or b""
                 assert time.monotonic() < deadline, "the end is not seen"
                 time.sleep(0.01)

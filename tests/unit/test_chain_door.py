@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from inception.chain.session.control_socket import Door, Question, Wish
+from inception.chain.session.control_socket import Action, ControlRequest, ControlSocket
 from inception.errors import Interrupted, PlanError
 from inception.plan.chain import ChainPlan
 from tests.unit.plans import FACTS, plan
@@ -24,13 +24,13 @@ def chain(tmp_path: Path) -> ChainPlan:
     return made
 
 
-def _ask(door: Door, line: bytes) -> dict[str, Any] | None:
+def _ask(control_socket: ControlSocket, line: bytes) -> dict[str, Any] | None:
     """Ask in a thread while the door answers here; None if there was no answer."""
     answers: list[bytes] = []
 
     def ask() -> None:
         with socket.socket(socket.AF_UNIX) as caller:
-            caller.connect(str(door.path))
+            caller.connect(str(control_socket.path))
             # Who says too much is hung up on.
             with suppress(ConnectionError):
                 caller.sendall(line)
@@ -39,7 +39,7 @@ def _ask(door: Door, line: bytes) -> dict[str, Any] | None:
 
     asking = threading.Thread(target=ask)
     asking.start()
-    door.answer()
+    control_socket.answer()
     asking.join()
     return json.loads(answers[0]) if any(answers) else None
 
@@ -49,31 +49,31 @@ def _line(**fields: object) -> bytes:
 
 
 def test_a_question_is_served_and_its_status_is_the_answer(chain: ChainPlan) -> None:
-    asked: list[Question] = []
+    asked: list[ControlRequest] = []
 
-    def serve(question: Question) -> int:
-        asked.append(question)
+    def serve(request: ControlRequest) -> int:
+        asked.append(request)
         return 7
 
-    with Door(chain, serve) as door:
-        assert _ask(door, _line(by=3)) == {"status": 7}
-    assert asked == [Question(ask=Wish.DESCEND, level=2, by=3)]
+    with ControlSocket(chain, serve) as control_socket:
+        assert _ask(control_socket, _line(by=3)) == {"status": 7}
+    assert asked == [ControlRequest(action=Action.DESCEND, level=2, by=3)]
 
 
 def test_an_error_is_an_answer_too(chain: ChainPlan) -> None:
-    def refuse(_: Question) -> int:
+    def refuse(_: ControlRequest) -> int:
         raise PlanError("too deep", remedy="go less deep")
 
-    with Door(chain, refuse) as door:
-        assert _ask(door, _line()) == {"error": "too deep: go less deep"}
+    with ControlSocket(chain, refuse) as control_socket:
+        assert _ask(control_socket, _line()) == {"error": "too deep: go less deep"}
 
 
 def test_an_interruption_is_for_the_one_who_waits_here(chain: ChainPlan) -> None:
-    def interrupt(_: Question) -> int:
+    def interrupt(_: ControlRequest) -> int:
         raise Interrupted(1)
 
-    with Door(chain, interrupt) as door, pytest.raises(Interrupted):
-        _ask(door, _line())
+    with ControlSocket(chain, interrupt) as control_socket, pytest.raises(Interrupted):
+        _ask(control_socket, _line())
 
 
 @pytest.mark.parametrize(
@@ -84,14 +84,14 @@ def test_an_interruption_is_for_the_one_who_waits_here(chain: ChainPlan) -> None
     ],
 )
 def test_what_is_no_question_gets_no_answer(chain: ChainPlan, line: bytes) -> None:
-    def fail(question: Question) -> int:
-        raise AssertionError(question)
+    def fail(request: ControlRequest) -> int:
+        raise AssertionError(request)
 
-    with Door(chain, fail) as door:
-        assert _ask(door, line) is None
+    with ControlSocket(chain, fail) as control_socket:
+        assert _ask(control_socket, line) is None
 
 
 def test_the_door_is_its_owner_s_and_goes_with_it(chain: ChainPlan) -> None:
-    with Door(chain, lambda _: 0) as door:
-        assert stat.S_IMODE(door.path.stat().st_mode) == 0o600
-    assert not door.path.exists()
+    with ControlSocket(chain, lambda _: 0) as control_socket:
+        assert stat.S_IMODE(control_socket.path.stat().st_mode) == 0o600
+    assert not control_socket.path.exists()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from inception.chain.status import Condition, Presence, chain_names, find_chain, list_chains, read_status, save_plan
+from inception.chain.status import ChainState, LevelState, chain_names, find_chain, list_chains, read_status, save_plan
 from inception.errors import ChainError, UsageError
 from inception.linux import lifeline
 from inception.plan.chain import ChainPlan
@@ -62,38 +62,38 @@ def tell_descent(chain: ChainPlan, jump_s: float = 0) -> None:
         tell(chain, (level, Phase.CREATE, State.BEGIN), (level, Phase.READY, State.END), jump_s=jump_s)
 
 
-def presences(chain: ChainPlan) -> list[Presence]:
-    return [level.presence for level in read_status(chain).levels]
+def states(chain: ChainPlan) -> list[LevelState]:
+    return [level.state for level in read_status(chain).levels]
 
 
 def test_a_chain_whose_levels_all_live_runs(chain: ChainPlan) -> None:
     tell_descent(chain)
     with living(chain, 1, 2, 3):
         status = read_status(chain)
-    assert status.condition is Condition.RUNNING
+    assert status.state is ChainState.RUNNING
     assert all(status.lives(number) for number in (1, 2, 3))
     assert status.remarks == ()
 
 
 def test_a_chain_that_is_being_made_descends(chain: ChainPlan) -> None:
     held = lifeline.hold(Path(chain.paths.lifeline(0)))
-    assert read_status(chain).condition is Condition.DESCENDING
+    assert read_status(chain).state is ChainState.DESCENDING
     tell(chain, (1, Phase.CREATE, State.BEGIN))
     with living(chain, 1):
-        assert presences(chain) == [Presence.READY, Presence.BOOTING, Presence.BOOTING]
+        assert states(chain) == [LevelState.READY, LevelState.BOOTING, LevelState.BOOTING]
     os.close(held)
 
 
 def test_a_chain_whose_client_died_goes_on_descending(chain: ChainPlan) -> None:
     tell(chain, (1, Phase.CREATE, State.BEGIN))
     with living(chain, 1):
-        assert read_status(chain).condition is Condition.DESCENDING
+        assert read_status(chain).state is ChainState.DESCENDING
 
 
 def test_a_chain_that_nobody_is_left_to_make_is_broken(chain: ChainPlan) -> None:
     status = read_status(chain)
     assert status.broken is not None
-    assert (status.broken.level, status.condition) == (1, Condition.BROKEN)
+    assert (status.broken.level, status.state) == (1, ChainState.BROKEN)
 
 
 def test_a_level_that_said_why_it_failed(chain: ChainPlan) -> None:
@@ -104,7 +104,7 @@ def test_a_level_that_said_why_it_failed(chain: ChainPlan) -> None:
         pass
     with living(chain, 1):
         status = read_status(chain)
-        assert presences(chain) == [Presence.READY, Presence.FAILED, Presence.UNWOUND]
+        assert states(chain) == [LevelState.READY, LevelState.FAILED, LevelState.UNWOUND]
     assert status.broken is not None
     assert (status.broken.level, status.broken.reason) == (2, "dockerd ended with status -9")
 
@@ -116,7 +116,7 @@ def test_levels_that_died_without_a_word_are_lost(chain: ChainPlan) -> None:
     status = read_status(chain)
     assert status.broken is not None
     assert status.broken.level == 1
-    assert presences(chain) == [Presence.LOST] * 3
+    assert states(chain) == [LevelState.LOST] * 3
 
 
 def test_a_level_that_could_still_speak_does_not_answer_for_one_above_it(chain: ChainPlan) -> None:
@@ -133,7 +133,7 @@ def test_a_level_that_could_still_speak_does_not_answer_for_one_above_it(chain: 
 def test_a_level_that_let_go_of_its_lifeline_unwinds(chain: ChainPlan) -> None:
     tell_descent(chain)
     with living(chain, 1, 2), living(chain, 3, unwinding=True):
-        assert read_status(chain).condition is Condition.UNWINDING
+        assert read_status(chain).state is ChainState.UNWINDING
 
 
 def test_a_chain_on_its_way_up_is_not_broken(chain: ChainPlan) -> None:
@@ -142,7 +142,7 @@ def test_a_chain_on_its_way_up_is_not_broken(chain: ChainPlan) -> None:
         pass
     tell(chain, (3, Phase.UNWIND, State.END))
     with living(chain, 1), living(chain, 2, unwinding=True):
-        assert read_status(chain).condition is Condition.UNWINDING
+        assert read_status(chain).state is ChainState.UNWINDING
 
 
 def test_a_failure_is_forgotten_when_its_level_is_made_anew(chain: ChainPlan) -> None:
@@ -150,7 +150,7 @@ def test_a_failure_is_forgotten_when_its_level_is_made_anew(chain: ChainPlan) ->
     tell(chain, (3, Phase.CREATE, State.FAIL), message="no room")
     tell(chain, (3, Phase.CREATE, State.BEGIN), (3, Phase.READY, State.END))
     with living(chain, 1, 2, 3):
-        assert read_status(chain).condition is Condition.RUNNING
+        assert read_status(chain).state is ChainState.RUNNING
 
 
 def test_a_failure_of_a_level_that_the_plan_has_not_any_more_is_none(chain: ChainPlan) -> None:
@@ -158,7 +158,7 @@ def test_a_failure_of_a_level_that_the_plan_has_not_any_more_is_none(chain: Chai
     tell(chain, (3, Phase.CREATE, State.FAIL), message="no room")
     smaller = replace(chain, levels=chain.levels[:2])
     with living(smaller, 1, 2):
-        assert read_status(smaller).condition is Condition.RUNNING
+        assert read_status(smaller).state is ChainState.RUNNING
 
 
 @pytest.mark.parametrize("lines", [0, 1, 2, 3])
@@ -169,7 +169,7 @@ def test_an_event_file_cut_short_is_told_and_breaks_nothing(chain: ChainPlan, li
     os.truncate(chain.paths.events, sum(map(len, whole[:lines])) + torn)
     with living(chain, 1, 2, 3):
         status = read_status(chain)
-    assert status.condition is Condition.RUNNING
+    assert status.state is ChainState.RUNNING
     assert "cut short" in status.remarks[0]
 
 
@@ -191,7 +191,7 @@ def test_a_clock_set_forward_ages_nobody(chain: ChainPlan, monkeypatch: pytest.M
     tell(chain, (1, Phase.DOCKERD, State.NOTE), message="later", jump_s=year_s)
     with living(chain, 1, 2, 3):
         status = read_status(chain)
-    assert status.condition is Condition.RUNNING
+    assert status.state is ChainState.RUNNING
     assert all(level.age_s is not None and level.age_s < 60 for level in status.levels)
 
 

@@ -51,7 +51,7 @@ def test_options_alone_mean_the_main_job(given: list[str], meant: list[str]) -> 
         (["nonesuch"], "no such command 'nonesuch': see inception --help"),
         (["image"], "missing command: see inception image --help"),
         (
-            ["image", "build", "--way", "x"],
+            ["image", "build", "--method", "x"],
             "'x' is not one of 'auto', 'dockerfile', 'mmdebstrap': see inception image build",
         ),
         (["image", "rm"], "image rm needs either images or --all: see inception image ls"),

@@ -7,23 +7,23 @@ import pytest
 
 from inception.plan.chain import plan_chain
 from inception.plan.request import PidMode
-from inception.probe.depth_limit import Reach, reaches
+from inception.probe.depth_limit import DepthLimit, depth_limits
 from inception.probe.survey import Usage
 from tests.unit.plans import FACTS, HOST, request
 from tests.unit.surveys import LIMITS
 
 
-def _reach(mode: PidMode, limits: dict[str, Any] | None = None, **host: Any) -> Reach:
-    found = reaches(replace(HOST, **host), replace(LIMITS, **(limits or {})))
+def _depth_limit(mode: PidMode, limits: dict[str, Any] | None = None, **host: Any) -> DepthLimit:
+    found = depth_limits(replace(HOST, **host), replace(LIMITS, **(limits or {})))
     return next(one for one in found if one.mode is mode)
 
 
 def test_every_mode_is_told() -> None:
-    assert {one.mode for one in reaches(HOST, LIMITS)} == set(PidMode)
+    assert {one.mode for one in depth_limits(HOST, LIMITS)} == set(PidMode)
 
 
 def test_isolated_ends_at_the_pid_namespaces() -> None:
-    isolated = _reach(PidMode.ISOLATED)
+    isolated = _depth_limit(PidMode.ISOLATED)
     assert isolated.depth == 31
     assert "PID namespaces: 32 are free" in isolated.wall
 
@@ -50,7 +50,7 @@ def test_sharing_modes_end_at_the_tightest_limit(
 ) -> None:
     plenty = {"memory_available": 10**15, "disk_free": 10**15, "inodes_free": 10**12, "tasks_free": 10**9}
     ample = {"open_files": Usage(limit=10**9, used=0)}
-    reach = _reach(mode, {**ample, **limits}, **{**plenty, **host})
+    reach = _depth_limit(mode, {**ample, **limits}, **{**plenty, **host})
     assert reach.depth == depth
     assert wall in reach.wall
 
@@ -58,5 +58,5 @@ def test_sharing_modes_end_at_the_tightest_limit(
 @pytest.mark.parametrize("mode", PidMode)
 def test_what_doctor_promises_the_planner_grants(mode: PidMode) -> None:
     host = replace(HOST, memory_available=3_000_000_000, tasks_free=5000)
-    reach = next(one for one in reaches(host, LIMITS) if one.mode is mode)
+    reach = next(one for one in depth_limits(host, LIMITS) if one.mode is mode)
     assert plan_chain(request(reach.depth, pid=mode), replace(FACTS, host=host)).depth == reach.depth

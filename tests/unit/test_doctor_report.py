@@ -8,15 +8,15 @@ from inception.cli.doctor_report import print_report, print_report_json
 from inception.plan.request import PidMode
 from inception.probe.checks.boot import booted, did_not_boot
 from inception.probe.checks.verdict import Finding, Status
-from inception.probe.depth_limit import Reach
+from inception.probe.depth_limit import DepthLimit
 
 GOOD = Finding(name="kernel", status=Status.PASS, measured="Linux 6.12", why="All levels run on it.", remedy=None)
 BAD = Finding(name="disk", status=Status.FAIL, measured="1 B free", why="It fills up.", remedy="docker system df")
-REACH = (Reach(mode=PidMode.AUTO, depth=400, wall="24 GB of memory free, 61 MB a level"),)
+DEPTH_LIMITS = (DepthLimit(mode=PidMode.AUTO, depth=400, wall="24 GB of memory free, 61 MB a level"),)
 
 
 def test_lines_are_for_reading_and_for_grep(capsys: pytest.CaptureFixture[str]) -> None:
-    print_report((GOOD, BAD), REACH)
+    print_report((GOOD, BAD), DEPTH_LIMITS)
     assert capsys.readouterr().out.splitlines() == [
         "pass  kernel  Linux 6.12",
         "              All levels run on it.",
@@ -32,7 +32,7 @@ def test_lines_are_for_reading_and_for_grep(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_where_nothing_fails_nothing_needs_a_remedy_first(capsys: pytest.CaptureFixture[str]) -> None:
-    print_report((GOOD,), REACH)
+    print_report((GOOD,), DEPTH_LIMITS)
     assert "remedied" not in capsys.readouterr().out
 
 
@@ -42,7 +42,7 @@ def test_a_machine_that_could_not_be_read_promises_nothing(capsys: pytest.Captur
 
 
 def test_json_has_every_field(capsys: pytest.CaptureFixture[str]) -> None:
-    print_report_json((GOOD, BAD), REACH)
+    print_report_json((GOOD, BAD), DEPTH_LIMITS)
     report = json.loads(capsys.readouterr().out)
     assert report["checks"][1] == {
         "name": "disk",

@@ -20,7 +20,7 @@ import pytest
 
 from inception.engine import client, connect, endpoint
 from inception.engine.connect import EngineChoice
-from inception.engine.private.lease import Lack
+from inception.engine.private.lease import MissingRequirement
 from inception.errors import EngineError, EngineUnreachable, UsageError
 
 VERSION = {"ApiVersion": "1.41", "Version": "20.10.24"}
@@ -87,11 +87,11 @@ def _no_engine_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
 
 @pytest.fixture
 def no_private(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connect, "lacking_for_private", lambda: Lack(why="needs root", remedy="be root"))
+    monkeypatch.setattr(connect, "missing_for_private", lambda: MissingRequirement(why="needs root", remedy="be root"))
 
 
 def connected(choice: EngineChoice, address: str | None = None) -> AbstractContextManager[connect.Engine]:
-    return connect.connect(choice, endpoint=address, progress=lambda _line: None)
+    return connect.connect(choice, endpoint=address, on_message=lambda _line: None)
 
 
 @pytest.mark.parametrize("choice", [EngineChoice.HOST, EngineChoice.AUTO])
@@ -221,10 +221,10 @@ def test_auto_starts_a_private_one_in_place_of_a_silent_default(path: Path, monk
             yield f"unix://{private}"
 
     monkeypatch.setattr(endpoint, "DEFAULT_ADDRESS", f"unix://{path}")
-    monkeypatch.setattr(connect, "lacking_for_private", lambda: None)
+    monkeypatch.setattr(connect, "missing_for_private", lambda: None)
     monkeypatch.setattr(connect, "private_engine", started)
     lines: list[str] = []
-    with connect.connect(EngineChoice.AUTO, progress=lines.append) as engine:
+    with connect.connect(EngineChoice.AUTO, on_message=lines.append) as engine:
         assert (engine.endpoint, engine.local, engine.private) == (f"unix://{private}", True, True)
     assert lines == [f"no engine answers at unix://{path}: starting a private one"]
 

@@ -9,14 +9,14 @@ import pytest
 
 from inception.errors import EngineUnreachable, ImageError, UsageError
 from inception.image import build, mmdebstrap
-from inception.image.build import choose_way
+from inception.image.build import choose_method
 from inception.image.dockerfile import failure_in as failure_in_dockerfile
 from inception.image.dockerfile import follow
-from inception.image.method import Way
+from inception.image.method import BuildMethod
 from inception.image.mmdebstrap import failure_in, mmdebstrap_command
 from inception.image.recipe import DEFAULT_BASE, find_recipe
 
-Choose = Callable[..., tuple[Way, list[str]]]
+Choose = Callable[..., tuple[BuildMethod, list[str]]]
 NO_REGISTRY = "Get https://registry/v2/: dial tcp: no such host"
 
 
@@ -49,28 +49,28 @@ def choose(monkeypatch: pytest.MonkeyPatch) -> Choose:
     """Chooses a way on a fake engine; gives the way and what was said."""
 
     def chosen(
-        engine: FakeEngine, way: Way = Way.AUTO, *, base: str | None = None, installed: bool = True
-    ) -> tuple[Way, list[str]]:
+        engine: FakeEngine, method: BuildMethod = BuildMethod.AUTO, *, base: str | None = None, installed: bool = True
+    ) -> tuple[BuildMethod, list[str]]:
         monkeypatch.setattr(build, "has_mmdebstrap", lambda: installed)
         said: list[str] = []
-        return choose_way(engine, way, base, said.append), said  # type: ignore[arg-type]
+        return choose_method(engine, method, base, said.append), said  # type: ignore[arg-type]
 
     return chosen
 
 
 def test_auto_takes_the_base_that_is_here_without_asking_a_registry(choose: Choose) -> None:
     engine = FakeEngine(images=(DEFAULT_BASE,))
-    assert choose(engine) == (Way.DOCKERFILE, [])
+    assert choose(engine) == (BuildMethod.DOCKERFILE, [])
     assert engine.pulled == []
 
 
 def test_auto_pulls_the_base(choose: Choose) -> None:
-    assert choose(FakeEngine(registry=(DEFAULT_BASE,))) == (Way.DOCKERFILE, [f"pulling {DEFAULT_BASE}"])
+    assert choose(FakeEngine(registry=(DEFAULT_BASE,))) == (BuildMethod.DOCKERFILE, [f"pulling {DEFAULT_BASE}"])
 
 
 def test_auto_falls_back_where_no_registry_answers_and_says_so(choose: Choose) -> None:
-    way, said = choose(FakeEngine())
-    assert way is Way.MMDEBSTRAP
+    method, said = choose(FakeEngine())
+    assert method is BuildMethod.MMDEBSTRAP
     assert said == [
         f"pulling {DEFAULT_BASE}",
         f"no registry gives {DEFAULT_BASE} ({NO_REGISTRY}): building with mmdebstrap",
@@ -85,12 +85,12 @@ def test_without_registry_and_mmdebstrap_the_message_says_both(choose: Choose) -
 def test_a_base_that_was_asked_for_is_not_passed_over(choose: Choose) -> None:
     with pytest.raises(ImageError, match=r"no base image ours:1: .*no such host: docker pull or docker load it"):
         choose(FakeEngine(), base="ours:1")
-    assert choose(FakeEngine(images=("ours:1",)), base="ours:1")[0] is Way.DOCKERFILE
+    assert choose(FakeEngine(images=("ours:1",)), base="ours:1")[0] is BuildMethod.DOCKERFILE
 
 
 def test_a_base_without_a_tag_is_the_latest(choose: Choose) -> None:
     engine = FakeEngine(registry=("ours:latest",))
-    assert choose(engine, base="ours")[0] is Way.DOCKERFILE
+    assert choose(engine, base="ours")[0] is BuildMethod.DOCKERFILE
     assert engine.pulled == ["ours:latest"]
 
 
@@ -102,18 +102,18 @@ def test_a_pull_that_ends_without_the_image_is_a_failure(choose: Choose) -> None
 
 def test_a_dockerfile_that_was_asked_for_is_not_passed_over(choose: Choose) -> None:
     with pytest.raises(ImageError, match=f"no base image {DEFAULT_BASE}"):
-        choose(FakeEngine(), Way.DOCKERFILE)
+        choose(FakeEngine(), BuildMethod.DOCKERFILE)
 
 
 def test_mmdebstrap_asks_no_registry(choose: Choose) -> None:
     engine = FakeEngine()
-    assert choose(engine, Way.MMDEBSTRAP) == (Way.MMDEBSTRAP, [])
+    assert choose(engine, BuildMethod.MMDEBSTRAP) == (BuildMethod.MMDEBSTRAP, [])
     assert engine.pulled == []
 
 
 def test_mmdebstrap_starts_from_no_base(choose: Choose) -> None:
-    with pytest.raises(UsageError, match="not from ours:1: leave out --base or --way mmdebstrap"):
-        choose(FakeEngine(), Way.MMDEBSTRAP, base="ours:1")
+    with pytest.raises(UsageError, match="not from ours:1: leave out --base or --method mmdebstrap"):
+        choose(FakeEngine(), BuildMethod.MMDEBSTRAP, base="ours:1")
 
 
 def test_an_engine_that_has_gone_is_no_reason_to_fall_back(choose: Choose) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from inception.level.child import LevelBelow
+from inception.level.child import ChildLevel
 from inception.level.event_log import EventLog
 from inception.linux import lifeline
 from inception.plan.chain import ChainPlan
@@ -41,11 +41,11 @@ def _hang_up(listener: socket.socket) -> None:
             listener.accept()[0].close()
 
 
-def _below(chain: ChainPlan, told_end: threading.Event | None) -> LevelBelow:
-    below = LevelBelow(chain, 2, EventLog(chain.paths, 1))
-    below._begun = True
-    below._told_end = told_end
-    return below
+def _child(chain: ChainPlan, told_end: threading.Event | None) -> ChildLevel:
+    child = ChildLevel(chain, 2, EventLog(chain.paths, 1))
+    child._begun = True
+    child._told_end = told_end
+    return child
 
 
 def _events(chain: ChainPlan) -> list[Event]:
@@ -57,7 +57,7 @@ def test_a_level_whose_engine_is_gone_is_outlived(chain: ChainPlan, told_end: th
     held = lifeline.hold(Path(chain.paths.alive(2)))
     threading.Timer(0.3, os.close, (held,)).start()
     begun_s = time.monotonic()
-    _below(chain, told_end).outlive()
+    _child(chain, told_end).outlive()
     assert time.monotonic() - begun_s > 0.2
     assert _events(chain) == []
 
@@ -65,11 +65,11 @@ def test_a_level_whose_engine_is_gone_is_outlived(chain: ChainPlan, told_end: th
 def test_one_that_does_not_end_is_told_of_and_nothing_else(chain: ChainPlan) -> None:
     impatient = replace(chain, limits=chain.limits.scaled(0.01))
     held = lifeline.hold(Path(chain.paths.alive(2)))
-    _below(impatient, threading.Event()).outlive()
+    _child(impatient, threading.Event()).outlive()
     os.close(held)
     (event,) = _events(chain)
     assert event.message == "level 2 did not end in time and was killed"
 
 
 def test_nobody_is_there_to_remove_it(chain: ChainPlan) -> None:
-    _below(chain, None).remove()
+    _child(chain, None).remove()

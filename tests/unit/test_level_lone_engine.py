@@ -3,29 +3,29 @@ from __future__ import annotations
 from pathlib import Path
 
 from inception.level.standalone.engine import dockerd_command, mtu_options
-from inception.plan.standalone import AloneSettings
+from inception.plan.standalone import StandaloneSettings
 
 HEADER = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT"
 
 
-def _command(settings: AloneSettings) -> list[str]:
+def _command(settings: StandaloneSettings) -> list[str]:
     return dockerd_command(settings, Path("/var/lib/docker"), "warn")
 
 
 def test_it_listens_at_its_socket_alone_unless_it_has_a_port() -> None:
-    hosts = [word for word in _command(AloneSettings()) if word.startswith("--host=")]
+    hosts = [word for word in _command(StandaloneSettings()) if word.startswith("--host=")]
     assert hosts == ["--host=unix:///run/docker.sock"]
-    assert "--host=tcp://0.0.0.0:2375" in _command(AloneSettings(port=2375))
+    assert "--host=tcp://0.0.0.0:2375" in _command(StandaloneSettings(port=2375))
 
 
 def test_a_plain_port_says_that_it_is_plain_and_one_with_tls_does_not() -> None:
-    assert "--tls=false" in _command(AloneSettings(port=2375))
-    assert "--tls=false" not in _command(AloneSettings(port=2376, daemon_arguments=("--tlsverify",)))
-    assert "--tls=false" not in _command(AloneSettings())
+    assert "--tls=false" in _command(StandaloneSettings(port=2375))
+    assert "--tls=false" not in _command(StandaloneSettings(port=2376, daemon_arguments=("--tlsverify",)))
+    assert "--tls=false" not in _command(StandaloneSettings())
 
 
 def test_the_users_words_come_last_so_that_they_win() -> None:
-    command = _command(AloneSettings(daemon_arguments=("--log-level=debug", "--mtu=1200")))
+    command = _command(StandaloneSettings(daemon_arguments=("--log-level=debug", "--mtu=1200")))
     assert command[-2:] == ["--log-level=debug", "--mtu=1200"]
 
 

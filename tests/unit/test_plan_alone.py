@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from inception.plan.standalone import AloneSettings, WrongSetting
+from inception.plan.standalone import StandaloneSettings, WrongSetting
 
 
 def test_without_variables_nothing_is_asked_for() -> None:
-    nothing = AloneSettings(log_to_file=False, port=None, daemon_arguments=(), storage_size=None)
-    assert AloneSettings.from_environment({"PATH": "/bin"}) == nothing
+    nothing = StandaloneSettings(log_to_file=False, port=None, daemon_arguments=(), storage_size=None)
+    assert StandaloneSettings.from_environment({"PATH": "/bin"}) == nothing
     empty = {"LOG": "", "PORT": "", "DOCKER_DAEMON_ARGS": "", "VAR_LIB_DOCKER_SIZE": ""}
-    assert AloneSettings.from_environment(empty) == nothing
+    assert StandaloneSettings.from_environment(empty) == nothing
 
 
 def test_each_variable_is_read() -> None:
@@ -19,7 +19,7 @@ def test_each_variable_is_read() -> None:
         "DOCKER_DAEMON_ARGS": "-D --label 'for=you and me'",
         "VAR_LIB_DOCKER_SIZE": "5",
     }
-    assert AloneSettings.from_environment(variables) == AloneSettings(
+    assert StandaloneSettings.from_environment(variables) == StandaloneSettings(
         log_to_file=True,
         port=4444,
         daemon_arguments=("-D", "--label", "for=you and me"),
@@ -28,7 +28,7 @@ def test_each_variable_is_read() -> None:
 
 
 def test_a_size_may_have_a_unit() -> None:
-    assert AloneSettings.from_environment({"VAR_LIB_DOCKER_SIZE": "512MiB"}).storage_size == 512 << 20
+    assert StandaloneSettings.from_environment({"VAR_LIB_DOCKER_SIZE": "512MiB"}).storage_size == 512 << 20
 
 
 @pytest.mark.parametrize(
@@ -49,10 +49,10 @@ def test_a_size_may_have_a_unit() -> None:
 )
 def test_a_wrong_value_is_named_with_what_would_do(name: str, value: str, said: str) -> None:
     with pytest.raises(WrongSetting, match=said) as caught:
-        AloneSettings.from_environment({name: value})
+        StandaloneSettings.from_environment({name: value})
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("arguments", "own"), [("--tlsverify --tlscacert=/ca.pem", True), ("-D", False)])
 def test_whether_the_user_protects_the_port_is_known(arguments: str, own: bool) -> None:
-    assert AloneSettings.from_environment({"DOCKER_DAEMON_ARGS": arguments}).own_tls is own
+    assert StandaloneSettings.from_environment({"DOCKER_DAEMON_ARGS": arguments}).own_tls is own

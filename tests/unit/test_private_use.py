@@ -12,7 +12,7 @@ import pytest
 
 from inception.engine.private import lease
 from inception.engine.private.layout import EngineDirectory
-from inception.engine.private.lease import lacking_for_private, private_engine, takes_clients
+from inception.engine.private.lease import missing_for_private, private_engine, takes_clients
 from inception.engine.private.locks import Share, held, try_lock
 from inception.engine.private.resolvers import reachable_list
 from inception.errors import EngineError, EngineUnreachable
@@ -29,15 +29,15 @@ def _root_with_everything(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_root_with_everything")
 def test_root_with_all_programs_lacks_nothing() -> None:
-    assert lacking_for_private() is None
+    assert missing_for_private() is None
 
 
 @pytest.mark.usefixtures("_root_with_everything")
 def test_others_than_root_are_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    lack = lacking_for_private()
-    assert lack is not None
-    assert lack.why == "needs root"
+    missing = missing_for_private()
+    assert missing is not None
+    assert missing.why == "needs root"
 
 
 @pytest.mark.usefixtures("_root_with_everything")

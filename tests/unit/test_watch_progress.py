@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import reduce
 
-from inception.chain.progress import Progress, Standing, Step
+from inception.chain.progress import LevelProgressState, Progress, Step
 from inception.plan.events import Event, Phase, State
 
 
@@ -51,7 +51,7 @@ def test_nothing_is_known_of_levels_that_have_not_begun() -> None:
 
 def test_a_level_on_its_way() -> None:
     (level,) = progress(*booted(10, 1)[:6]).levels
-    assert level.standing is Standing.BOOTING
+    assert level.state is LevelProgressState.BOOTING
     assert level.current == Step(phase=Phase.DOCKERD, begun_s=10.75)
     assert [(step.phase, step.seconds) for step in level.steps] == [
         (Phase.CREATE, 0.25),
@@ -63,14 +63,14 @@ def test_a_level_on_its_way() -> None:
 
 def test_a_level_takes_from_its_first_event_until_it_is_ready() -> None:
     (level,) = progress(*booted(10, 1)).levels
-    assert (level.standing, level.ready_s, level.current) == (Standing.READY, 1.0, None)
+    assert (level.state, level.ready_s, level.current) == (LevelProgressState.READY, 1.0, None)
 
 
 def test_the_descent_takes_from_the_first_level_to_the_last_that_is_ready() -> None:
     descended = progress(*booted(10, 1), *booted(11, 2), *booted(12.5, 3)[:-1])
     assert descended.descent_s == 2.0
-    assert [level.number for level in descended.standing(Standing.READY)] == [1, 2]
-    assert [level.number for level in descended.standing(Standing.BOOTING)] == [3]
+    assert [level.number for level in descended.in_state(LevelProgressState.READY)] == [1, 2]
+    assert [level.number for level in descended.in_state(LevelProgressState.BOOTING)] == [3]
 
 
 def test_levels_are_in_order_whatever_the_order_of_their_events() -> None:
@@ -81,14 +81,14 @@ def test_a_failure_stays_known_while_and_after_the_level_unwinds() -> None:
     failure = event(11, 1, Phase.DOCKERD, State.FAIL, seconds=0.5, message="no space left")
     failed = progress(*booted(10, 1)[:6], failure)
     (level,) = failed.levels
-    assert (level.standing, level.failure) == (Standing.FAILED, failure)
+    assert (level.state, level.failure) == (LevelProgressState.FAILED, failure)
     (level,) = failed.after(event(11, 1, Phase.UNWIND, State.BEGIN)).levels
-    assert (level.standing, level.failure) == (Standing.UNWINDING, failure)
+    assert (level.state, level.failure) == (LevelProgressState.UNWINDING, failure)
 
 
 def test_unwinding() -> None:
     (level,) = progress(*booted(10, 1), *phase(20, 20.5, 1, Phase.UNWIND)).levels
-    assert (level.standing, level.unwound_s) == (Standing.UNWOUND, 0.5)
+    assert (level.state, level.unwound_s) == (LevelProgressState.UNWOUND, 0.5)
 
 
 def test_notes_are_kept_by_level_or_for_the_chain() -> None:

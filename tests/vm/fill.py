@@ -17,7 +17,7 @@ from inception.plan.request import Request
 
 def fill(tarball: Path, tag: str) -> None:
     """Load `tarball` into this machine's engine, and make the seed of the image `tag` in it."""
-    with connect(EngineChoice.HOST, progress=print) as engine:
+    with connect(EngineChoice.HOST, on_message=print) as engine:
         load_tarball(engine.client, tarball)
         prepare(engine, Request(depth=1, name="fill", image=tag), print)
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import docker
 
-from inception.chain.remote.relay import Relay, lead_through
+from inception.chain.remote.relay import RemoteProgram, tunnel
 from inception.errors import EngineError
 from inception.linux import lifeline
 from inception.plan.chain import ChainPlan
@@ -51,10 +51,10 @@ class Mirror:
 
     def open(self) -> None:
         """Take hold of level 1, which runs now, and show here what happens there. Raises EngineError."""
-        holder = Relay(self._client, self._plan, "hold", self._plan.paths.lifeline(0))
+        holder = RemoteProgram(self._client, self._plan, "hold", self._plan.paths.lifeline(0))
         self._open.callback(holder.close)
         clocks = _read_clocks(holder)
-        follower = Relay(self._client, self._plan, "follow", self._plan.paths.events)
+        follower = RemoteProgram(self._client, self._plan, "follow", self._plan.paths.events)
         threading.Thread(target=self._follow, args=(follower, clocks), name="mirror events", daemon=True).start()
         for number in range(1, self._plan.depth + 1):
             self._open.callback(_Socket(Path(self._plan.paths.socket(number)), self._to(number)).close)
@@ -63,7 +63,7 @@ class Mirror:
         """Let the chain end, and lead nobody to its levels any more. What still happens there is shown."""
         self._open.close()
 
-    def _follow(self, follower: Relay, clocks: _Clocks) -> None:
+    def _follow(self, follower: RemoteProgram, clocks: _Clocks) -> None:
         # It is there: that level 1 was created stands in it.
         descriptor = os.open(self._plan.paths.events, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         rest = b""
@@ -82,11 +82,11 @@ class Mirror:
     def _to(self, number: int) -> Callable[[socket.socket], None]:
         def lead(connection: socket.socket) -> None:
             try:
-                relay = Relay(self._client, self._plan, "connect", self._plan.paths.socket(number))
+                program = RemoteProgram(self._client, self._plan, "connect", self._plan.paths.socket(number))
             except EngineError:
                 connection.close()  # All that a socket can say.
                 return
-            lead_through(connection, relay)
+            tunnel(connection, program)
 
         return lead
 
@@ -102,7 +102,7 @@ class _Clocks:
         return replace(event, time_s=event.time_s + self.time_s, monotonic_s=event.monotonic_s + self.monotonic_s)
 
 
-def _read_clocks(holder: Relay) -> _Clocks:
+def _read_clocks(holder: RemoteProgram) -> _Clocks:
     """Wait until the lifeline is held, of which the clocks are the sign. Raises EngineError."""
     said = b""
     for part in holder.output():

@@ -11,16 +11,16 @@ from typing import Literal
 
 import docker
 
-from inception.chain.session.connection import Wire, open_wire
+from inception.chain.session.connection import ExecConnection, open_exec_connection
 from inception.chain.session.streams import STDOUT, Demultiplexer
 from inception.engine.translate import translated
 from inception.plan.chain import ChainPlan
 
-_ENOUGH = 256 * 1024
+_HIGH_WATER_MARK = 256 * 1024
 """Bytes waiting to be sent one way at which no more are taken from the other."""
 
 
-class Relay:
+class RemoteProgram:
     """`inception.level.programs.relay`, running from the start of this object until it ends or `close` is called.
 
     Raises EngineError if it cannot be started.
@@ -40,25 +40,25 @@ class Relay:
                 stdin=True,
                 environment={"PYTHONPATH": str(plan.paths.payload)},
             )["Id"]
-            self.wire = open_wire(client, exec_id, terminal=False)
+            self.connection = open_exec_connection(client, exec_id, terminal=False)
         self._demultiplexer = Demultiplexer()
         self.errors = b""
 
     def output(self) -> Iterator[bytes]:
         """What it says on standard output, as it comes, until it ends. Raises OSError, or BadFrame."""
         poll = select.poll()
-        poll.register(self.wire, select.POLLIN)
+        poll.register(self.connection, select.POLLIN)
         while (data := self.receive()) != b"":
             if data is not None:
                 yield data
-            elif not self.wire.readable:
+            elif not self.connection.readable:
                 poll.poll()
 
     def receive(self) -> bytes | None:
         """What has come of its standard output: None if nothing has, empty at the end. Raises OSError, or BadFrame."""
         output = b""
         while not output:
-            data = self.wire.receive()
+            data = self.connection.receive()
             if not data:
                 return data
             for stream, part in self._demultiplexer.feed(data):
@@ -70,22 +70,22 @@ class Relay:
 
     def close(self) -> None:
         """Break the connection to it, at which its standard input ends."""
-        self.wire.close()
+        self.connection.close()
 
 
-def lead_through(connection: socket.socket, relay: Relay) -> None:
+def tunnel(connection: socket.socket, program: RemoteProgram) -> None:
     """Pass on what comes, both ways, until both have ended or one of them is gone; both are closed then."""
-    with closing(relay), closing(Wire(connection)) as near, suppress(OSError, ValueError):
-        _Passage(near, relay).run()
+    with closing(program), closing(ExecConnection(connection)) as near, suppress(OSError, ValueError):
+        _Tunnel(near, program).run()
 
 
-class _Passage:
-    """Between `near`, a connection of somebody here, and the far end of `relay`."""
+class _Tunnel:
+    """Between `near`, a connection of somebody here, and the far end of `program`."""
 
-    def __init__(self, near: Wire, relay: Relay) -> None:
+    def __init__(self, near: ExecConnection, program: RemoteProgram) -> None:
         self._near = near
-        self._relay = relay
-        self._far = relay.wire
+        self._program = program
+        self._far = program.connection
         self._near_speaks = True
         self._far_speaks = True
 
@@ -98,10 +98,10 @@ class _Passage:
             self._pass_outward()
 
     def _takes_near(self) -> bool:
-        return self._near_speaks and self._far.waiting < _ENOUGH
+        return self._near_speaks and self._far.waiting < _HIGH_WATER_MARK
 
     def _takes_far(self) -> bool:
-        return self._far_speaks and self._near.waiting < _ENOUGH
+        return self._far_speaks and self._near.waiting < _HIGH_WATER_MARK
 
     def _poll(self) -> dict[int, int]:
         poll = select.poll()
@@ -123,7 +123,7 @@ class _Passage:
             self._far.send_some()
 
     def _pass_outward(self) -> None:
-        if self._takes_far() and (data := self._relay.receive()) is not None:
+        if self._takes_far() and (data := self._program.receive()) is not None:
             if data:
                 self._near.put(data)
             else:
@@ -132,5 +132,5 @@ class _Passage:
             self._near.send_some()
 
 
-def _mask(wire: Wire, *, takes: bool) -> int:
-    return (select.POLLIN if takes else 0) | (select.POLLOUT if wire.waiting else 0)
+def _mask(connection: ExecConnection, *, takes: bool) -> int:
+    return (select.POLLIN if takes else 0) | (select.POLLOUT if connection.waiting else 0)

@@ -27,7 +27,7 @@ _HEAD_END = b"\r\n\r\n"
 _DEFAULT_PORT = 2375
 
 
-class Wire:
+class ExecConnection:
     """A plain socket that never waits."""
 
     def __init__(self, connection: socket.socket) -> None:
@@ -100,7 +100,7 @@ class Wire:
             self._connection.shutdown(socket.SHUT_WR)
 
 
-class TlsWire(Wire):
+class TlsExecConnection(ExecConnection):
     """A TLS connection: encrypted in memory, because only so can we say "the end" without reading first.
 
     TLS ends one way with a close_notify (RFC 8446, 6.1). `SSLSocket.unwrap` sends it, but then reads the other side's
@@ -161,27 +161,27 @@ class TlsWire(Wire):
         return bytes(plain)
 
 
-def open_wire(client: docker.APIClient, exec_id: str, *, terminal: bool) -> Wire:
+def open_exec_connection(client: docker.APIClient, exec_id: str, *, terminal: bool) -> ExecConnection:
     """Start the command that `exec_id` stands for and take over the connection to it.
 
     Raises EngineError if the engine refuses, or if its address is of a kind that cannot be taken over.
     """
-    wire = _dial(client)
+    connection = _dial(client)
     try:
-        _request_takeover(wire, client, exec_id, terminal=terminal)
+        _request_takeover(connection, client, exec_id, terminal=terminal)
     except BaseException:
-        wire.close()
+        connection.close()
         raise
-    return wire
+    return connection
 
 
-def _dial(client: docker.APIClient) -> Wire:
+def _dial(client: docker.APIClient) -> ExecConnection:
     adapter = client.get_adapter(client.base_url)
     if isinstance(adapter, UnixHTTPAdapter):
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         connection.settimeout(client.timeout)
         connection.connect(adapter.socket_path)
-        return Wire(connection)
+        return ExecConnection(connection)
     address = urlsplit(client.base_url)
     if address.scheme not in ("http", "https") or address.hostname is None:
         raise EngineError(
@@ -192,8 +192,8 @@ def _dial(client: docker.APIClient) -> Wire:
     # Each keystroke is a packet of its own: do not hold it back until the one before is acknowledged (tcp(7)).
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if address.scheme == "http":
-        return Wire(connection)
-    return TlsWire(connection, _tls_context(client), address.hostname)
+        return ExecConnection(connection)
+    return TlsExecConnection(connection, _tls_context(client), address.hostname)
 
 
 def _tls_context(client: docker.APIClient) -> ssl.SSLContext:
@@ -208,7 +208,7 @@ def _tls_context(client: docker.APIClient) -> ssl.SSLContext:
     return context
 
 
-def _request_takeover(wire: Wire, client: docker.APIClient, exec_id: str, *, terminal: bool) -> None:
+def _request_takeover(connection: ExecConnection, client: docker.APIClient, exec_id: str, *, terminal: bool) -> None:
     body = json.dumps({"Detach": False, "Tty": terminal}).encode()
     head = (
         f"POST /v{client.api_version}/exec/{exec_id}/start HTTP/1.1\r\n"
@@ -218,20 +218,20 @@ def _request_takeover(wire: Wire, client: docker.APIClient, exec_id: str, *, ter
         "Connection: Upgrade\r\n"
         "Upgrade: tcp\r\n\r\n"
     )
-    wire.put(head.encode() + body)
-    answer = _Answer(wire, client.timeout)
+    connection.put(head.encode() + body)
+    answer = _Answer(connection, client.timeout)
     status = answer.read_head()
     # An engine that does not know the upgrade takes the connection over all the same, and says 200.
     if status not in (http.client.SWITCHING_PROTOCOLS, http.client.OK):
         raise EngineError(f"the engine refused the session: {answer.read_message()}")
-    wire.give_back(answer.rest)
+    connection.give_back(answer.rest)
 
 
 class _Answer:
-    """The answer to a request on `wire`, within `timeout_s` seconds of silence. `rest` is what came behind its head."""
+    """The answer to a request on `connection`, within `timeout_s` seconds of silence. `rest` came behind its head."""
 
-    def __init__(self, wire: Wire, timeout_s: float | None) -> None:
-        self._wire = wire
+    def __init__(self, connection: ExecConnection, timeout_s: float | None) -> None:
+        self._connection = connection
         self._timeout_s = timeout_s
         self.rest = b""
         self._length = 0
@@ -265,11 +265,11 @@ class _Answer:
         timeout_ms = None if self._timeout_s is None else self._timeout_s * 1000
         while True:
             poll = select.poll()
-            poll.register(self._wire, select.POLLIN | (select.POLLOUT if self._wire.waiting else 0))
+            poll.register(self._connection, select.POLLIN | (select.POLLOUT if self._connection.waiting else 0))
             ready = dict(poll.poll(timeout_ms))
             if not ready:
                 raise TimeoutError("timed out")
-            if self._wire.waiting:
-                self._wire.send_some()
-            if (data := self._wire.receive()) is not None:
+            if self._connection.waiting:
+                self._connection.send_some()
+            if (data := self._connection.receive()) is not None:
                 return data

@@ -24,7 +24,7 @@ _PATIENCE_S = 5.0
 _LINE_LIMIT = 4096
 
 
-class Wish(StrEnum):
+class Action(StrEnum):
     """What can be asked for."""
 
     DESCEND = "descend"
@@ -32,33 +32,33 @@ class Wish(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
+class ControlRequest:
     """What a program in level `level` asks for; `by` is how many levels deeper."""
 
-    ask: Wish
+    action: Action
     level: int
     by: int
 
     @classmethod
-    def from_line(cls, line: bytes) -> Question:
+    def from_line(cls, line: bytes) -> ControlRequest:
         """Read one line. Raises ValueError if it is no question."""
         try:
             fields = json.loads(line)
-            question = cls(ask=Wish(fields["ask"]), level=int(fields["level"]), by=int(fields["by"]))
+            request = cls(action=Action(fields["ask"]), level=int(fields["level"]), by=int(fields["by"]))
         except (KeyError, TypeError, json.JSONDecodeError) as error:
             raise ValueError(f"not a question: {line!r}") from error
-        if question.level < 1 or question.by < 1:
+        if request.level < 1 or request.by < 1:
             raise ValueError(f"no such level: {line!r}")
-        return question
+        return request
 
 
-class Door:
+class ControlSocket:
     """The socket, open while this is entered. `serve` does what is asked for and returns an exit status.
 
     What it raises is the answer too, but for Interrupted, and for what is no error: they are for our own caller.
     """
 
-    def __init__(self, plan: ChainPlan, serve: Callable[[Question], int]) -> None:
+    def __init__(self, plan: ChainPlan, serve: Callable[[ControlRequest], int]) -> None:
         self.path = Path(plan.paths.level(0)) / f"c{os.getpid()}"
         self._serve = serve
         self._socket = socket.socket(socket.AF_UNIX)
@@ -85,16 +85,16 @@ class Door:
             caller.settimeout(_PATIENCE_S)
             try:
                 with caller.makefile("rb") as words:
-                    question = Question.from_line(words.readline(_LINE_LIMIT))
+                    request = ControlRequest.from_line(words.readline(_LINE_LIMIT))
             except (OSError, ValueError):
                 return
-            answer = self._answer(question)
+            answer = self._answer(request)
             with suppress(OSError):
                 caller.sendall(answer)
 
-    def _answer(self, question: Question) -> bytes:
+    def _answer(self, request: ControlRequest) -> bytes:
         try:
-            answer: dict[str, object] = {"status": self._serve(question)}
+            answer: dict[str, object] = {"status": self._serve(request)}
         except Interrupted:
             raise
         except InceptionError as error:

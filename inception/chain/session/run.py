@@ -12,9 +12,10 @@ from contextlib import ExitStack, closing
 
 import docker
 
-from inception.chain.session.connection import open_wire
-from inception.chain.session.session import FarEnd, Session, Visitor
-from inception.chain.session.signals import ENDING, caught
+from inception.chain.interrupts import ENDING_SIGNALS
+from inception.chain.session.connection import open_exec_connection
+from inception.chain.session.session import ExecHandle, RequestSource, Session
+from inception.chain.session.signals import catch_signals
 from inception.chain.session.streams import Streams
 from inception.chain.session.terminal import RawTerminal, Size
 from inception.engine.translate import translated
@@ -22,12 +23,12 @@ from inception.engine.translate import translated
 # The API can neither signal a command nor tell its process id in its own namespace, so the command tells it first, as a
 # line of output that goes no further. A window's size set from inside is there before the command looks; set by the
 # API it could only come after.
-_OPENING = """echo $$
+_PREAMBLE = """echo $$
 [ $# -gt 0 ] && exec "$@"
 command -v bash >/dev/null && exec bash -l
 exec sh"""
-_FITTED_OPENING = "stty rows {rows} cols {columns} 2>/dev/null\n" + _OPENING
-_LOCAL_OPENING = 'exec "$@"'
+_SIZED_PREAMBLE = "stty rows {rows} cols {columns} 2>/dev/null\n" + _PREAMBLE
+_LOCAL_PREAMBLE = 'exec "$@"'
 
 # With a terminal, the engine holds back the first key of its detach sequence until the next one comes: by default
 # Ctrl-P, the shells' "previous line". There is no way to have none, so make it a key that shells leave alone.
@@ -46,7 +47,7 @@ def run_session(
     workdir: str | None = None,
     terminal: bool | None = None,
     streams: Streams | None = None,
-    visitor: Visitor | None = None,
+    requests: RequestSource | None = None,
 ) -> int:
     """Run `command`, or else a login shell, in `container` until it ends; returns its exit status.
 
@@ -55,7 +56,7 @@ def run_session(
     and nothing of the command's output goes elsewhere) the command gets a terminal of its own, and ours, which standard
     input must be, is raw meanwhile. Without, it has our streams, and they stay apart.
 
-    A `visitor` who comes meanwhile is let in. A signal to us goes to the command's process group. Raises Interrupted
+    `requests` are answered meanwhile. A signal to us goes to the command's process group. Raises Interrupted
     when the command has not ended GRACE_S later, or at once on a second signal, or on the first one where there is a
     terminal, which counts as hung up then. Raises EngineError where the engine refuses, or is gone. To be called from
     the main thread.
@@ -63,24 +64,26 @@ def run_session(
     streams = streams or Streams()
     with ExitStack() as stack:
         wanted = _has_terminal(streams, command) if terminal is None else terminal
-        screen = RawTerminal(streams.stdin) if wanted else None
-        size = screen.size if screen else None
+        raw_terminal = RawTerminal(streams.stdin) if wanted else None
+        size = raw_terminal.size if raw_terminal else None
         with translated(f"a session in {container}"):
             exec_id = client.exec_create(
                 container,
-                ["/bin/sh", "-c", _opening(size), "inception", *(command or ())],
+                ["/bin/sh", "-c", _preamble(size), "inception", *(command or ())],
                 stdin=True,
                 tty=wanted,
-                environment={**_environment(screen), **(environment or {})},
+                environment={**_environment(raw_terminal), **(environment or {})},
                 workdir=workdir,
                 detach_keys=_DETACH_KEYS if wanted else None,
             )["Id"]
-            wire = stack.enter_context(closing(open_wire(client, exec_id, terminal=wanted)))
-        signals = stack.enter_context(caught(_caught_in(screen)))
-        if screen:
-            stack.enter_context(screen)
-        far_end = FarEnd(client, container, exec_id)
-        return Session(far_end, wire, streams=streams, signals=signals, screen=screen, size=size, visitor=visitor).run()
+            connection = stack.enter_context(closing(open_exec_connection(client, exec_id, terminal=wanted)))
+        signals = stack.enter_context(catch_signals(_signals_to_catch(raw_terminal)))
+        if raw_terminal:
+            stack.enter_context(raw_terminal)
+        handle = ExecHandle(client, container, exec_id)
+        return Session(
+            handle, connection, streams=streams, signals=signals, terminal=raw_terminal, size=size, requests=requests
+        ).run()
 
 
 def run_local(command: Sequence[str] | None) -> int:
@@ -90,12 +93,12 @@ def run_local(command: Sequence[str] | None) -> int:
     passed on. To be called from the main thread, while there is no other.
     """
     arguments = command or [os.environ.get("SHELL") or "sh"]
-    watched = {*ENDING, signal.SIGCHLD}
+    watched = {*ENDING_SIGNALS, signal.SIGCHLD}
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
     try:
         child = os.posix_spawn(
             "/bin/sh",
-            ["/bin/sh", "-c", _LOCAL_OPENING, "inception", *arguments],
+            ["/bin/sh", "-c", _LOCAL_PREAMBLE, "inception", *arguments],
             os.environ,
             setsigmask=mask,
             setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # The interpreter ignores them; the command should not.
@@ -120,13 +123,13 @@ def _has_terminal(streams: Streams, command: Sequence[str] | None) -> bool:
     return all(os.isatty(descriptor) for descriptor in descriptors)
 
 
-def _environment(screen: RawTerminal | None) -> dict[str, str]:
-    return {"TERM": os.environ.get("TERM", "dumb")} if screen else {}
+def _environment(terminal: RawTerminal | None) -> dict[str, str]:
+    return {"TERM": os.environ.get("TERM", "dumb")} if terminal else {}
 
 
-def _opening(size: Size | None) -> str:
-    return _FITTED_OPENING.format(rows=size.rows, columns=size.columns) if size else _OPENING
+def _preamble(size: Size | None) -> str:
+    return _SIZED_PREAMBLE.format(rows=size.rows, columns=size.columns) if size else _PREAMBLE
 
 
-def _caught_in(screen: RawTerminal | None) -> tuple[signal.Signals, ...]:
-    return (*ENDING, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT) if screen else ENDING
+def _signals_to_catch(terminal: RawTerminal | None) -> tuple[signal.Signals, ...]:
+    return (*ENDING_SIGNALS, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT) if terminal else ENDING_SIGNALS

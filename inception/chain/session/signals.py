@@ -9,15 +9,14 @@ from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from types import FrameType
 
+from inception.chain.interrupts import ENDING_SIGNALS
 from inception.errors import Interrupted
 
-ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
-"""Signals that ask us to end."""
 _SAME_SIGNAL_S = 0.25
 """timeout(1), for one, signals its child and then the child's group: the same wish, twice at once."""
 
 
-class CaughtSignals:
+class SignalQueue:
     """The signals that have come since the last look."""
 
     def __init__(self, descriptor: int, numbers: frozenset[signal.Signals]) -> None:
@@ -38,7 +37,7 @@ class CaughtSignals:
 
     def note(self, number: int, _frame: FrameType | None) -> None:
         """Run for each signal. Raises Interrupted at the second that asks us to end, whatever we are waiting for."""
-        if number not in ENDING:
+        if number not in ENDING_SIGNALS:
             return
         now_s = time.monotonic()
         if self._first_s is None:
@@ -48,7 +47,7 @@ class CaughtSignals:
 
 
 @contextmanager
-def caught(numbers: Collection[signal.Signals]) -> Iterator[CaughtSignals]:
+def catch_signals(numbers: Collection[signal.Signals]) -> Iterator[SignalQueue]:
     """Catch `numbers` inside, but for those that are ignored (as by nohup). Only in the main thread.
 
     The interpreter's own handler writes each signal's number to a pipe (signal.set_wakeup_fd). A handler in Python
@@ -59,7 +58,7 @@ def caught(numbers: Collection[signal.Signals]) -> Iterator[CaughtSignals]:
         stack.callback(os.close, reader)
         stack.callback(os.close, writer)
         stack.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(writer, warn_on_full_buffer=False))
-        signals = CaughtSignals(reader, frozenset(numbers))
+        signals = SignalQueue(reader, frozenset(numbers))
         for number in numbers:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 stack.callback(signal.signal, number, signal.signal(number, signals.note))

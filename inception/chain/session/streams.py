@@ -12,7 +12,6 @@ STDOUT = 1
 STDERR = 2
 
 _HEADER = struct.Struct(">BxxxL")
-_OUTPUT = 1
 """The engine's number for standard output; 0, standard input, is said to come back as output too."""
 _ERRORS = (2, 3)
 """The engine's numbers for standard error, and for what the engine itself has to say."""

@@ -12,13 +12,13 @@ app = typer.Typer(help="Make and remove a docker context for each level.")
 @app.command()
 def create(*, name: selection.ChainName = None, level: selection.Level = None) -> None:
     """Make a docker context for each level of a chain, or for one: docker --context inception-NAME-K."""
-    from inception.chain.connect import living_level
+    from inception.chain.connect import require_live_level
     from inception.chain.status import find_chain
     from inception.engine.contexts import context_name, make_context
 
     chain = find_chain(name)
     for number in range(1, chain.plan.depth + 1) if level is None else (level,):
-        living_level(chain, number)
+        require_live_level(chain, number)
         context = context_name(chain.name, number)
         make_context(context, f"unix://{chain.plan.paths.socket(number)}", f"level {number} of chain {chain.name}")
         typer.echo(context)

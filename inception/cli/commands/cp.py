@@ -36,7 +36,7 @@ def cp(
 
     In place of the path here, - is a tar archive on standard input or output.
     """
-    from inception.chain.connect import engine_at, living_level
+    from inception.chain.connect import level_client, require_live_level
     from inception.chain.copy import copy_in, copy_out, pack_out, unpack_in
     from inception.chain.status import find_chain
 
@@ -50,9 +50,9 @@ def cp(
             )
     here = target if inside[0] is not None else source
     _refuse_terminal(here, sys.stdout if inside[0] is not None else sys.stdin)
-    number = living_level(chain, level)
+    number = require_live_level(chain, level)
     container = chain.plan.level(number).container
-    with engine_at(chain.plan, number - 1) as client:
+    with level_client(chain.plan, number - 1) as client:
         match (inside[0] is not None, here):
             case (True, "-"):
                 pack_out(client, container, place["path"], sys.stdout.buffer)

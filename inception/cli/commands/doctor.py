@@ -27,15 +27,15 @@ def doctor(
     from inception.cli.doctor_report import print_report, print_report_json
     from inception.probe.checks import examine
     from inception.probe.checks.verdict import Status
-    from inception.probe.depth_limit import reaches
+    from inception.probe.depth_limit import depth_limits
 
     survey = _survey(engine)
     findings = examine(survey)
     if boot:
         findings = (*findings, _boot(engine))
-    reach = reaches(survey.host, survey.limits) if survey.host and survey.limits else ()
+    limits = depth_limits(survey.host, survey.limits) if survey.host and survey.limits else ()
     show = print_report_json if as_json else print_report
-    show(findings, reach)
+    show(findings, limits)
     if any(finding.status is Status.FAIL for finding in findings):
         raise typer.Exit(_FAILED)
 
@@ -66,7 +66,7 @@ def _survey(engine: str) -> Survey:
 def _boot(engine: str) -> Finding:
     """Boot one level and unwind it: the proof of all that the other checks only expect."""
     from inception.chain.interrupts import raising_interrupted
-    from inception.chain.naming import made_up_name
+    from inception.chain.naming import generate_name
     from inception.chain.prepare import prepare
     from inception.chain.running import running
     from inception.engine.connect import connect_to
@@ -76,7 +76,7 @@ def _boot(engine: str) -> Finding:
     from inception.plan.request import Request
     from inception.probe.checks.boot import booted, did_not_boot
 
-    request = Request(depth=1, name=made_up_name(), image=default_tag())
+    request = Request(depth=1, name=generate_name(), image=default_tag())
     try:
         with raising_interrupted(), connect_to(engine, say) as level_0:
             plan = prepare(level_0, request, say)

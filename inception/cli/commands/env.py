@@ -45,12 +45,12 @@ def env(
 
 
 def _settings(name: str | None, level: int | None) -> dict[str, str | None]:
-    from inception.chain.connect import living_level
+    from inception.chain.connect import require_live_level
     from inception.chain.publishing.publish import certificates_of, published
     from inception.chain.status import find_chain
 
     chain = find_chain(name)
-    number = living_level(chain, level)
+    number = require_live_level(chain, level)
     if (publication := published(chain.plan, number)) is None:
         return {**dict.fromkeys(VARIABLES), "DOCKER_HOST": f"unix://{chain.plan.paths.socket(number)}"}
     if publication.plain:

@@ -46,13 +46,13 @@ def shell(
 def _session(
     name: str | None, level: int | None, command: list[str] | None, workdir: str | None, tty: bool | None
 ) -> int:
-    from inception.chain.connect import level_0_engine, living_level
+    from inception.chain.connect import level_0_engine, require_live_level
     from inception.chain.status import find_chain
     from inception.chain.teardown import remove_at_once
     from inception.cli.shells import Kicked, Shells
 
     chain = find_chain(name)
-    number = living_level(chain, level)
+    number = require_live_level(chain, level)
     shells = Shells(chain.plan, lambda _: None, quiet=False)
     try:
         with shells.open():

@@ -81,8 +81,8 @@ def refuse_attached(plan: ChainPlan) -> None:
 
 
 def _refuse_broken(chain: object) -> None:
-    from inception.chain.status import ChainStatus, Condition
+    from inception.chain.status import ChainState, ChainStatus
     from inception.errors import ChainError
 
-    if isinstance(chain, ChainStatus) and chain.condition is not Condition.RUNNING:
-        raise ChainError(f"chain {chain.name} is {chain.condition}", remedy=f"see: inception tree {chain.name}")
+    if isinstance(chain, ChainStatus) and chain.state is not ChainState.RUNNING:
+        raise ChainError(f"chain {chain.name} is {chain.state}", remedy=f"see: inception tree {chain.name}")

@@ -12,7 +12,7 @@ import typer
 
 from inception.cli import options
 from inception.errors import UsageError
-from inception.image.method import Way
+from inception.image.method import BuildMethod
 
 app = typer.Typer(help="Build and keep the image that every level runs from.")
 
@@ -24,9 +24,10 @@ Base = Annotated[
 @app.command()
 def build(
     *,
-    way: Annotated[
-        Way, typer.Option(help="From a Dockerfile (needs a base image), or with mmdebstrap (needs Debian's packages).")
-    ] = Way.AUTO,
+    method: Annotated[
+        BuildMethod,
+        typer.Option(help="From a Dockerfile (needs a base image), or with mmdebstrap (needs Debian's packages)."),
+    ] = BuildMethod.AUTO,
     base: Base = None,
     engine_from_host: Annotated[
         bool, typer.Option("--engine-from-host", help="Put the host's own docker binaries in.")
@@ -41,7 +42,7 @@ def build(
     from inception.engine.connect import connect_to
     from inception.image.build import build_image
     from inception.image.recipe import default_tag
-    from inception.image.standalone import ensure_alone
+    from inception.image.standalone import ensure_standalone
     from inception.image.store import find_image, stored_image
 
     say = _progress(quiet=quiet)
@@ -50,9 +51,9 @@ def build(
         if not rebuild and find_image(level_0.client, tag) is not None:
             say(f"{tag} is there already: nothing to do without --rebuild")
         else:
-            build_image(level_0.client, way=way, base=base, engine_from_host=engine_from_host, progress=say)
+            build_image(level_0.client, method=method, base=base, engine_from_host=engine_from_host, on_message=say)
         image = stored_image(level_0.client, tag)
-        ensure_alone(level_0.client, image.image_id, progress=say)
+        ensure_standalone(level_0.client, image.image_id, on_message=say)
     if as_json:
         _print_json(asdict(image))
     else:
@@ -138,14 +139,14 @@ def verify(
 ) -> None:
     """Boot one level from an image, and see that each of its parts answers; status 1 if one does not."""
     from inception.chain.interrupts import raising_interrupted
-    from inception.chain.naming import made_up_name
+    from inception.chain.naming import generate_name
     from inception.chain.verify import verify_image
     from inception.engine.connect import connect_to
     from inception.image.recipe import default_tag
     from inception.plan.request import Request
 
     say = _progress(quiet=quiet)
-    request = Request(depth=1, name=made_up_name(), image=image or default_tag())
+    request = Request(depth=1, name=generate_name(), image=image or default_tag())
     with raising_interrupted(), connect_to(engine, say) as level_0:
         checks = verify_image(level_0, request, say)
     if as_json:

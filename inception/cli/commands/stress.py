@@ -154,7 +154,7 @@ def _run(campaign: Campaign, *, engine: str, quiet: bool, output: Path | None, t
             raise
         where = _environment(level_0, plan.image, plan.image_id)
         execution = Execution(
-            level_0, campaign, image_id=plan.image_id, pid_namespaces_free=where.pid_namespaces_free, tell=tell
+            level_0, campaign, image_id=plan.image_id, pid_namespaces_free=where.pid_namespaces_free, on_message=tell
         )
         outcome = execution.run()
     report = assemble(campaign, where, outcome, begun=begun, command=command)

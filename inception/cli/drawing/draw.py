@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from inception.chain.progress import Progress, Standing
+from inception.chain.progress import LevelProgressState, Progress
 from inception.cli.drawing.canvas import Canvas, NoCanvas, PlainCanvas
 from inception.plan.events import Event, Phase
 
@@ -72,7 +72,7 @@ class Drawing:
 
     def finish(self) -> None:
         """Sum up the unwinding, and draw no more."""
-        unwound = len(self._progress.standing(Standing.UNWOUND))
+        unwound = len(self._progress.in_state(LevelProgressState.UNWOUND))
         if unwound and self._ascent_begun_s is not None:
             self.stop(f"{_levels(unwound)} unwound in {self._clock() - self._ascent_begun_s:.1f} s")
         else:
@@ -108,7 +108,7 @@ def descent_line(progress: Progress) -> str | None:
     """The descent in one line; None if nothing became ready."""
     if progress.descent_s is None:
         return None
-    ready = len(progress.standing(Standing.READY))
+    ready = len(progress.in_state(LevelProgressState.READY))
     return f"{_levels(ready)} in {progress.descent_s:.1f} s"
 
 

@@ -10,7 +10,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from inception.chain.progress import LevelProgress, Progress, Standing
+from inception.chain.progress import LevelProgress, LevelProgressState, Progress
 from inception.cli.drawing.canvas import note_line
 from inception.plan.events import Event, Phase, State
 
@@ -67,7 +67,7 @@ class LiveCanvas:
     def render(self) -> Group:
         """What moves, as it is now."""
         now_s = self._clock() - (self._behind_s or 0.0)
-        shown = [level for level in self._progress.levels if level.standing is not Standing.UNWOUND]
+        shown = [level for level in self._progress.levels if level.state is not LevelProgressState.UNWOUND]
         if not shown:
             return Group(self._row("", self._clock() - self._begun_s, moving=True))
         room = max(2, self._console.height - _SPARE_LINES)
@@ -76,29 +76,29 @@ class LiveCanvas:
         return Group(*([self._condensed(condensed)] if condensed else []), *rows)
 
     def _condensed(self, levels: Sequence[LevelProgress]) -> Text:
-        counts = Counter(level.standing for level in levels)
+        counts = Counter(level.state for level in levels)
         row = self._row(str(levels[-1].number), levels[-1].ready_s)
         row.append(f"  and {len(levels) - 1} above: " + ", ".join(f"{n} {it}" for it, n in counts.items()), style="dim")
         return row
 
     def _level(self, level: LevelProgress, now_s: float) -> Text:
-        match level.standing:
-            case Standing.BOOTING:
+        match level.state:
+            case LevelProgressState.BOOTING:
                 row = self._row(str(level.number), now_s - level.begun_s, moving=True)
                 for step in (step for step in level.steps if step.phase is not Phase.READY):
                     going_on = step.seconds is None
                     seconds = now_s - step.begun_s if step.seconds is None else step.seconds
                     row.append(f"  {step.phase} {max(seconds, 0):.2f}", style="bold" if going_on else "dim")
-            case Standing.UNWINDING:
+            case LevelProgressState.UNWINDING:
                 begun_s = next(step.begun_s for step in reversed(level.steps) if step.phase is Phase.UNWIND)
                 row = self._row(str(level.number), now_s - begun_s, moving=True)
                 row.append("  unwinding", style="cyan")
-            case Standing.FAILED if level.failure is not None:
+            case LevelProgressState.FAILED if level.failure is not None:
                 row = self._row(str(level.number), level.failure.monotonic_s - level.begun_s)
                 row.append(f"  failed at {level.failure.phase}", style="red")
             case _:
                 row = self._row(str(level.number), level.ready_s)
-                row.append(f"  {level.standing}", style="green")
+                row.append(f"  {level.state}", style="green")
         return row
 
     def _row(self, number: str, seconds: float | None, *, moving: bool = False) -> Text:

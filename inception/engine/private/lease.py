@@ -38,22 +38,24 @@ _SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lack:
+class MissingRequirement:
     """Why a private engine cannot be started here, and what to do about it, one line each."""
 
     why: str
     remedy: str
 
 
-def lacking_for_private() -> Lack | None:
+def missing_for_private() -> MissingRequirement | None:
     """What a private engine lacks here, if anything."""
     if not sys.platform.startswith("linux"):
-        return Lack(why="needs Linux", remedy="name an engine with DOCKER_HOST")
+        return MissingRequirement(why="needs Linux", remedy="name an engine with DOCKER_HOST")
     if os.geteuid() != 0:
-        return Lack(why="needs root", remedy="start Docker, or run this as root, or name an engine with DOCKER_HOST")
+        return MissingRequirement(
+            why="needs root", remedy="start Docker, or run this as root, or name an engine with DOCKER_HOST"
+        )
     missing = [program for program in _PROGRAMS if shutil.which(program, path=_path()) is None]
     if missing:
-        return Lack(
+        return MissingRequirement(
             why=f"needs {', '.join(missing)}",
             remedy="install them (on Debian: apt-get install docker.io iptables iproute2), "
             "or name an engine with DOCKER_HOST",
@@ -62,20 +64,20 @@ def lacking_for_private() -> Lack | None:
 
 
 @contextmanager
-def private_engine(directory: EngineDirectory, progress: Callable[[str], None]) -> Iterator[str]:
+def private_engine(directory: EngineDirectory, on_message: Callable[[str], None]) -> Iterator[str]:
     """The address of the engine in `directory`, started if need be; it stops when nobody uses it any more.
 
     Raises EngineUnreachable if that is not possible here, EngineError if it fails.
     """
-    if (lack := lacking_for_private()) is not None:
-        raise EngineUnreachable(f"a private engine {lack.why}", remedy=lack.remedy)
+    if (missing := missing_for_private()) is not None:
+        raise EngineUnreachable(f"a private engine {missing.why}", remedy=missing.remedy)
     _make(directory)
     with opened(directory.users_lock) as users:
         _lock(users, Share.WITH_OTHERS, STOP_TIMEOUT_S, "the private engine is still stopping")
         with opened(directory.start_lock) as starting:
             _lock(starting, Share.ALONE, START_TIMEOUT_S, "another client is still starting the private engine")
             if not _runs(directory):
-                progress("starting a private engine")
+                on_message("starting a private engine")
                 _start(directory)
         try:
             yield directory.address

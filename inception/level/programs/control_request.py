@@ -24,9 +24,9 @@ def main() -> None:
     what, *arguments = sys.argv[1:]
     if len(arguments) > int(what == "descend") or not all(it.isdecimal() and int(it) > 0 for it in arguments):
         _leave(f"usage: {what}{' [N]' if what == 'descend' else ''}", _EXIT_USAGE)
-    question = {"ask": what, "level": int(os.environ["INCEPTION_LEVEL"]), "by": int(arguments[0]) if arguments else 1}
+    request = {"ask": what, "level": int(os.environ["INCEPTION_LEVEL"]), "by": int(arguments[0]) if arguments else 1}
     try:
-        answer = _ask(os.environ["INCEPTION_CLIENT"], question)
+        answer = _ask(os.environ["INCEPTION_CLIENT"], request)
     except (KeyError, OSError):
         _leave(f"{what}: {_FAR if _is_far() else _NOBODY.format(host=_ON_HOST[what])}", _EXIT_FAILED)
     if not answer:
@@ -37,10 +37,10 @@ def main() -> None:
     sys.exit(fields["status"])
 
 
-def _ask(path: str, question: dict[str, object]) -> bytes:
+def _ask(path: str, request: dict[str, object]) -> bytes:
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(path)
-        client.sendall(json.dumps(question).encode() + b"\n")
+        client.sendall(json.dumps(request).encode() + b"\n")
         with client.makefile("rb") as answer:
             return answer.readline()
 

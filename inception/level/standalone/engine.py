@@ -12,9 +12,9 @@ from pathlib import Path
 from inception.level.daemons import CONTAINERD_SOCKET, Daemon, start_containerd, start_dockerd, wait_for_socket
 from inception.level.event_log import tail
 from inception.level.failure import PhaseError
-from inception.level.shutdown import Ending
+from inception.level.shutdown import Shutdown
 from inception.plan.limits import TimeLimits
-from inception.plan.standalone import AloneSettings
+from inception.plan.standalone import StandaloneSettings
 
 _LOG = Path("/var/log/docker.log")
 """Where dockerd writes with LOG=file; to standard error without."""
@@ -27,10 +27,10 @@ _DOCKERD_S = 5.0
 _CONTAINERD_S = 1.0
 
 
-class LoneEngine:
+class StandaloneEngine:
     """containerd and dockerd, their data at `data_root`."""
 
-    def __init__(self, settings: AloneSettings, data_root: Path) -> None:
+    def __init__(self, settings: StandaloneSettings, data_root: Path) -> None:
         self._settings = settings
         self._data_root = data_root
         self._log = _LOG if settings.log_to_file else None
@@ -64,19 +64,19 @@ class LoneEngine:
         log = {"containerd": _CONTAINERD_LOG, "dockerd": self._log}[self._daemons[-1].name]
         return () if log is None else tail(log)
 
-    def watch(self, ending: Ending | None, tell: Callable[[str], None]) -> None:
-        """Tell when a daemon ends before its time, and end with it where there is an `ending`."""
+    def watch(self, shutdown: Shutdown | None, on_message: Callable[[str], None]) -> None:
+        """Tell when a daemon ends before its time, and end with it where there is a `shutdown`."""
         for daemon in self._daemons:
-            threading.Thread(target=self._watch, args=(daemon, ending, tell), daemon=True).start()
+            threading.Thread(target=self._watch, args=(daemon, shutdown, on_message), daemon=True).start()
 
-    def _watch(self, daemon: Daemon, ending: Ending | None, tell: Callable[[str], None]) -> None:
+    def _watch(self, daemon: Daemon, shutdown: Shutdown | None, on_message: Callable[[str], None]) -> None:
         status = daemon.process.wait()
         if not self._stopping:
-            tell(f"error: {daemon.name} ended with status {status}")
-            if ending is not None:
-                ending.because(f"{daemon.name} ended", broken=True)
+            on_message(f"error: {daemon.name} ended with status {status}")
+            if shutdown is not None:
+                shutdown.request(f"{daemon.name} ended", broken=True)
 
-    def stop(self, tell: Callable[[str], None]) -> None:
+    def stop(self, on_message: Callable[[str], None]) -> None:
         """Take both daemons down, dockerd with its containers first; tell if one had to be killed."""
         self._stopping = True
         limits = {"dockerd": _DOCKERD_S, "containerd": _CONTAINERD_S}
@@ -86,11 +86,11 @@ class LoneEngine:
         hurry.start()
         for daemon in reversed(self._daemons):
             if not daemon.stop(limits[daemon.name]):
-                tell(f"warning: {daemon.name} did not stop in time and was killed")
+                on_message(f"warning: {daemon.name} did not stop in time and was killed")
         hurry.cancel()
 
 
-def dockerd_command(settings: AloneSettings, data_root: Path, log_level: str) -> list[str]:
+def dockerd_command(settings: StandaloneSettings, data_root: Path, log_level: str) -> list[str]:
     """The command line of dockerd. The user's own words come last: dockerd takes the last of two."""
     command = [
         "dockerd",

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from inception.level.failure import PhaseError
-from inception.level.shutdown import Ending, EndOfLevel
-from inception.level.standalone.engine import LoneEngine
+from inception.level.shutdown import EndOfLevel, Shutdown
+from inception.level.standalone.engine import StandaloneEngine
 from inception.level.standalone.foreground import CannotRun, run_in_foreground
 from inception.level.storage import make_image, mend_image, mount_image, unmount_image
 from inception.linux import cgroups, fds
@@ -26,7 +26,7 @@ from inception.linux.iptables import choose_iptables
 from inception.linux.mounts import MountPoint, RemountWritable, parse_mountinfo
 from inception.linux.overlay import carries_overlay
 from inception.plan.chain import CgroupNamespace
-from inception.plan.standalone import DEFAULT_SIZE, AloneSettings, WrongSetting
+from inception.plan.standalone import DEFAULT_SIZE, StandaloneSettings, WrongSetting
 
 _DATA_ROOT = Path("/var/lib/docker")
 _IMAGE = _DATA_ROOT / "data-root.ext4"
@@ -53,7 +53,7 @@ def main() -> None:
     """Be the main program of a container, and report what fails."""
     fds.close_inherited()
     try:
-        status = run(sys.argv[1:], AloneSettings.from_environment(os.environ))
+        status = run(sys.argv[1:], StandaloneSettings.from_environment(os.environ))
     except (WrongSetting, CannotServe) as error:
         _report(f"error: {error}")
         status = _EXIT_FAILED
@@ -63,15 +63,15 @@ def main() -> None:
     sys.exit(status)
 
 
-def run(command: Sequence[str], settings: AloneSettings) -> int:
+def run(command: Sequence[str], settings: StandaloneSettings) -> int:
     """Live, with an engine, as long as `command` does; returns the exit status. Raises CannotServe or CannotRun."""
-    ending = Ending()
-    engine = LoneEngine(settings, _DATA_ROOT)
+    shutdown = Shutdown()
+    engine = StandaloneEngine(settings, _DATA_ROOT)
     serving = not command and settings.port is not None
     try:
         prepare(settings.storage_size)
         _boot(engine)
-        engine.watch(ending if serving else None, _report)
+        engine.watch(shutdown if serving else None, _report)
         if settings.port is not None and not settings.own_tls:
             _report(
                 f"warning: whoever reaches port {settings.port} of this container is root in it: nothing is encrypted,"
@@ -81,17 +81,17 @@ def run(command: Sequence[str], settings: AloneSettings) -> int:
             _wait_for_the_end()
         return run_in_foreground(command or _SHELL, grace_s=_COMMAND_GRACE_S)
     except EndOfLevel:
-        if ending.broken:
+        if shutdown.broken:
             return _EXIT_FAILED
         return 0 if serving else _EXIT_STOPPED
     finally:
-        ending.unwind_now()
+        shutdown.unwind_now()
         engine.stop(_report)
         with _otherwise("what is mounted ends with this container"):
             unmount_image(_DATA_ROOT)
 
 
-def _boot(engine: LoneEngine) -> None:
+def _boot(engine: StandaloneEngine) -> None:
     with _otherwise("see what it said above, and DOCKER_DAEMON_ARGS"):
         try:
             engine.boot()
