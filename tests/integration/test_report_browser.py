@@ -14,7 +14,7 @@ import pytest
 from inception.stress.report.charts import charts
 from inception.stress.report.files import PAGE, write_report
 from inception.stress.report.svg import DARK, LIGHT, Palette
-from tests.unit.stress_reports import eventful
+from tests.factories.stress_reports import eventful
 
 _CHROMIUM = shutil.which("chromium")
 pytestmark = [

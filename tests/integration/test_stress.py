@@ -13,8 +13,8 @@ from inception.stress.chaos import kill_for
 from inception.stress.report.files import read_report
 from inception.stress.report.record import Ending, Report, Status
 from inception.stress.wall import Cause
+from tests.factories.trace_format import check_trace
 from tests.integration.conftest import INCEPTION, RunInception
-from tests.unit.trace_format import check_trace
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("level_image", "unchanged_host")]
 

@@ -33,7 +33,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("level_image", "u
 _SYSCTLS = Path("/proc/sys")
 _ELSEWHERE = {
     Cause.INOTIFY: "nothing that makes up a level takes an inotify instance, but for shims on cgroup v2, which log it "
-    "and go on; its words are tried in tests/unit/test_stress_wall.py",
+    "and go on; its words are tried in tests/unit/stress/test_wall.py",
 }
 """Causes that no limit can provoke in a descent, and why."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inception.probe.survey import CgroupLimits, HostLimits, LoopDevices, NetworkLimits, Survey, Usage
-from tests.unit.plans import ENGINE, HOST
+from tests.factories.plans import ENGINE, HOST
 
 LIMITS = HostLimits(
     bounding_set=0x1FFFFFFFFFF,

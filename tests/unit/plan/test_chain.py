@@ -12,7 +12,7 @@ from inception.plan.pids import PidNamespace
 from inception.plan.privileges import Privileges
 from inception.plan.request import ImageTransfer, PidMode, Storage
 from inception.plan.size import GIB, parse_size
-from tests.unit.plans import ENGINE, FACTS, HOST, plan, request
+from tests.factories.plans import ENGINE, FACTS, HOST, plan, request
 
 
 def _with_host(**changes: Any) -> Facts:

@@ -14,7 +14,7 @@ from inception.level.daemons import Daemon
 from inception.level.engine import LevelEngine
 from inception.level.event_log import EventLog
 from inception.plan.events import Phase
-from tests.unit import plans
+from tests.factories import plans
 
 _STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
 

@@ -7,7 +7,7 @@ import pytest
 from inception.plan.chain import Refusal
 from inception.plan.pids import PidNamespace
 from inception.plan.request import PidMode
-from tests.unit import plans
+from tests.factories import plans
 
 
 def test_isolated_beyond_the_kernel_s_limit_is_refused() -> None:

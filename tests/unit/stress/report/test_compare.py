@@ -12,7 +12,7 @@ from inception.stress.report.compare import compare
 from inception.stress.report.files import write_report
 from inception.stress.report.gates import Gates, unmet_by_comparison, unmet_by_report
 from inception.stress.report.record import Ending, Report, SoakSample, Status
-from tests.unit.stress_reports import chain, cycle, eventful, report
+from tests.factories.stress_reports import chain, cycle, eventful, report
 
 SLOWER = report(cycle(1, chain("dream-1", ready_s=1.35)))
 

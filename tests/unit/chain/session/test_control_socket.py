@@ -14,7 +14,7 @@ import pytest
 from inception.chain.session.control_socket import Action, ControlRequest, ControlSocket
 from inception.errors import Interrupted, PlanError
 from inception.plan.chain import ChainPlan
-from tests.unit.plans import FACTS, plan
+from tests.factories.plans import FACTS, plan
 
 
 @pytest.fixture

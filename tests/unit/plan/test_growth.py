@@ -9,7 +9,7 @@ from inception.plan.chain import ChainPlan, Refusal
 from inception.plan.growth import grown, shrunk
 from inception.plan.pids import PidNamespace
 from inception.plan.request import Storage
-from tests.unit.plans import FACTS, HOST, plan
+from tests.factories.plans import FACTS, HOST, plan
 
 
 @pytest.mark.parametrize("by", [1, 2, 20])

@@ -16,7 +16,7 @@ from inception.errors import ChainError, UsageError
 from inception.linux import lifeline
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
-from tests.unit.plans import FACTS, plan
+from tests.factories.plans import FACTS, plan
 
 _DEPTH = 3
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-CHECKOUT = Path(__file__).parents[2]
+CHECKOUT = Path(__file__).parents[3]
 LOOK = """
 import os, subprocess, sys
 from inception.cli.std_streams import open_closed_streams

@@ -18,8 +18,8 @@ from inception.probe.limits import (
 )
 from inception.probe.reader import parse_answer
 from inception.probe.survey import CgroupLimits, HostLimits, Usage
-from tests.unit.plans import HOST
-from tests.unit.surveys import LIMITS
+from tests.factories.plans import HOST
+from tests.factories.surveys import LIMITS
 
 V1 = """\
 11:name=systemd:/docker/1

@@ -9,7 +9,7 @@ import pytest
 
 from inception.level.containers import create_level, stop_timeout_s
 from inception.plan.chain import ChainPlan
-from tests.unit.plans import ENGINE, FACTS, plan
+from tests.factories.plans import ENGINE, FACTS, plan
 
 
 def _created(made: ChainPlan, number: int) -> dict[str, Any]:

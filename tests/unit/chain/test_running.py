@@ -19,7 +19,7 @@ from inception.level.event_log import EventLog
 from inception.level.shutdown import EXIT_UNTOLD, UNTOLD
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, State
-from tests.unit.plans import plan
+from tests.factories.plans import plan
 
 
 class _Engine:

@@ -23,8 +23,8 @@ from inception.stress.report.junit import junit
 from inception.stress.report.page import page
 from inception.stress.report.record import Report
 from inception.stress.report.trace import trace
-from tests.unit.stress_reports import chain, cycle, eventful, level, report
-from tests.unit.trace_format import check_trace
+from tests.factories.stress_reports import chain, cycle, eventful, level, report
+from tests.factories.trace_format import check_trace
 
 SCHEMA = json.loads((files("inception.stress.report") / "report.schema.json").read_text())
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.plans import FACTS, plan
+from tests.factories.plans import FACTS, plan
 
-CHECKOUT = Path(__file__).parents[2]
+CHECKOUT = Path(__file__).parents[4]
 
 
 def _ask(directory: Path, what: str, *, remote: bool) -> subprocess.CompletedProcess[str]:

@@ -12,7 +12,7 @@ import pytest
 from inception.level.programs import measure as level_measure
 from inception.plan.codec import from_json, to_json
 from inception.stress.report.record import LevelMeasure
-from tests.unit.stress_reports import measure
+from tests.factories.stress_reports import measure
 
 
 def test_disk_is_the_level_s_own(tmp_path: Path) -> None:

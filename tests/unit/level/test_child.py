@@ -18,7 +18,7 @@ from inception.level.event_log import EventLog
 from inception.linux import lifeline
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event
-from tests.unit.plans import FACTS, plan
+from tests.factories.plans import FACTS, plan
 
 
 @pytest.fixture

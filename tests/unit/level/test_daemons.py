@@ -10,7 +10,7 @@ import pytest
 
 from inception.level.daemons import Daemon, containerd_config, dockerd_command, wait_for_socket
 from inception.level.failure import PhaseError
-from tests.unit.plans import plan
+from tests.factories.plans import plan
 
 
 def test_dockerd_gets_its_own_subnet_and_both_sockets() -> None:

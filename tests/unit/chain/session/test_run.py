@@ -11,7 +11,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-CHECKOUT = Path(__file__).parents[2]
+CHECKOUT = Path(__file__).parents[4]
 DRIVER = "import sys; from inception.chain.session.run import run_local; sys.exit(run_local(sys.argv[1:] or None))"
 START = [sys.executable, "-c", DRIVER]
 LIMIT_S = 20

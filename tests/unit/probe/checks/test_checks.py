@@ -14,8 +14,8 @@ from inception.probe.capabilities import NAMES
 from inception.probe.checks import CHECKS, examine
 from inception.probe.checks.verdict import Check, Status
 from inception.probe.survey import CgroupLimits, LoopDevices, NetworkLimits, Survey, Usage
-from tests.unit.plans import ENGINE, HOST
-from tests.unit.surveys import LIMITS, SURVEY
+from tests.factories.plans import ENGINE, HOST
+from tests.factories.surveys import LIMITS, SURVEY
 
 PASS, WARN, FAIL, SKIP = Status.PASS, Status.WARN, Status.FAIL, Status.SKIP
 CHECK_OF = {check.name: check for check in CHECKS}

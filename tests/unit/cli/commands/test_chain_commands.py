@@ -8,7 +8,7 @@ from inception.cli.commands.cp import INSIDE
 from inception.cli.commands.env import Syntax, lines, usual_syntax
 from inception.cli.commands.grow import name_and_amount, refuse_attached
 from inception.errors import ChainError, UsageError
-from tests.unit.plans import plan
+from tests.factories.plans import plan
 
 
 @pytest.mark.parametrize(

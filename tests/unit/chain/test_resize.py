@@ -10,7 +10,7 @@ from inception.chain import resize
 from inception.chain.status import save_plan
 from inception.errors import ChainError
 from inception.plan.chain import ChainPlan
-from tests.unit.plans import FACTS, plan
+from tests.factories.plans import FACTS, plan
 
 
 @pytest.mark.parametrize(
