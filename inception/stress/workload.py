@@ -175,7 +175,7 @@ class ProcessKiller:
 
     def _kill_target(self) -> None:
         time.sleep(self.kill.delay_s)
-        # The blow can cut the connection that it came through: what was found before it was hit all the same.
+        # The kill can cut the connection that it came through: what was found before it was hit all the same.
         with suppress(*ENGINE_GONE, ExecError, ValueError):
             found = self._level.find(self.kill.target)
             self.killed_s = time.monotonic()

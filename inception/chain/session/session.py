@@ -264,7 +264,7 @@ class Session:
         finally:
             if self._terminal:
                 self._terminal.make_raw()
-        self._signals.take()  # Whoever saw to the visitor saw to the signals meanwhile.
+        self._signals.take()  # Whoever answered the request saw to the signals meanwhile.
         self._resize()
 
     def _resize(self) -> None:

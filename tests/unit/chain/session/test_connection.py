@@ -165,7 +165,7 @@ def tls_contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
 
 
 @contextmanager
-def tls_wire(behave: Callable[[ssl.SSLSocket], None]) -> Iterator[TlsExecConnection]:
+def tls_connection(behave: Callable[[ssl.SSLSocket], None]) -> Iterator[TlsExecConnection]:
     for_server, for_client = tls_contexts()
     ours, theirs = socket.socketpair()
     theirs.settimeout(LIMIT_S)
@@ -190,7 +190,7 @@ def test_tls_each_way_ends_for_itself_though_output_is_on_its_way() -> None:
         connection.sendall(bytes(100_000))
         connection.shutdown(socket.SHUT_WR)
 
-    with tls_wire(behave) as connection:
+    with tls_connection(behave) as connection:
         received = exchange(connection, bytes(3_000_000))
     assert len(received) == 200_000 + len(b"after 3000000")
     assert b"after 3000000" in received
@@ -204,7 +204,7 @@ def test_tls_end_is_seen_though_the_connection_stays_open() -> None:
         connection.unwrap()
         seen.wait(LIMIT_S)
 
-    with tls_wire(behave) as connection:
+    with tls_connection(behave) as connection:
         assert exchange(connection, b"") == b"last"
         assert connection.receive() == b""
         seen.set()
@@ -218,7 +218,7 @@ def test_tls_end_is_seen_though_we_go_on_speaking() -> None:
 
     deadline = time.monotonic() + LIMIT_S / 2
     for _ in range(20):  # In about half of them, all of it comes with the handshake's last packet.
-        with tls_wire(behave) as connection:
+        with tls_connection(behave) as connection:
             received = b""
             while (data := connection.receive()) != b"":
                 received += data or b""

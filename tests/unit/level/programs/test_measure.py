@@ -54,7 +54,7 @@ def test_processes_belong_to_a_level_by_their_environment(monkeypatch: pytest.Mo
     ("command", "name"),
     [
         ("python3\0-m\0inception.level\x001\0", "runner"),
-        ("python3\0-m\0inception.level.measure\0", None),
+        ("python3\0-m\0inception.level.programs.measure\0", None),
         ("containerd\0--config\0/run/x\0", "containerd"),
         ("/usr/bin/containerd-shim-runc-v2\0-namespace\0moby\0", "containerd-shim"),
         ("tini\0-s\0--\0sh\0", "tini"),
