@@ -24,14 +24,14 @@ def descend(
     """
     # Everything that runs a chain imports this package, so it imports nothing of that itself.
     from inception.chain.levels import Levels
-    from inception.chain.naming import made_up_name
+    from inception.chain.naming import generate_name
     from inception.chain.prepare import prepare, refuse_early
     from inception.chain.running import running
     from inception.engine.connect import connect_to
     from inception.image.recipe import default_tag
     from inception.plan.request import Request
 
-    request = Request(depth=depth, name=name or made_up_name(), image=image or default_tag(), **choices)
+    request = Request(depth=depth, name=name or generate_name(), image=image or default_tag(), **choices)
     refuse_early(request)
     with (
         connect_to(engine, _ignore) as level_0,
@@ -47,7 +47,7 @@ def attach(name: str | None = None) -> AbstractContextManager[Levels]:
     Raises ChainError if there is no such chain.
     """
     from inception.chain.levels import Levels
-    from inception.chain.store import find_chain
+    from inception.chain.status import find_chain
 
     return Levels(find_chain(name).plan)
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import docker
 from requests.exceptions import RequestException
 
-from inception.chain.reach import engine_at
-from inception.chain.store import ChainStatus, LevelStatus
+from inception.chain.connect import level_client
+from inception.chain.status import ChainStatus, LevelStatus
 from inception.errors import EngineError
 from inception.plan.chain import LABEL_LEVEL
 
@@ -19,7 +19,7 @@ _AT_ONCE = 16
 
 
 @dataclass(frozen=True, kw_only=True)
-class LevelSight:
+class LevelDetails:
     """One level, with what engines told of it; None where nobody answered.
 
     `memory` is in bytes: what its cgroup is charged with, those of the levels below not included. `address` is the
@@ -33,27 +33,27 @@ class LevelSight:
     containers: tuple[str, ...] | None = None
 
 
-def look(chain: ChainStatus) -> tuple[LevelSight, ...]:
+def inspect_levels(chain: ChainStatus) -> tuple[LevelDetails, ...]:
     """Every level of the chain, level 1 first. An engine that does not answer is no error."""
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as threads:
-        return tuple(threads.map(lambda level: _look_at(chain, level), chain.levels))
+        return tuple(threads.map(lambda level: _inspect_level(chain, level), chain.levels))
 
 
-def _look_at(chain: ChainStatus, level: LevelStatus) -> LevelSight:
+def _inspect_level(chain: ChainStatus, level: LevelStatus) -> LevelDetails:
     if not chain.lives(level.number):
-        return LevelSight(status=level)
+        return LevelDetails(status=level)
     version, containers, address, memory = None, None, None, None
-    with _if_it_answers(), engine_at(chain.plan, level.number) as client:
+    with _if_it_answers(), level_client(chain.plan, level.number) as client:
         version = str(client.version()["Version"])
         containers = tuple(
             one["Names"][0].lstrip("/") for one in client.containers() if LABEL_LEVEL not in one["Labels"]
         )
-    with _if_it_answers(), engine_at(chain.plan, level.number - 1) as above:
+    with _if_it_answers(), level_client(chain.plan, level.number - 1) as above:
         container = chain.plan.level(level.number).container
         networks = above.inspect_container(container)["NetworkSettings"]["Networks"]
         address = next((it["IPAddress"] for it in networks.values() if it["IPAddress"]), None)
         memory = above.stats(container, stream=False, one_shot=True)["memory_stats"].get("usage")
-    return LevelSight(status=level, engine_version=version, address=address, memory=memory, containers=containers)
+    return LevelDetails(status=level, engine_version=version, address=address, memory=memory, containers=containers)
 
 
 def _if_it_answers() -> suppress:

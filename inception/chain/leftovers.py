@@ -16,9 +16,9 @@ from typing import Any
 
 import docker
 
-from inception.chain.seed import LABEL_SEED
 from inception.engine.translate import translated
-from inception.level import lifeline
+from inception.image.seed import LABEL_SEED
+from inception.linux import lifeline
 from inception.plan.chain import LABEL_CHAIN
 from inception.plan.request import is_name
 

@@ -7,7 +7,7 @@ from typing import Self
 
 import docker
 
-from inception.level.api import API_VERSION
+from inception.level.engine_client import API_VERSION
 from inception.plan.chain import ChainPlan
 
 

@@ -8,6 +8,6 @@ _ALPHABET = "bcdfghjkmnpqrstvwxz23456789"  # no vowels, no words; nothing that l
 _LENGTH = 7
 
 
-def made_up_name() -> str:
+def generate_name() -> str:
     """A chain name that no other has: about 33 bits of chance."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from inception.chain.seed import ensure_seed
 from inception.engine.connect import Engine
 from inception.engine.translate import translated
 from inception.errors import ImageError, PlanError, UsageError
 from inception.image.build import ensure_image
 from inception.image.recipe import default_tag
+from inception.image.seed import ensure_seed
 from inception.image.store import find_image
 from inception.places import run_root
 from inception.plan.chain import ChainPlan, Refusal, check_request, plan_chain
@@ -56,13 +56,13 @@ def plan_on(engine: Engine, request: Request, image_id: str) -> ChainPlan:
         return plan_chain(request, facts)
 
 
-def prepare(engine: Engine, request: Request, progress: Callable[[str], None]) -> ChainPlan:
+def prepare(engine: Engine, request: Request, on_message: Callable[[str], None]) -> ChainPlan:
     """A plan whose image and seed are on the engine. Raises ImageError, PlanError, UsageError or EngineError.
 
     The default image is built when it is missing; one that the user names is not.
     """
     if request.image == default_tag():
-        image_id = ensure_image(engine.client, progress=progress)
+        image_id = ensure_image(engine.client, on_message=on_message)
     elif (found := find_image(engine.client, request.image)) is not None:
         image_id = found
     else:
@@ -76,6 +76,6 @@ def prepare(engine: Engine, request: Request, progress: Callable[[str], None]) -
         image_id=image_id,
         privileges=plan.privileges,
         patience=request.patience,
-        progress=progress,
+        on_message=on_message,
     )
     return plan

@@ -8,7 +8,7 @@ from enum import StrEnum
 from inception.plan.events import Event, Phase, State
 
 
-class Standing(StrEnum):
+class LevelProgressState(StrEnum):
     """What can be said of a level in one word."""
 
     BOOTING = "booting"
@@ -37,7 +37,7 @@ class LevelProgress:
 
     number: int
     begun_s: float
-    standing: Standing = Standing.BOOTING
+    state: LevelProgressState = LevelProgressState.BOOTING
     steps: tuple[Step, ...] = ()
     ready_s: float | None = None
     unwound_s: float | None = None
@@ -54,21 +54,21 @@ class LevelProgress:
         match event.state:
             case State.BEGIN:
                 begun = replace(self, steps=(*self.steps, Step(phase=event.phase, begun_s=event.monotonic_s)))
-                return replace(begun, standing=Standing.UNWINDING) if event.phase is Phase.UNWIND else begun
+                return replace(begun, state=LevelProgressState.UNWINDING) if event.phase is Phase.UNWIND else begun
             case State.END:
                 return self._after_end(event)
             case State.NOTE:
                 return replace(self, notes=(*self.notes, event.message or ""))
             case State.FAIL:
                 failed = self._with_ended(event)
-                return replace(failed, standing=Standing.FAILED, failure=self.failure or event)
+                return replace(failed, state=LevelProgressState.FAILED, failure=self.failure or event)
 
     def _after_end(self, event: Event) -> LevelProgress:
         ended = self._with_ended(event)
         if event.phase is Phase.READY:
-            return replace(ended, standing=Standing.READY, ready_s=event.monotonic_s - self.begun_s)
+            return replace(ended, state=LevelProgressState.READY, ready_s=event.monotonic_s - self.begun_s)
         if event.phase is Phase.UNWIND:
-            return replace(ended, standing=Standing.UNWOUND, unwound_s=event.seconds)
+            return replace(ended, state=LevelProgressState.UNWOUND, unwound_s=event.seconds)
         return ended
 
     def _with_ended(self, event: Event) -> LevelProgress:
@@ -106,9 +106,9 @@ class Progress:
         levels[event.level] = before.after(event)
         return replace(self, levels=tuple(levels[number] for number in sorted(levels)))
 
-    def standing(self, standing: Standing) -> tuple[LevelProgress, ...]:
-        """The levels of which `standing` can be said."""
-        return tuple(level for level in self.levels if level.standing is standing)
+    def in_state(self, state: LevelProgressState) -> tuple[LevelProgress, ...]:
+        """The levels of which `state` can be said."""
+        return tuple(level for level in self.levels if level.state is state)
 
     @property
     def descent_s(self) -> float | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from inception.chain.payload import copy_payload
-from inception.chain.store import save_plan
+from inception.chain.status import save_plan
 from inception.errors import ChainError
-from inception.level import lifeline
+from inception.linux import lifeline
+from inception.payload import copy_payload
 from inception.places import make_private
 from inception.plan.chain import ChainPlan
 

@@ -13,16 +13,16 @@ from pathlib import Path
 import docker
 from requests.exceptions import RequestException
 
-from inception.chain.ending import kick, take_down
-from inception.chain.mirror import Mirror
+from inception.chain.event_follower import as_error, follow
+from inception.chain.remote.mirror import Mirror
 from inception.chain.run_directory import make_run_directory
-from inception.chain.watch import as_error, follow
+from inception.chain.teardown import kick, take_down
 from inception.errors import Interrupted, PlanError
-from inception.level.api import connect_level
 from inception.level.containers import create_level, stop_timeout_s
-from inception.level.ending import EXIT_UNTOLD, UNTOLD
-from inception.level.events import EventLog, tail
+from inception.level.engine_client import connect_level
+from inception.level.event_log import EventLog, tail
 from inception.level.failure import LevelFailure
+from inception.level.shutdown import EXIT_UNTOLD, UNTOLD
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
 
@@ -30,17 +30,17 @@ _LAST_EVENTS_LIMIT_S = 2.0
 
 
 class RunningChain:
-    """One chain of `plan` in the engine of `client`. `show` is given every event, from a thread of its own.
+    """One chain of `plan` in the engine of `client`. `on_event` is given every event, from a thread of its own.
 
     Without a `mirror`, that engine sees the run directory.
     """
 
     def __init__(
-        self, client: docker.APIClient, plan: ChainPlan, show: Callable[[Event], None], mirror: Mirror | None = None
+        self, client: docker.APIClient, plan: ChainPlan, on_event: Callable[[Event], None], mirror: Mirror | None = None
     ) -> None:
         self._client = client
         self._mirror = mirror
-        self._show = show
+        self._on_event = on_event
         self._gone = threading.Event()
         self._settled = threading.Event()
         self._failure: Event | None = None
@@ -89,7 +89,7 @@ class RunningChain:
         self._settled.set()
 
     def _take_in(self, event: Event) -> None:
-        self._show(event)
+        self._on_event(event)
         if event.state is State.FAIL and self._failure is None and event.level <= self.plan.depth:
             self._failure = event
             self._settled.set()
@@ -108,7 +108,7 @@ class RunningChain:
         self.check()
 
     def check(self) -> None:
-        """Raise LevelError if a level failed, level 1 too if it is gone without a word, and what `show` raised."""
+        """Raise LevelError if a level failed, level 1 too if it is gone without a word, and what `on_event` raised."""
         if self._unshown is not None:
             raise self._unshown
         if (failure := self._failure) is not None:
@@ -149,7 +149,7 @@ class RunningChain:
 
 
 @contextmanager
-def running(client: docker.APIClient, plan: ChainPlan, show: Callable[[Event], None]) -> Iterator[RunningChain]:
+def running(client: docker.APIClient, plan: ChainPlan, on_event: Callable[[Event], None]) -> Iterator[RunningChain]:
     """The chain of `plan`, its bottom answering; it is unwound in the end, whatever happens in between.
 
     Raises ChainError if its name is taken, LevelError if a level fails on the way down.
@@ -158,7 +158,7 @@ def running(client: docker.APIClient, plan: ChainPlan, show: Callable[[Event], N
         held = make_run_directory(plan)
         stack.callback(shutil.rmtree, plan.run_directory, ignore_errors=True)
         mirror = Mirror(client, plan) if plan.remote else None
-        chain = RunningChain(client, plan, show, mirror)
+        chain = RunningChain(client, plan, on_event, mirror)
         stack.callback(chain.unwind)
         if mirror:
             stack.callback(mirror.close)
@@ -168,7 +168,7 @@ def running(client: docker.APIClient, plan: ChainPlan, show: Callable[[Event], N
         yield chain
 
 
-def start_detached(client: docker.APIClient, plan: ChainPlan, show: Callable[[Event], None]) -> None:
+def start_detached(client: docker.APIClient, plan: ChainPlan, on_event: Callable[[Event], None]) -> None:
     """Start the chain of `plan`, which lives on when we are gone; returns when its bottom answers.
 
     Raises PlanError on a remote engine, ChainError if its name is taken, LevelError if a level fails on the way down:
@@ -181,7 +181,7 @@ def start_detached(client: docker.APIClient, plan: ChainPlan, show: Callable[[Ev
         )
     held = make_run_directory(plan)
     try:
-        chain = RunningChain(client, plan, show)
+        chain = RunningChain(client, plan, on_event)
         try:
             chain.start()
             chain.wait_until_ready()

@@ -52,14 +52,14 @@ class Check:
     detail: str
 
 
-def verify_image(engine: Engine, request: Request, progress: Callable[[str], None]) -> tuple[Check, ...]:
+def verify_image(engine: Engine, request: Request, on_message: Callable[[str], None]) -> tuple[Check, ...]:
     """Boot the one level of `request` and check its parts; it is unwound before this returns.
 
     Raises what keeps the level from booting: ImageError, LevelError, EngineError and so on.
     """
-    plan = prepare(engine, request, progress)
+    plan = prepare(engine, request, on_message)
     with running(engine.client, plan, _ignore) as chain:
-        progress("level 1 is up: asking its parts")
+        on_message("level 1 is up: asking its parts")
         with chain.client_of(1) as inner:
             return (*_programs(engine.client, chain), *_engine(inner, chain))
 

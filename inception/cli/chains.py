@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from inception.cli import change, context, copying, down, env, inside, logs, ls, prune, tree, up
+from inception.cli.commands import context, cp, down, env, grow, logs, ls, prune, tree, up
+from inception.cli.commands.exec import exec_, shell
 from inception.cli.selection import CommandBehind
 
 
@@ -12,15 +13,15 @@ def add_commands(app: typer.Typer) -> None:
     """Give `app` every command that makes, shows, reaches, changes or ends chains."""
     app.command()(up.up)
     app.command()(ls.ls)
-    app.command("exec", cls=CommandBehind)(inside.exec_)
-    app.command()(inside.shell)
+    app.command("exec", cls=CommandBehind)(exec_)
+    app.command()(shell)
     app.command()(logs.logs)
     app.command()(env.env)
-    app.command()(copying.cp)
+    app.command()(cp.cp)
     app.command()(tree.tree)
     # `-2` is an amount, no option.
-    app.command(context_settings={"ignore_unknown_options": True})(change.grow)
-    app.command(context_settings={"ignore_unknown_options": True})(change.shrink)
+    app.command(context_settings={"ignore_unknown_options": True})(grow.grow)
+    app.command(context_settings={"ignore_unknown_options": True})(grow.shrink)
     app.command()(down.down)
     app.command()(down.kick)
     app.command()(prune.prune)

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from inception.chain.attach import run_local
-from inception.chain.change import refuse_far
+from inception.chain.interrupts import raising_interrupted
 from inception.chain.prepare import prepare
-from inception.chain.publish import Publication, publish
+from inception.chain.publishing.publish import Publication, publish
+from inception.chain.resize import refuse_far
 from inception.chain.running import RunningChain, running
-from inception.chain.signals import raising_interrupted
-from inception.cli import draw
+from inception.chain.session.run import run_local
+from inception.cli.drawing import draw
 from inception.cli.shells import Kicked, Shells
 from inception.engine.connect import connect_to
 from inception.errors import EngineError, InceptionError, UsageError

@@ -10,9 +10,9 @@ import typer
 from typer.core import TyperGroup
 
 from inception import __version__
-from inception.cli import doctor, image, plan, rerender, run, stress
 from inception.cli.chains import add_commands
-from inception.cli.standard import open_closed_streams
+from inception.cli.commands import doctor, image, plan, report, run, stress
+from inception.cli.std_streams import open_closed_streams
 from inception.errors import InceptionError, Interrupted, LevelError
 
 DEFAULT_COMMAND = "run"
@@ -53,7 +53,7 @@ app = typer.Typer(
 app.command(context_settings={"allow_interspersed_args": False})(run.run)
 app.command()(plan.plan)
 app.command()(stress.stress)
-app.command()(rerender.report)
+app.command()(report.report)
 add_commands(app)
 app.command()(doctor.doctor)
 app.add_typer(image.app, name="image")

@@ -76,13 +76,13 @@ def make_request(
     ] = False,
 ) -> Request:
     """The request that these options make. Raises UsageError for what no host could carry."""
-    from inception.chain.naming import made_up_name
+    from inception.chain.naming import generate_name
     from inception.chain.prepare import refuse_early
     from inception.image.recipe import default_tag
 
     request = Request(
         depth=depth,
-        name=name or made_up_name(),
+        name=name or generate_name(),
         image=image or default_tag(),
         image_transfer=image_transfer,
         pool=pool,

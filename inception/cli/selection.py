@@ -12,7 +12,7 @@ _BEHIND = "inception.behind"
 
 def known_names(incomplete: str) -> list[str]:
     """The names of chains that begin so, for the shell's completion."""
-    from inception.chain.store import chain_names
+    from inception.chain.status import chain_names
 
     return [name for name in chain_names() if name.startswith(incomplete)]
 

@@ -6,13 +6,13 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from inception.chain import change
-from inception.chain.attach import run_session
-from inception.chain.door import Door, Question, Wish
-from inception.chain.reach import engine_at
-from inception.chain.signals import raising_interrupted
-from inception.chain.store import find_chain
-from inception.cli import draw
+from inception.chain import resize
+from inception.chain.connect import level_client
+from inception.chain.interrupts import raising_interrupted
+from inception.chain.session.control_socket import Action, ControlRequest, ControlSocket
+from inception.chain.session.run import run_session
+from inception.chain.status import find_chain
+from inception.cli.drawing import draw
 from inception.errors import ChainError, Interrupted
 from inception.plan.chain import ChainPlan
 
@@ -32,12 +32,12 @@ class Shells:
         self._plan = plan
         self._adopt = adopt
         self._quiet = quiet
-        self._door = Door(plan, self._serve)
+        self._control_socket = ControlSocket(plan, self._serve)
 
     @contextmanager
     def open(self) -> Iterator[None]:
         """Let `descend` and `kick` in the levels reach us, inside."""
-        with self._door:
+        with self._control_socket:
             yield
 
     def session(
@@ -52,18 +52,18 @@ class Shells:
 
         Raises Kicked, and what run_session raises.
         """
-        with engine_at(self._plan, level - 1) as client:
+        with level_client(self._plan, level - 1) as client:
             return run_session(
                 client,
                 self._plan.level(level).container,
                 command=command,
                 environment={
                     "INCEPTION_DEPTH": str(self._plan.depth),
-                    "INCEPTION_CLIENT": str(self._door.path),
+                    "INCEPTION_CLIENT": str(self._control_socket.path),
                 },
                 workdir=workdir,
                 terminal=terminal,
-                visitor=self._door,
+                requests=self._control_socket,
             )
 
     def climb(self) -> int:
@@ -72,18 +72,18 @@ class Shells:
             status = self.session(self._plan.depth, None)
             if self._plan.depth == 1:
                 return status
-            self._change(change.shrink(self._plan, 1))
+            self._change(resize.shrink(self._plan, 1))
 
     def _change(self, plan: ChainPlan) -> None:
         self._plan = plan
         self._adopt(plan)
 
-    def _serve(self, question: Question) -> int:
-        if question.ask is Wish.KICK:
+    def _serve(self, request: ControlRequest) -> int:
+        if request.action is Action.KICK:
             raise Kicked
         self._change(find_chain(self._plan.name).plan)  # Others may have changed it meanwhile.
         depth = self._plan.depth
-        target = question.level + question.by
+        target = request.level + request.by
         if target > depth:
             self._grow_to(target)
         status = self.session(target, None)
@@ -94,7 +94,7 @@ class Shells:
     def _grow_to(self, depth: int) -> None:
         try:
             with raising_interrupted(), draw.descent(depth, quiet=self._quiet) as drawing:
-                self._change(change.grow(self._plan, depth - self._plan.depth, drawing.show))
+                self._change(resize.grow(self._plan, depth - self._plan.depth, drawing.show))
         except Interrupted as interruption:
             if interruption.signal_number != signal.SIGINT:
                 raise
@@ -104,5 +104,5 @@ class Shells:
     def _shrink_to(self, depth: int) -> None:
         now = find_chain(self._plan.name).plan
         if now.depth > depth:
-            now = change.shrink(now, now.depth - depth)
+            now = resize.shrink(now, now.depth - depth)
         self._change(now)

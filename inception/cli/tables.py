@@ -10,7 +10,7 @@ from rich.table import Table
 from inception.plan.chain import ChainPlan
 from inception.plan.estimate import Estimate
 from inception.plan.size import show_size
-from inception.stress.compare import Comparison
+from inception.stress.report.compare import Comparison
 
 _WIDE = 160
 

@@ -14,7 +14,7 @@ import docker
 from inception.engine.client import is_socket, open_client
 from inception.engine.endpoint import Endpoint, find_endpoint
 from inception.engine.private.layout import EngineDirectory
-from inception.engine.private.use import lacking_for_private, private_engine
+from inception.engine.private.lease import missing_for_private, private_engine
 from inception.engine.translate import is_denied
 from inception.errors import EngineError, EngineUnreachable, UsageError
 from inception.places import state_directory
@@ -42,11 +42,13 @@ class Engine:
 
 
 @contextmanager
-def connect(choice: EngineChoice, *, endpoint: str | None = None, progress: Callable[[str], None]) -> Iterator[Engine]:
+def connect(
+    choice: EngineChoice, *, endpoint: str | None = None, on_message: Callable[[str], None]
+) -> Iterator[Engine]:
     """Connect to the engine of `choice`; a private one stops after the last of those who use it has left.
 
     `endpoint` (an address as in DOCKER_HOST) names an engine before all else. One that the user named in any way is
-    never passed over for another. `progress` takes lines for the user about what takes time.
+    never passed over for another. `on_message` takes lines for the user about what takes time.
     Raises EngineUnreachable, EngineError, and UsageError for what is no address.
     """
     if choice is EngineChoice.PRIVATE:
@@ -55,7 +57,7 @@ def connect(choice: EngineChoice, *, endpoint: str | None = None, progress: Call
                 f"a private engine has no other address, so {endpoint} cannot be it",
                 remedy="leave out one of the two, --engine private or the address",
             )
-        with _private(progress) as engine:
+        with _private(on_message) as engine:
             yield engine
         return
     place = find_endpoint(endpoint, os.environ)
@@ -64,27 +66,27 @@ def connect(choice: EngineChoice, *, endpoint: str | None = None, progress: Call
     except EngineUnreachable as silence:
         if choice is EngineChoice.HOST or place.named:
             raise EngineUnreachable(silence.message, remedy=_remedy(place, silence)) from silence
-        if (lack := lacking_for_private()) is not None:
-            remedy = _remedy(place, silence) if is_denied(silence) else lack.remedy
-            raise EngineUnreachable(f"{silence.message}; a private one {lack.why}", remedy=remedy) from silence
+        if (missing := missing_for_private()) is not None:
+            remedy = _remedy(place, silence) if is_denied(silence) else missing.remedy
+            raise EngineUnreachable(f"{silence.message}; a private one {missing.why}", remedy=remedy) from silence
     else:
         with closing(client):
             yield Engine(client=client, endpoint=place.address, local=is_socket(place.address), private=False)
         return
-    progress(f"no engine answers at {place.address}: starting a private one")
-    with _private(progress) as engine:
+    on_message(f"no engine answers at {place.address}: starting a private one")
+    with _private(on_message) as engine:
         yield engine
 
 
 @contextmanager
-def connect_to(engine: str, progress: Callable[[str], None]) -> Iterator[Engine]:
+def connect_to(engine: str, on_message: Callable[[str], None]) -> Iterator[Engine]:
     """Connect to the engine that one word names: host, private, auto, or an address. Raises what `connect` raises."""
     choices = {choice.value: choice for choice in EngineChoice}
     if engine in choices:
-        with connect(choices[engine], progress=progress) as level_0:
+        with connect(choices[engine], on_message=on_message) as level_0:
             yield level_0
     else:
-        with connect(EngineChoice.HOST, endpoint=engine, progress=progress) as level_0:
+        with connect(EngineChoice.HOST, endpoint=engine, on_message=on_message) as level_0:
             yield level_0
 
 
@@ -98,9 +100,9 @@ def _open(place: Endpoint) -> docker.APIClient:
 
 
 @contextmanager
-def _private(progress: Callable[[str], None]) -> Iterator[Engine]:
+def _private(on_message: Callable[[str], None]) -> Iterator[Engine]:
     directory = EngineDirectory(state_directory() / "engine")
-    with private_engine(directory, progress) as address, closing(open_client(address)) as client:
+    with private_engine(directory, on_message) as address, closing(open_client(address)) as client:
         yield Engine(client=client, endpoint=address, local=True, private=True)
 
 

@@ -12,11 +12,11 @@ from docker.utils import parse_repository_tag
 from inception.engine.translate import reason, translated
 from inception.errors import ImageError, UsageError
 from inception.image.dockerfile import build_by_dockerfile
+from inception.image.method import BuildMethod
 from inception.image.mmdebstrap import build_by_mmdebstrap, has_mmdebstrap
 from inception.image.recipe import DEFAULT_BASE, LABEL_RECIPE, LABEL_WAY, default_tag, find_recipe
 from inception.image.staging import staging_directory
 from inception.image.store import find_image, remove_superseded
-from inception.image.way import Way
 from inception.places import locked
 
 
@@ -27,49 +27,49 @@ class BuiltImage:
     tag: str
     image_id: str
     size_bytes: int
-    way: Way
+    method: BuildMethod
     seconds: float
 
 
 def build_image(
     client: docker.APIClient,
     *,
-    way: Way = Way.AUTO,
+    method: BuildMethod = BuildMethod.AUTO,
     base: str | None = None,
     engine_from_host: bool = False,
-    progress: Callable[[str], None],
+    on_message: Callable[[str], None],
 ) -> BuiltImage:
     """Build the level image and tag it; an older one with the same tag goes. A build that fails leaves nothing.
 
     `base` is the image that the Dockerfile starts from, in place of Debian's. `engine_from_host` puts the host's engine
-    in. `progress` takes lines for the user. Raises ImageError, EngineError, and UsageError for what excludes another.
+    in. `on_message` takes lines for the user. Raises ImageError, EngineError, and UsageError for what excludes another.
     """
     recipe = find_recipe(base=base, engine_from_host=engine_from_host)
     started = time.monotonic()
-    chosen = choose_way(client, way, base, progress)
+    chosen = choose_method(client, method, base, on_message)
     tag = recipe.tag()
     labels = {LABEL_RECIPE: recipe.digest(), LABEL_WAY: chosen.value}
     with staging_directory() as staging:
         recipe.stage(staging / "recipe")
-        if chosen is Way.DOCKERFILE:
+        if chosen is BuildMethod.DOCKERFILE:
             build_by_dockerfile(
-                client, staging / "recipe", tag=tag, base=base or DEFAULT_BASE, labels=labels, progress=progress
+                client, staging / "recipe", tag=tag, base=base or DEFAULT_BASE, labels=labels, on_message=on_message
             )
         else:
             build_by_mmdebstrap(
-                client, staging, tag=tag, labels=labels, settings=recipe.image_settings(), progress=progress
+                client, staging, tag=tag, labels=labels, settings=recipe.image_settings(), on_message=on_message
             )
     with translated("reading the level image"):
         image = client.inspect_image(tag)
     remove_superseded(client)
     built = BuiltImage(
-        tag=tag, image_id=image["Id"], size_bytes=image["Size"], way=chosen, seconds=time.monotonic() - started
+        tag=tag, image_id=image["Id"], size_bytes=image["Size"], method=chosen, seconds=time.monotonic() - started
     )
-    progress(f"built {tag} with {chosen} in {built.seconds:.0f} s: {built.size_bytes / 1e6:.0f} MB unpacked")
+    on_message(f"built {tag} with {chosen} in {built.seconds:.0f} s: {built.size_bytes / 1e6:.0f} MB unpacked")
     return built
 
 
-def ensure_image(client: docker.APIClient, *, progress: Callable[[str], None]) -> str:
+def ensure_image(client: docker.APIClient, *, on_message: Callable[[str], None]) -> str:
     """The id of the default level image, built if it is missing; several processes at once build it once.
 
     Raises ImageError and EngineError.
@@ -78,27 +78,29 @@ def ensure_image(client: docker.APIClient, *, progress: Callable[[str], None]) -
     with locked("image-build.lock"):
         image_id = find_image(client, tag)
         if image_id is None:
-            progress(f"the level image {tag} is missing: building it, once")
-            image_id = build_image(client, progress=progress).image_id
+            on_message(f"the level image {tag} is missing: building it, once")
+            image_id = build_image(client, on_message=on_message).image_id
     return image_id
 
 
-def choose_way(client: docker.APIClient, way: Way, base: str | None, progress: Callable[[str], None]) -> Way:
-    """The way that works on this engine, of those that `way` and `base` allow; AUTO never stays AUTO.
+def choose_method(
+    client: docker.APIClient, method: BuildMethod, base: str | None, on_message: Callable[[str], None]
+) -> BuildMethod:
+    """The way that works on this engine, of those that `method` and `base` allow; AUTO never stays AUTO.
 
     Raises ImageError if there is none, UsageError for what excludes another, and EngineError.
     """
-    if way is Way.MMDEBSTRAP:
+    if method is BuildMethod.MMDEBSTRAP:
         if base is not None:
             raise UsageError(
-                f"mmdebstrap starts from packages, not from {base}", remedy="leave out --base or --way mmdebstrap"
+                f"mmdebstrap starts from packages, not from {base}", remedy="leave out --base or --method mmdebstrap"
             )
-        return way
+        return method
     wanted = base or DEFAULT_BASE
-    refusal = _fetch_base(client, wanted, progress)
+    refusal = _fetch_base(client, wanted, on_message)
     if refusal is None:
-        return Way.DOCKERFILE
-    if way is Way.DOCKERFILE or base is not None:
+        return BuildMethod.DOCKERFILE
+    if method is BuildMethod.DOCKERFILE or base is not None:
         raise ImageError(
             f"no base image {wanted}: {refusal}", remedy="docker pull or docker load it, or name another with --base"
         )
@@ -107,15 +109,15 @@ def choose_way(client: docker.APIClient, way: Way, base: str | None, progress: C
             f"no base image {wanted} ({refusal}), and mmdebstrap is not installed here",
             remedy="install mmdebstrap, or name a base image that is here with --base",
         )
-    progress(f"no registry gives {wanted} ({refusal}): building with mmdebstrap")
-    return Way.MMDEBSTRAP
+    on_message(f"no registry gives {wanted} ({refusal}): building with mmdebstrap")
+    return BuildMethod.MMDEBSTRAP
 
 
-def _fetch_base(client: docker.APIClient, base: str, progress: Callable[[str], None]) -> str | None:
+def _fetch_base(client: docker.APIClient, base: str, on_message: Callable[[str], None]) -> str | None:
     """Have the engine pull `base` unless it has it; returns why it cannot, or None if it is there."""
     if find_image(client, base) is not None:
         return None
-    progress(f"pulling {base}")
+    on_message(f"pulling {base}")
     repository, tag = parse_repository_tag(base)
     with translated(f"pulling {base}"):
         try:

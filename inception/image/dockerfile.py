@@ -32,7 +32,7 @@ def build_by_dockerfile(
     tag: str,
     base: str,
     labels: dict[str, str],
-    progress: Callable[[str], None],
+    on_message: Callable[[str], None],
 ) -> None:
     """Build `recipe_directory`/Dockerfile on `base`, which the engine has, as `tag`. Raises ImageError, EngineError."""
     build = secrets.token_hex(8)
@@ -49,12 +49,12 @@ def build_by_dockerfile(
                 decode=True,
                 use_config_proxy=True,
             )
-            follow(output, progress)
+            follow(output, on_message)
     finally:
         _remove_stages(client, build, base)
 
 
-def follow(output: Iterator[dict[str, Any]], progress: Callable[[str], None]) -> None:
+def follow(output: Iterator[dict[str, Any]], on_message: Callable[[str], None]) -> None:
     """Follow an engine's build to its end. Raises ImageError if a step fails."""
     said: deque[str] = deque(maxlen=_KEPT_LINES)
     part_of_line = ""
@@ -68,7 +68,7 @@ def follow(output: Iterator[dict[str, Any]], progress: Callable[[str], None]) ->
         *lines, part_of_line = (part_of_line + _COLOUR.sub("", str(entry.get("stream", "")))).split("\n")
         for line in lines:
             if step := _STEP.match(line):
-                progress(f"docker build: {step['instruction'].split(' ')[0]}")
+                on_message(f"docker build: {step['instruction'].split(' ')[0]}")
             elif line.strip() and not _BUILDERS_OWN.match(line):
                 said.append(line.strip())
 

@@ -44,7 +44,7 @@ def build_by_mmdebstrap(
     tag: str,
     labels: dict[str, str],
     settings: tuple[str, ...],
-    progress: Callable[[str], None],
+    on_message: Callable[[str], None],
 ) -> None:
     """Make the image's root by `staging`/recipe with mmdebstrap and import it as `tag`, as it comes.
 
@@ -53,7 +53,7 @@ def build_by_mmdebstrap(
     changes = [*settings, *(f"LABEL {name}={value}" for name, value in labels.items())]
     repository, _, version = tag.rpartition(":")
     with (
-        running_mmdebstrap(mmdebstrap_command(staging / "recipe"), staging, progress) as root,
+        running_mmdebstrap(mmdebstrap_command(staging / "recipe"), staging, on_message) as root,
         translated("importing the level image"),
     ):
         answer = client.import_image_from_stream(root, repository=repository, tag=version, changes=changes)
@@ -80,14 +80,14 @@ def mmdebstrap_command(recipe_directory: Path) -> list[str]:
 
 @contextmanager
 def running_mmdebstrap(
-    command: list[str], temporary: Path, progress: Callable[[str], None]
+    command: list[str], temporary: Path, on_message: Callable[[str], None]
 ) -> Iterator[Iterator[bytes]]:
     """Run mmdebstrap and give its standard output in chunks. When the block ends, none of its processes is left.
 
     The chunks end with ImageError if it fails, so that an import of them fails too.
     """
     if not has_mmdebstrap():
-        raise ImageError("mmdebstrap is not installed here", remedy="install it, or build with --way dockerfile")
+        raise ImageError("mmdebstrap is not installed here", remedy="install it, or build with --method dockerfile")
     process = subprocess.Popen(
         [*_confinement(), *command],
         env={**os.environ, "SOURCE_DATE_EPOCH": str(SOURCE_DATE_EPOCH), "TMPDIR": str(temporary)},
@@ -99,7 +99,7 @@ def running_mmdebstrap(
     assert process.stdout is not None  # noqa: S101 for mypy: both are pipes
     assert process.stderr is not None  # noqa: S101
     said: deque[str] = deque(maxlen=_KEPT_LINES)
-    listener = threading.Thread(target=_listen, args=(process.stderr, said, progress), daemon=True)
+    listener = threading.Thread(target=_listen, args=(process.stderr, said, on_message), daemon=True)
     listener.start()
     try:
         yield _chunks(process, process.stdout, listener, said)
@@ -155,10 +155,10 @@ def failure_in(said: Sequence[str], status: int) -> str:
     return next(errors, said[-1] if said else f"exit status {status}")
 
 
-def _listen(stream: IO[bytes], said: deque[str], progress: Callable[[str], None]) -> None:
+def _listen(stream: IO[bytes], said: deque[str], on_message: Callable[[str], None]) -> None:
     for raw in stream:
         line = raw.decode(errors="replace").strip()
         said.append(line)
         # Its steps end with dots; the rest is about its temporary files.
         if line.startswith("I: ") and line.endswith("...") and "/" not in line:
-            progress(f"mmdebstrap: {line[3:].rstrip('.')}")
+            on_message(f"mmdebstrap: {line[3:].rstrip('.')}")

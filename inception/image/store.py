@@ -23,7 +23,7 @@ _CHUNK_BYTES = 1 << 20
 class StoredImage:
     """A level image on an engine. `size_bytes` is unpacked, `created_s` Unix time, `seed` the seed's volume if any.
 
-    `made_of` is the id of the level image that this one is made of: see `chain.alone`.
+    `made_of` is the id of the level image that this one is made of: see `image.standalone`.
     """
 
     tags: tuple[str, ...]

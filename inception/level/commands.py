@@ -9,7 +9,7 @@ from inception.plan.paths import RunDirectory
 
 _DIRECTORY = Path("/usr/local/bin")  # On the PATH of login shells too, which make one of their own.
 _COMMANDS = ("descend", "kick")
-_PROGRAM = '#!/bin/sh\nPYTHONPATH={payload} exec python3 -m inception.level.ask {name} "$@"\n'
+_PROGRAM = '#!/bin/sh\nPYTHONPATH={payload} exec python3 -m inception.level.programs.control_request {name} "$@"\n'
 
 
 def install_commands(paths: RunDirectory, directory: Path = _DIRECTORY) -> None:

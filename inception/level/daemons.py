@@ -12,10 +12,10 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from inception.level.capabilities import Capability, held
 from inception.level.failure import PhaseError
 from inception.level.network import own_bridge
-from inception.level.retry import retry
+from inception.linux.capabilities import Capability, held
+from inception.linux.retry import retry
 from inception.plan.chain import ChainPlan, LevelPlan
 
 CONTAINERD_SOCKET = Path("/run/containerd/containerd.sock")
@@ -23,7 +23,7 @@ DATA_ROOT = Path("/var/lib/docker")
 DOCKERD_PID_FILE = Path("/run/docker.pid")
 _CONTAINERD_CONFIG = Path("/run/inception-containerd.toml")
 _POLL_S = 0.004
-_NOT_YET = (FileNotFoundError, ConnectionRefusedError)
+_TRANSIENT = (FileNotFoundError, ConnectionRefusedError)
 _OOM_SCORE = -500
 # What a level never uses. Each plugin costs start-up time and memory, once a level.
 _UNUSED_PLUGINS = (
@@ -131,8 +131,8 @@ def wait_for_socket(path: Path, daemon: Daemon, timeout_s: float) -> None:
             connection.connect(str(path))
 
     try:
-        retry(connect, errors=_NOT_YET, limit_s=timeout_s, pause_s=_POLL_S)
-    except _NOT_YET as error:
+        retry(connect, errors=_TRANSIENT, limit_s=timeout_s, pause_s=_POLL_S)
+    except _TRANSIENT as error:
         raise PhaseError(
             f"{daemon.name} did not answer within {timeout_s:g} s", remedy="give it longer with --patience"
         ) from error

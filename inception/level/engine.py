@@ -8,7 +8,6 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from inception.level import lifeline
 from inception.level.daemons import (
     CONTAINERD_SOCKET,
     DOCKERD_PID_FILE,
@@ -18,11 +17,12 @@ from inception.level.daemons import (
     start_dockerd,
     wait_for_socket,
 )
-from inception.level.ending import Ending
-from inception.level.events import EventLog
+from inception.level.event_log import EventLog
 from inception.level.failure import PhaseError, explain
 from inception.level.graft import Seed, plan_graft
-from inception.level.restarts import MOST, WITHIN_S, Restarts
+from inception.level.restarts import MAX_RESTARTS, RESTART_WINDOW_S, Restarts
+from inception.level.shutdown import Shutdown
+from inception.linux import lifeline
 from inception.plan.chain import LABEL_LEVEL, ChainPlan
 from inception.plan.events import Phase, State
 from inception.plan.paths import SEED_DIRECTORY
@@ -90,7 +90,7 @@ class LevelEngine:
         return start_dockerd(dockerd_command(self._plan, self._level, self._data_root), self._log("dockerd"))
 
     def _wait_for_dockerd(self, dockerd: Daemon) -> None:
-        from inception.level.api import connect_level
+        from inception.level.engine_client import connect_level
 
         socket = Path(self._plan.paths.socket(self._level.number))
         wait_for_socket(socket, dockerd, self._plan.limits.dockerd_s)
@@ -99,7 +99,7 @@ class LevelEngine:
         os.chown(socket, self._plan.owner_uid, self._plan.owner_gid)
 
     def _check_image(self, grafted: bool) -> None:
-        from inception.level.api import connect_level, knows_image, load_as
+        from inception.level.engine_client import connect_level, knows_image, load_as
 
         image = self._plan.image
         with connect_level(self._plan, self._level.number) as client:
@@ -117,39 +117,39 @@ class LevelEngine:
                 if not knows_image(client, image, self.image_id):
                     raise PhaseError(f"{image} was loaded, but the engine does not know it")
 
-    def watch(self, ending: Ending) -> None:
+    def watch(self, shutdown: Shutdown) -> None:
         """End the level when one of its daemons ends for good, and tell when its disk is full."""
         threading.Thread(target=self._watch_disk, name="watch disk", daemon=True).start()
         for daemon in self._daemons:
             threading.Thread(
-                target=self._watch, args=(daemon, ending), name=f"watch {daemon.name}", daemon=True
+                target=self._watch, args=(daemon, shutdown), name=f"watch {daemon.name}", daemon=True
             ).start()
 
-    def _watch(self, daemon: Daemon, ending: Ending) -> None:
+    def _watch(self, daemon: Daemon, shutdown: Shutdown) -> None:
         running: Daemon | None = daemon
         while running is not None:
             status = running.process.wait()
-            if self._is_over(ending):
+            if self._is_over(shutdown):
                 return
             reason = f"{daemon.name} ended with status {status}"
             running = None
             if not self._plan.restart_engines:
-                self._break(daemon, ending, reason)
+                self._break(daemon, shutdown, reason)
             elif daemon.name != "dockerd":
-                self._break(daemon, ending, f"{reason}, and only a dockerd can be started again")
+                self._break(daemon, shutdown, f"{reason}, and only a dockerd can be started again")
             elif not self._restarts.take_one():
-                self._break(daemon, ending, f"{reason}, after {MOST} restarts within {WITHIN_S:g} s")
+                self._break(daemon, shutdown, f"{reason}, after {MAX_RESTARTS} restarts within {RESTART_WINDOW_S:g} s")
             else:
-                running = self._restart(reason, ending)
+                running = self._restart(reason, shutdown)
 
-    def _is_over(self, ending: Ending) -> bool:
-        return self._stopping or ending.begun
+    def _is_over(self, shutdown: Shutdown) -> bool:
+        return self._stopping or shutdown.begun
 
-    def _break(self, daemon: Daemon, ending: Ending, reason: str) -> None:
+    def _break(self, daemon: Daemon, shutdown: Shutdown, reason: str) -> None:
         self._events.write(Phase(daemon.name), State.FAIL, message=reason)
-        ending.because(f"{daemon.name} ended", broken=True)
+        shutdown.request(f"{daemon.name} ended", broken=True)
 
-    def _restart(self, reason: str, ending: Ending) -> Daemon | None:
+    def _restart(self, reason: str, shutdown: Shutdown) -> Daemon | None:
         """Start dockerd again, and see that it has taken over what runs; None if it has not, or if the level ends."""
         self._events.note(Phase.DOCKERD, f"{reason}: restarting it")
         begun_s = time.monotonic()
@@ -163,8 +163,8 @@ class LevelEngine:
             self._wait_for_dockerd(dockerd)
             kept = self._check_below()
         except Exception as error:  # noqa: BLE001 - whatever it is, the engine is not there again
-            if not self._is_over(ending):
-                self._break(dockerd, ending, f"{reason}, and could not be restarted: {explain(error)[0]}")
+            if not self._is_over(shutdown):
+                self._break(dockerd, shutdown, f"{reason}, and could not be restarted: {explain(error)[0]}")
             return None
         took_s = time.monotonic() - begun_s
         self._events.note(Phase.DOCKERD, f"engine restarted in {took_s:.1f} s{kept}: {reason}")
@@ -172,7 +172,7 @@ class LevelEngine:
 
     def _check_below(self) -> str:
         """Words on the level below, if there is one. Raises PhaseError if the engine has not taken it over."""
-        from inception.level.api import connect_level
+        from inception.level.engine_client import connect_level
 
         below = self._level.number + 1
         with connect_level(self._plan, self._level.number) as client:
@@ -210,9 +210,9 @@ class LevelEngine:
         """What users run here: a dockerd whose containers are to outlive it leaves them alone when it ends."""
         from concurrent.futures import ThreadPoolExecutor
 
-        from inception.level.api import SILENCE, connect_level
+        from inception.level.engine_client import ENGINE_GONE, connect_level
 
-        with suppress(*SILENCE), connect_level(self._plan, self._level.number) as client:
+        with suppress(*ENGINE_GONE), connect_level(self._plan, self._level.number) as client:
             running = [container["Id"] for container in client.containers()]
             with ThreadPoolExecutor() as threads:
                 list(threads.map(client.stop, running))

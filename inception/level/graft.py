@@ -12,7 +12,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from inception.level.mounts import BindReadOnly
+from inception.linux.mounts import BindReadOnly
 
 _DRIVER = "overlay2"
 _LAYER_FILES = ("link", "lower", "committed")

@@ -11,11 +11,11 @@ SIGNAL_PLAN_CHANGED = signal.SIGUSR1
 """Sent to the runner that has to act on a new plan: the one right above what comes or goes."""
 
 
-class News(Enum):
+class Message(Enum):
     """What a level can be told."""
 
     PLAN_CHANGED = auto()
-    BELOW_ENDED = auto()
+    CHILD_ENDED = auto()
 
 
 class Mailbox:
@@ -23,17 +23,17 @@ class Mailbox:
 
     def __init__(self) -> None:
         # Its `put` may interrupt itself, as it does in a signal handler (queue.SimpleQueue, "reentrant").
-        self._queue: SimpleQueue[News] = SimpleQueue()
+        self._queue: SimpleQueue[Message] = SimpleQueue()
         signal.signal(SIGNAL_PLAN_CHANGED, self._on_signal)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         del number, frame
-        self._queue.put(News.PLAN_CHANGED)
+        self._queue.put(Message.PLAN_CHANGED)
 
-    def tell(self, news: News) -> None:
-        """Leave `news`, from any thread."""
-        self._queue.put(news)
+    def tell(self, message: Message) -> None:
+        """Leave `message`, from any thread."""
+        self._queue.put(message)
 
-    def wait(self) -> News:
+    def wait(self) -> Message:
         """The next news; sleeps until there is one, or until a signal handler raises."""
         return self._queue.get()

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from inception.level.failure import PhaseError
-from inception.level.iptables import choose_iptables
+from inception.linux.iptables import choose_iptables
 from inception.plan.chain import ChainPlan, LevelPlan
 from inception.plan.request import NetworkMode
 

@@ -9,21 +9,21 @@ from pathlib import Path
 from threading import Timer
 from typing import TYPE_CHECKING, NoReturn
 
-from inception.level import cgroups, fds, lifeline
 from inception.level.commands import install_commands
-from inception.level.ending import EXIT_FAILED, EXIT_UNTOLD, EXIT_UNWOUND, Ending, EndOfLevel
 from inception.level.engine import LevelEngine
-from inception.level.events import EventLog
+from inception.level.event_log import EventLog
 from inception.level.failure import LevelFailure
-from inception.level.mailbox import Mailbox, News
-from inception.level.mounts import RemountWritable, parse_mountinfo
+from inception.level.mailbox import Mailbox, Message
 from inception.level.network import close_network, open_network
+from inception.level.shutdown import EXIT_FAILED, EXIT_UNTOLD, EXIT_UNWOUND, EndOfLevel, Shutdown
 from inception.level.storage import close_storage, open_storage
+from inception.linux import cgroups, fds, lifeline
+from inception.linux.mounts import RemountWritable, parse_mountinfo
 from inception.plan.chain import ChainPlan, LevelPlan
 from inception.plan.events import Phase, State
 
 if TYPE_CHECKING:
-    from inception.level.beneath import Beneath
+    from inception.level.child import ChildSlot
 
 _DATA_ROOT = Path("/var/lib/docker")
 
@@ -38,43 +38,43 @@ def main() -> None:
 def run(plan_file: Path, number: int) -> int:
     """Be level `number` of the plan in `plan_file` until it ends; returns the exit status."""
     plan = ChainPlan.from_json(plan_file.read_text())
-    ending = Ending()
+    shutdown = Shutdown()
     mailbox = Mailbox()
     events = EventLog(plan.paths, number)
     own_lifeline = lifeline.Lifeline(Path(plan.paths.lifeline(number)))
     own_lifeline.take()
     alive = lifeline.hold(Path(plan.paths.alive(number)))  # Until the very end of this process.
     level = plan.level(number)
-    engine, beneath = None, None
+    engine, child = None, None
     try:
-        _end_in_time(plan, number, ending)
+        _end_in_time(plan, number, shutdown)
         with events.phase(Phase.READY):
             with events.phase(Phase.PREPARE):
                 prepare(plan, level)
                 engine = LevelEngine(plan, number, _DATA_ROOT, events)
             engine.boot()
-            engine.watch(ending)
+            engine.watch(shutdown)
             lifeline.say_ready(alive)
         # Not at the top: it brings the Docker SDK, which engine.boot() imports while dockerd boots.
-        from inception.level.beneath import Beneath
+        from inception.level.child import ChildSlot
 
-        beneath = Beneath(
-            number, image=engine.image_id, own_lifeline=own_lifeline, events=events, ending=ending, mailbox=mailbox
+        child = ChildSlot(
+            number, image=engine.image_id, own_lifeline=own_lifeline, events=events, shutdown=shutdown, mailbox=mailbox
         )
-        beneath.converge(plan, fate_shared=plan.attached)
-        live(beneath, mailbox, plan_file)
+        child.converge(plan, fate_shared=plan.attached)
+        live(child, mailbox, plan_file)
     except EndOfLevel:
-        status = EXIT_FAILED if ending.broken or ending.stopped else EXIT_UNWOUND
-        if ending.stopped:
-            events.write(Phase.READY, State.FAIL, message=ending.reason)
+        status = EXIT_FAILED if shutdown.broken or shutdown.stopped else EXIT_UNWOUND
+        if shutdown.stopped:
+            events.write(Phase.READY, State.FAIL, message=shutdown.reason)
     except LevelFailure:
         status = EXIT_FAILED
-    ending.unwind_now()
+    shutdown.unwind_now()
     try:
         with events.phase(Phase.UNWIND):
             own_lifeline.let_go()
-            if beneath is not None:
-                beneath.outlive()
+            if child is not None:
+                child.outlive()
             if engine is not None:
                 engine.stop()
             close_network(plan, level)
@@ -84,37 +84,37 @@ def run(plan_file: Path, number: int) -> int:
     if events.untold is not None:
         status = EXIT_UNTOLD
     # A detached chain that broke keeps what tells why, until somebody has seen it.
-    broke = status != EXIT_UNWOUND or (beneath is not None and beneath.broken)
+    broke = status != EXIT_UNWOUND or (child is not None and child.broken)
     if number == 1 and (plan.attached or not broke):
         shutil.rmtree(plan.run_directory, ignore_errors=True)
     return status
 
 
-def _end_in_time(plan: ChainPlan, number: int, ending: Ending) -> None:
+def _end_in_time(plan: ChainPlan, number: int, shutdown: Shutdown) -> None:
     """Arrange that this level ends with whoever it lives for: the level above, the client, or its time."""
     if number > 1 or plan.attached:
         above = Path(plan.paths.lifeline(number - 1))
         # A client far away can only take hold of it by a command in this container, so once it runs.
         late_s = plan.limits.lifeline_s if plan.remote and number == 1 else 0.0
-        lifeline.call_when_free(above, lambda: ending.because(f"level {number - 1} is gone"), held_within_s=late_s)
+        lifeline.call_when_free(above, lambda: shutdown.request(f"level {number - 1} is gone"), held_within_s=late_s)
     if number == 1 and plan.ttl_s is not None:
         # It counts on CLOCK_MONOTONIC: a clock that is set does not move it.
-        timer = Timer(plan.ttl_s, ending.because, ("its time is over",))
+        timer = Timer(plan.ttl_s, shutdown.request, ("its time is over",))
         timer.daemon = True
         timer.start()
 
 
-def live(beneath: Beneath, mailbox: Mailbox, plan_file: Path) -> NoReturn:
+def live(child: ChildSlot, mailbox: Mailbox, plan_file: Path) -> NoReturn:
     """Do what there is to do, until EndOfLevel is raised: the plan changes, or the level below ends."""
     while True:
         match mailbox.wait():
-            case News.PLAN_CHANGED:
+            case Message.PLAN_CHANGED:
                 try:
-                    beneath.converge(ChainPlan.from_json(plan_file.read_text()), fate_shared=False)
+                    child.converge(ChainPlan.from_json(plan_file.read_text()), fate_shared=False)
                 except LevelFailure:
-                    beneath.clear()  # It is told already, and here nothing is broken.
-            case News.BELOW_ENDED:
-                beneath.clear()
+                    child.clear()  # It is told already, and here nothing is broken.
+            case Message.CHILD_ENDED:
+                child.clear()
 
 
 def prepare(plan: ChainPlan, level: LevelPlan) -> None:

@@ -14,8 +14,8 @@ import subprocess
 from pathlib import Path
 
 from inception.level.failure import PhaseError
-from inception.level.mounts import parse_mountinfo, unmount
-from inception.level.retry import retry
+from inception.linux.mounts import parse_mountinfo, unmount
+from inception.linux.retry import retry
 from inception.plan.paths import IMAGE_DIRECTORY
 from inception.plan.request import Storage
 from inception.plan.storage import MKFS_OPTIONS, LevelStorage

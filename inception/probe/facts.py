@@ -9,9 +9,9 @@ from docker.errors import ImageNotFound
 
 from inception.plan.facts import Facts
 from inception.probe.capabilities import names_in
-from inception.probe.container import read_in_container
 from inception.probe.engine import Answers, ask_engine, describe_engine
 from inception.probe.host import HostReading, NotAllowed, Subject, read_host
+from inception.probe.run_reader import read_in_container
 
 
 def read_facts(client: docker.APIClient, *, endpoint: str, local: bool, image_id: str, run_root: str) -> Facts:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from statistics import median
 
 from inception import __version__
@@ -16,52 +15,21 @@ from inception.stress.campaign import Campaign
 from inception.stress.evidence import read_evidence
 from inception.stress.execute import Outcome
 from inception.stress.host import memory_total
-from inception.stress.record import (
+from inception.stress.report.costs import COSTS, by_level
+from inception.stress.report.record import (
     REPORT_VERSION,
     CampaignRecord,
     ChainRecord,
     CycleRecord,
     Ending,
     Environment,
-    LevelRecord,
     Report,
     Status,
     Verdict,
 )
-from inception.stress.trend import Drift, PowerFit, find_drift, fit_power
+from inception.stress.report.trend import Drift, PowerFit, find_drift, fit_power
 from inception.stress.verdict import judge
-from inception.stress.wall import Failure, Scene, explain_wall
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cost:
-    """One thing that each level costs: `of` reads it from a level, in `unit`."""
-
-    name: str
-    title: str
-    unit: str
-    of: Callable[[LevelRecord], float | None]
-
-
-COSTS = (
-    Cost(name="ready_s", title="time", unit="s", of=lambda level: level.ready_s),
-    Cost(name="pss", title="memory", unit="B", of=lambda level: float(level.measure.pss) if level.measure else None),
-    Cost(name="disk", title="disk", unit="B", of=lambda level: float(level.measure.disk) if level.measure else None),
-    Cost(name="api_s", title="API", unit="s", of=lambda level: level.api_s),
-    Cost(name="run_s", title="container", unit="s", of=lambda level: level.run_s),
-)
-"""What grows with depth, or should not."""
-
-
-def by_level(chains: Iterable[ChainRecord], cost: Cost) -> dict[int, float]:
-    """The median of a cost at each level, over all chains."""
-    values: dict[int, list[float]] = {}
-    for chain in chains:
-        for level in chain.levels:
-            value = cost.of(level)
-            if value is not None:
-                values.setdefault(level.number, []).append(value)
-    return {number: median(values[number]) for number in sorted(values)}
+from inception.stress.wall import Failure, Incident, explain_wall
 
 
 def assemble(
@@ -90,7 +58,7 @@ def assemble_refusal(
     """The report of a campaign that was not begun, because the plan says that it cannot fit."""
     failure = Failure(message=refused.message, remedy=refused.remedy)
     now = read_evidence(())
-    scene = Scene(failure=failure, before=now, after=now)
+    incident = Incident(failure=failure, before=now, after=now)
     return Report(
         version=REPORT_VERSION,
         begun=begun,
@@ -102,7 +70,7 @@ def assemble_refusal(
         fits={},
         drifts={},
         cycles=(),
-        refusal=explain_wall(scene),
+        refusal=explain_wall(incident),
     )
 
 

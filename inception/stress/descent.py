@@ -14,16 +14,15 @@ from inception.chain.progress import LevelProgress, Progress
 from inception.chain.running import RunningChain, running
 from inception.engine.translate import reason
 from inception.errors import ChainError, EngineError, LevelError
-from inception.level.api import SILENCE
 from inception.level.containers import stop_timeout_s
+from inception.level.engine_client import ENGINE_GONE
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
 from inception.plan.pids import PidNamespace
 from inception.plan.request import NetworkMode
 from inception.stress.campaign import Campaign, ChainTask
 from inception.stress.evidence import Evidence, read_evidence
-from inception.stress.inside import ExecError, Level, Striker, churn
-from inception.stress.record import (
+from inception.stress.report.record import (
     ChainRecord,
     ChurnRecord,
     KillRecord,
@@ -33,9 +32,10 @@ from inception.stress.record import (
     Span,
     WallRecord,
 )
-from inception.stress.wall import Failure, Scene, explain_wall
+from inception.stress.wall import Failure, Incident, explain_wall
+from inception.stress.workload import ExecError, Level, ProcessKiller, churn
 
-_BLOW_LIMIT_S = 20.0
+_KILL_LIMIT_S = 20.0
 """Seconds after a kill in which its chain must begin to end."""
 _POLL_S = 0.02
 _WORK = "work"
@@ -48,10 +48,10 @@ class Cancelled(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stage:
+class CampaignContext:
     """What all chains of a campaign have in common. `begun_s` is the campaign's begin on the monotonic clock.
 
-    `places` are where chains write; `told` takes what a level has come to.
+    `places` are where chains write; `on_event` takes what a level has come to.
     """
 
     host: docker.APIClient
@@ -59,19 +59,19 @@ class Stage:
     begun_s: float
     places: tuple[Path, ...]
     pid_namespaces_free: int
-    told: Callable[[ChainPlan, Event], None]
+    on_event: Callable[[ChainPlan, Event], None]
 
 
 class Descent:
     """One chain, carried out in the thread that calls `run`; `cancel` ends it from another."""
 
-    def __init__(self, stage: Stage, plan: ChainPlan, task: ChainTask) -> None:
+    def __init__(self, context: CampaignContext, plan: ChainPlan, task: ChainTask) -> None:
         self.plan = plan
-        self._stage = stage
+        self._context = context
         self._progress = Progress()
-        self._striker = Striker(task.kill, self._level(task.kill.level)) if task.kill else None
+        self._killer = ProcessKiller(task.kill, self._level(task.kill.level)) if task.kill else None
         self._cancelled = threading.Event()
-        self._before = read_evidence(stage.places)
+        self._before = read_evidence(context.places)
         self._after: Evidence | None = None
         self._measured: dict[int, _Findings] = {}
         self._churn: ChurnRecord | None = None
@@ -82,8 +82,8 @@ class Descent:
         """Do nothing more and kick the chain, as often as it takes."""
         self._cancelled.set()
         try:
-            self._stage.host.remove_container(self.plan.level(1).container, force=True, v=True)
-        except SILENCE:
+            self._context.host.remove_container(self.plan.level(1).container, force=True, v=True)
+        except ENGINE_GONE:
             return  # Not there yet, or not any more, or on its way out.
 
     def run(self) -> ChainRecord:
@@ -91,7 +91,7 @@ class Descent:
         begun_s = time.monotonic()
         bottom_s = turned_s = None
         try:
-            with running(self._stage.host, self.plan, self._show) as chain:
+            with running(self._context.host, self.plan, self._show) as chain:
                 bottom_s = time.monotonic()
                 try:
                     self._at_the_bottom(chain)
@@ -107,7 +107,7 @@ class Descent:
             self._failed(str(error), self.plan.depth, _WORK)
         except (ChainError, EngineError) as error:
             self._failed(error.message, *self._where(), error.remedy)
-        except SILENCE as error:
+        except ENGINE_GONE as error:
             self._failed(reason(error), *self._where())
         ended_s = time.monotonic()
         turned_s = turned_s or self._failure_s or bottom_s or begun_s
@@ -119,9 +119,9 @@ class Descent:
             if self._cancelled.is_set():
                 return  # It was we who ended it.
             self._look_around()
-        if event.phase is Phase.READY and event.state is State.END and self._striker:
-            self._striker.on_ready(event.level)
-        self._stage.told(self.plan, event)
+        if event.phase is Phase.READY and event.state is State.END and self._killer:
+            self._killer.on_ready(event.level)
+        self._context.on_event(self.plan, event)
 
     def _look_around(self) -> None:
         """Read the evidence, once and now: a moment later levels unwind, control groups and files with them."""
@@ -130,18 +130,18 @@ class Descent:
 
     def _read_evidence(self) -> Evidence:
         try:
-            container = self._stage.host.inspect_container(self.plan.level(1).container)["Id"]
-        except SILENCE:
+            container = self._context.host.inspect_container(self.plan.level(1).container)["Id"]
+        except ENGINE_GONE:
             container = None
-        return read_evidence(self._stage.places, container)
+        return read_evidence(self._context.places, container)
 
     def _level(self, number: int) -> Level:
-        return Level(host=self._stage.host, plan=self.plan, number=number)
+        return Level(host=self._context.host, plan=self.plan, number=number)
 
     def _at_the_bottom(self, chain: RunningChain) -> None:
-        campaign = self._stage.campaign
-        if self._striker:
-            self._await_the_blow(chain, self._striker)
+        campaign = self._context.campaign
+        if self._killer:
+            self._await_the_kill(chain, self._killer)
             return
         if campaign.measure:
             if self.plan.network is NetworkMode.BRIDGE:
@@ -167,11 +167,11 @@ class Descent:
             raise Cancelled
         chain.check()
 
-    def _await_the_blow(self, chain: RunningChain, striker: Striker) -> None:
-        striker.join(_BLOW_LIMIT_S)
-        if striker.pid is None:
+    def _await_the_kill(self, chain: RunningChain, killer: ProcessKiller) -> None:
+        killer.join(_KILL_LIMIT_S)
+        if killer.pid is None:
             return
-        deadline_s = time.monotonic() + _BLOW_LIMIT_S
+        deadline_s = time.monotonic() + _KILL_LIMIT_S
         while time.monotonic() < deadline_s:
             self._go_on(chain)
             time.sleep(_POLL_S)
@@ -216,7 +216,7 @@ class Descent:
             name=self.plan.name,
             depth_asked=self.plan.depth,
             depth_reached=max(ready, default=0),
-            begun_s=begun_s - self._stage.begun_s,
+            begun_s=begun_s - self._context.begun_s,
             descent_s=None if bottom_s is None else bottom_s - begun_s,
             ascent_s=ended_s - turned_s,
             kicked=ended_s - turned_s >= stop_timeout_s(self.plan, 1),
@@ -234,7 +234,7 @@ class Descent:
         return LevelRecord(
             number=level.number,
             spans=tuple(
-                Span(phase=step.phase.value, begun_s=step.begun_s - self._stage.begun_s, seconds=step.seconds)
+                Span(phase=step.phase.value, begun_s=step.begun_s - self._context.begun_s, seconds=step.seconds)
                 for step in level.steps
             ),
             ready_s=level.ready_s,
@@ -246,28 +246,28 @@ class Descent:
         )
 
     def _wall(self) -> WallRecord | None:
-        if self._failure is None or (self._striker and self._striker.pid is not None):
+        if self._failure is None or (self._killer and self._killer.pid is not None):
             return None
-        scene = Scene(
+        incident = Incident(
             failure=self._failure,
             before=self._before,
-            after=self._after or read_evidence(self._stage.places),
-            pid_namespaces_free=self._stage.pid_namespaces_free,
+            after=self._after or read_evidence(self._context.places),
+            pid_namespaces_free=self._context.pid_namespaces_free,
         )
-        return explain_wall(scene)
+        return explain_wall(incident)
 
     def _kill(self, ended_s: float) -> KillRecord | None:
-        striker = self._striker
-        if striker is None:
+        killer = self._killer
+        if killer is None:
             return None
-        hit = striker.pid is not None and striker.struck_s is not None and self._failure is not None
+        hit = killer.pid is not None and killer.killed_s is not None and self._failure is not None
         return KillRecord(
-            level=striker.kill.level,
-            target=striker.kill.target.value,
-            trigger=striker.kill.trigger,
-            delay_s=striker.kill.delay_s,
-            pid=striker.pid,
-            ended_s=ended_s - striker.struck_s if hit and striker.struck_s is not None else None,
+            level=killer.kill.level,
+            target=killer.kill.target.value,
+            trigger=killer.kill.trigger,
+            delay_s=killer.kill.delay_s,
+            pid=killer.pid,
+            ended_s=ended_s - killer.killed_s if hit and killer.killed_s is not None else None,
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from inception.level.mounts import parse_mountinfo
+from inception.linux.mounts import parse_mountinfo
 
 PROC = Path("/proc")
 ROOT_KEYS = "0:"

@@ -17,12 +17,12 @@ from inception.places import run_root
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
 from inception.stress.campaign import Campaign, Cycle, cycles
-from inception.stress.descent import Descent, Stage
+from inception.stress.descent import CampaignContext, Descent
+from inception.stress.eta import Outlook
 from inception.stress.host import read_host
 from inception.stress.inventory import Inventory, Thing, settled
 from inception.stress.leaks import Campaigners, leaked
-from inception.stress.outlook import Outlook
-from inception.stress.record import ChainRecord, CycleRecord, Ending
+from inception.stress.report.record import ChainRecord, CycleRecord, Ending
 
 _KICK_PAUSE_S = 0.2
 _KICK_LIMIT_S = 60.0
@@ -39,7 +39,7 @@ class Outcome:
 
 
 class Execution:
-    """One campaign on `engine`, whose image and seed are there, with id `image_id`. `tell` takes lines of progress."""
+    """One campaign on `engine`, whose image and seed are there, with id `image_id`. `on_message` takes lines."""
 
     def __init__(
         self,
@@ -48,25 +48,25 @@ class Execution:
         *,
         image_id: str,
         pid_namespaces_free: int,
-        tell: Callable[[str], None],
+        on_message: Callable[[str], None],
     ) -> None:
         self._engine = engine
         self._campaign = campaign
         self._image_id = image_id
-        self._tell = tell
+        self._on_message = on_message
         self._begun_s = time.monotonic()
         with translated("asking the engine for its data-root"):
             self._data_root = Path(engine.client.info()["DockerRootDir"])
         self._outlook = Outlook(campaign=campaign)
         self._done: list[tuple[CycleRecord, frozenset[Thing]]] = []
         self._inventories: list[frozenset[Thing]] = []
-        self._stage = Stage(
+        self._context = CampaignContext(
             host=engine.client,
             campaign=campaign,
             begun_s=self._begun_s,
             places=(run_root(), self._data_root),
             pid_namespaces_free=pid_namespaces_free,
-            told=self._on_event,
+            on_event=self._on_event,
         )
 
     def run(self) -> Outcome:
@@ -105,7 +105,7 @@ class Execution:
         plans = [plan_on(self._engine, task.request, self._image_id) for task in cycle.tasks]
         before = Inventory.take(self._engine)
         host_before = read_host(self._data_root)
-        descents = [Descent(self._stage, plan, task) for plan, task in zip(plans, cycle.tasks, strict=True)]
+        descents = [Descent(self._context, plan, task) for plan, task in zip(plans, cycle.tasks, strict=True)]
         records: list[ChainRecord] = []
         try:
             in_time = self._carry_out(descents, records)
@@ -125,7 +125,7 @@ class Execution:
             self._done.append((record, leaked(before.things, after.things, ours)))
             self._inventories.append(after.things)
         self._outlook = self._outlook.after_cycle(record.seconds)
-        self._tell(self._line(record))
+        self._on_message(self._line(record))
         return not in_time
 
     def _carry_out(self, descents: Sequence[Descent], records: list[ChainRecord]) -> bool:
@@ -155,12 +155,12 @@ class Execution:
     def _on_event(self, plan: ChainPlan, event: Event) -> None:
         ready = event.phase is Phase.READY and event.state is State.END
         if event.state is State.FAIL:
-            self._tell(f"chain {plan.name}: level {event.level} failed at {event.phase}: {event.message}")
+            self._on_message(f"chain {plan.name}: level {event.level} failed at {event.phase}: {event.message}")
         if not ready or self._campaign.chains > 1 or self._campaign.chaos_seed is not None:
             return
         self._outlook = self._outlook.after_level(event.level, event.monotonic_s)
         if self._campaign.cycles == 1:
-            self._tell(f"level {event.level} of {plan.depth} is ready{self._left(event.level)}")
+            self._on_message(f"level {event.level} of {plan.depth} is ready{self._left(event.level)}")
 
     def _left(self, level: int) -> str:
         left_s = self._outlook.left_s(len(self._done), level, self._elapsed_s())

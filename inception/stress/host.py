@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from inception.stress.evidence import PROC, read_space
-from inception.stress.record import HostReading
+from inception.stress.report.record import HostReading
 
 _KIB = 1024
 _KERNEL_MEMORY = ("Slab", "KernelStack", "PageTables", "Percpu")

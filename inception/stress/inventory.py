@@ -15,7 +15,7 @@ from pathlib import Path
 
 from inception.engine.connect import Engine
 from inception.engine.private.layout import EngineDirectory
-from inception.level.mounts import parse_mountinfo
+from inception.linux.mounts import parse_mountinfo
 from inception.places import run_root, state_directory
 
 PROC = Path("/proc")

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from inception.stress.campaign import Campaign
 from inception.stress.execute import Outcome
-from inception.stress.record import ChainRecord, Ending, Status, Verdict
-from inception.stress.trend import Drift, find_drift
+from inception.stress.report.record import ChainRecord, Ending, Status, Verdict
+from inception.stress.report.trend import Drift, find_drift
 from inception.stress.wall import Cause
 
 DRIFT_TITLES = {

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from inception.plan.size import KIB, MIB, show_size
 from inception.stress.evidence import Evidence
-from inception.stress.record import WallRecord
+from inception.stress.report.record import WallRecord
 
 PID_NAMESPACE_LIMIT = 32
 """MAX_PID_NS_LEVEL (include/linux/pid_namespace.h)."""
@@ -73,7 +73,7 @@ class Failure:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scene:
+class Incident:
     """A failure and the host before and after it. `pid_namespaces_free` is what the host had for levels."""
 
     failure: Failure
@@ -101,39 +101,39 @@ class Scene:
         return re.search(pattern, self.failure.words) is not None
 
 
-def _message(scene: Scene) -> list[str]:
-    return [scene.failure.message]
+def _message(incident: Incident) -> list[str]:
+    return [incident.failure.message]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Suspect:
+class Rule:
     """One cause: it is considered where `words`, a pattern, are found in what was said, or anyway without `words`.
 
-    `evidence` then gives its proof in this scene, line by line, and nothing if it is not the cause.
+    `evidence` then gives its proof in this incident, line by line, and nothing if it is not the cause.
     """
 
     cause: Cause
     title: str
     remedy: str
     words: str = ""
-    evidence: Callable[[Scene], list[str]] = _message
+    evidence: Callable[[Incident], list[str]] = _message
 
 
-def _sysctls(*names: str) -> Callable[[Scene], list[str]]:
+def _sysctls(*names: str) -> Callable[[Incident], list[str]]:
     """Evidence that is these sysctls, as they were."""
 
-    def evidence(scene: Scene) -> list[str]:
-        return [f"{name} = {scene.setting(name.replace('.', '/'))}" for name in names]
+    def evidence(incident: Incident) -> list[str]:
+        return [f"{name} = {incident.setting(name.replace('.', '/'))}" for name in names]
 
     return evidence
 
 
-def _cgroup_limit(scene: Scene) -> list[str]:
-    limit = scene.limit("pids.max")
+def _cgroup_limit(incident: Incident) -> list[str]:
+    limit = incident.limit("pids.max")
     # A fork that is refused counts in the forker's own group on v1 (pids_event in kernel/cgroup/pids.c), which may be
     # gone by now; how many there were at most stays with level 1's.
-    most = scene.limit("pids.peak") or scene.limit("pids.current")
-    refused = scene.grown("pids.events max")
+    most = incident.limit("pids.peak") or incident.limit("pids.current")
+    refused = incident.grown("pids.events max")
     exhausted = limit is not None and most is not None and most >= limit
     if not refused and not exhausted:
         return []
@@ -141,24 +141,24 @@ def _cgroup_limit(scene: Scene) -> list[str]:
     return [*proof, f"it refused {refused} (pids.events)"] if refused else proof
 
 
-def _memory(scene: Scene) -> list[str]:
+def _memory(incident: Incident) -> list[str]:
     proof = []
     # Of all control groups (CONFIG_MEMCG), or of the chain's own; v1 counts kills in the same file as the state.
-    kills = scene.after.oom_kills - scene.before.oom_kills
-    own = max(scene.grown("memory.events oom_kill"), scene.grown("memory.oom_control oom_kill"))
+    kills = incident.after.oom_kills - incident.before.oom_kills
+    own = max(incident.grown("memory.events oom_kill"), incident.grown("memory.oom_control oom_kill"))
     if kills or own:
         proof.append(f"the kernel killed {max(kills, own)} for want of memory (oom_kill in /proc/vmstat)")
-    elif scene.says("needs .* of memory"):
-        return _message(scene)
-    elif not scene.says("cannot allocate memory|out of memory"):
+    elif incident.says("needs .* of memory"):
+        return _message(incident)
+    elif not incident.says("cannot allocate memory|out of memory"):
         return []
-    if (limit := scene.limit("memory.max", "memory.limit_in_bytes")) is not None:
+    if (limit := incident.limit("memory.max", "memory.limit_in_bytes")) is not None:
         proof.append(f"the control group of level 1 allows {show_size(limit)} to the whole chain")
     return proof or ["an allocation failed (ENOMEM)"]
 
 
-def _nested_too_deep(scene: Scene) -> list[str]:
-    used, free = scene.failure.pid_namespaces, scene.pid_namespaces_free
+def _nested_too_deep(incident: Incident) -> list[str]:
+    used, free = incident.failure.pid_namespaces, incident.pid_namespaces_free
     if used <= free:
         return []
     return [
@@ -167,47 +167,46 @@ def _nested_too_deep(scene: Scene) -> list[str]:
     ]
 
 
-def _no_user_namespace(scene: Scene) -> list[str]:
+def _no_user_namespace(incident: Incident) -> list[str]:
     # What runc tells its caller is the same for every kind of namespace: then the lower limit is the one.
-    limit, other = scene.setting("user/max_user_namespaces"), scene.setting("user/max_pid_namespaces")
+    limit, other = incident.setting("user/max_user_namespaces"), incident.setting("user/max_pid_namespaces")
     lower = limit is not None and other is not None and limit < other
-    return [f"user.max_user_namespaces = {limit}"] if lower or scene.says(_NEW_USER_NAMESPACE) else []
+    return [f"user.max_user_namespaces = {limit}"] if lower or incident.says(_NEW_USER_NAMESPACE) else []
 
 
-def _refused(scene: Scene) -> list[str]:
-    return _message(scene) if scene.failure.phase is None else []
+def _refused(incident: Incident) -> list[str]:
+    return _message(incident) if incident.failure.phase is None else []
 
 
-def _keys(scene: Scene) -> list[str]:
-    return [
-        f"root holds {scene.after.keys} keys of {scene.setting('kernel/keys/root_maxkeys')} (kernel.keys.root_maxkeys)"
-    ]
+def _keys(incident: Incident) -> list[str]:
+    most = incident.setting("kernel/keys/root_maxkeys")
+    return [f"root holds {incident.after.keys} keys of {most} (kernel.keys.root_maxkeys)"]
 
 
-def _loop_devices(scene: Scene) -> list[str]:
-    return [f"{scene.after.loop_devices} loop devices are in use"]
+def _loop_devices(incident: Incident) -> list[str]:
+    return [f"{incident.after.loop_devices} loop devices are in use"]
 
 
-def _inodes(scene: Scene) -> list[str]:
-    full = [it for it in scene.after.spaces if it.inodes_free is not None and it.inodes_free < FEW_INODES]
+def _inodes(incident: Incident) -> list[str]:
+    full = [it for it in incident.after.spaces if it.inodes_free is not None and it.inodes_free < FEW_INODES]
     proof = [f"{space.path} has {space.inodes_free} inodes free" for space in full]
     # What has none at all is the cause, even where nothing could be written about it any more.
-    if (scene.says(NO_SPACE) and proof) or any(space.inodes_free == 0 for space in full):
+    if (incident.says(NO_SPACE) and proof) or any(space.inodes_free == 0 for space in full):
         return proof
-    return _message(scene) if scene.says(r"needs \d+ inodes") else []
+    return _message(incident) if incident.says(r"needs \d+ inodes") else []
 
 
-def _disk(scene: Scene) -> list[str]:
-    full = [space for space in scene.after.spaces if space.free < FEW_BYTES]
+def _disk(incident: Incident) -> list[str]:
+    full = [space for space in incident.after.spaces if space.free < FEW_BYTES]
     proof = [f"{space.path} has {show_size(space.free)} free" for space in full]
-    if scene.failure.image:
-        level, size = scene.failure.image
+    if incident.failure.image:
+        level, size = incident.failure.image
         proof.append(f"the data-root of level {level} holds {show_size(size)}")
-    if scene.says(NO_SPACE) and proof:
+    if incident.says(NO_SPACE) and proof:
         return proof
     if any(space.free < NO_BYTES for space in full):
         return proof
-    return _message(scene) if scene.says("of disk") else []
+    return _message(incident) if incident.says("of disk") else []
 
 
 _NEW_USER_NAMESPACE = r"clone_newuser|user namespace|max_user_namespaces"
@@ -216,86 +215,86 @@ _NEW_PID_NAMESPACE = (
 )
 
 # The most certain come first: a counter of the kernel, then words that only one cause has.
-SUSPECTS = (
-    Suspect(
+RULES = (
+    Rule(
         cause=Cause.CGROUP_LIMIT,
         title="a limit of the control group",
         remedy="raise the limit of tasks (docker update --pids-limit, TasksMax= of the engine's service)",
         evidence=_cgroup_limit,
     ),
-    Suspect(cause=Cause.MEMORY, title="memory", remedy="free memory, or go less deep", evidence=_memory),
-    Suspect(
+    Rule(cause=Cause.MEMORY, title="memory", remedy="free memory, or go less deep", evidence=_memory),
+    Rule(
         cause=Cause.PID_NAMESPACES,
         title="PID namespaces",
         remedy="go less deep, or let the deepest levels share with --pid auto",
         words=_NEW_PID_NAMESPACE,
         evidence=_nested_too_deep,
     ),
-    Suspect(
+    Rule(
         cause=Cause.USER_NAMESPACES,
         title="user namespaces",
         remedy="raise user.max_user_namespaces",
         words=f"{_NEW_PID_NAMESPACE}|{_NEW_USER_NAMESPACE}",
         evidence=_no_user_namespace,
     ),
-    Suspect(
+    Rule(
         cause=Cause.PID_NAMESPACES,
         title="PID namespaces",
         remedy="raise user.max_pid_namespaces",
         words=_NEW_PID_NAMESPACE,
         evidence=_sysctls("user.max_pid_namespaces"),
     ),
-    Suspect(
+    Rule(
         cause=Cause.PID_NAMESPACES,
         title="PID namespaces",
         remedy="go less deep, or let the deepest levels share with --pid auto",
         words="pid namespaces",
         evidence=_refused,
     ),
-    Suspect(
+    Rule(
         cause=Cause.KEYS,
         title="keys",
         remedy="raise kernel.keys.root_maxkeys",
         words=r"session keyring|session key|keyctl|disk quota exceeded",
         evidence=_keys,
     ),
-    Suspect(
+    Rule(
         cause=Cause.INOTIFY,
         title="inotify",
         remedy="raise fs.inotify.max_user_instances and max_user_watches",
         words=r"inotify|fsnotify|file watcher|watch.*(too many|no space left)",
         evidence=_sysctls("fs.inotify.max_user_instances", "fs.inotify.max_user_watches"),
     ),
-    Suspect(
+    Rule(
         cause=Cause.OPEN_FILES,
         title="open files of the whole system",
         remedy="raise fs.file-max",
         words="too many open files in system|enfile",
         evidence=_sysctls("fs.file-max"),
     ),
-    Suspect(
+    Rule(
         cause=Cause.OPEN_FILES,
         title="open files",
         remedy="raise the limit of open files (ulimit -n)",
         words="too many open files|emfile",
     ),
-    Suspect(
+    Rule(
         cause=Cause.PTYS,
         title="ptys",
         remedy="raise kernel.pty.max",
         words=r"/ptmx|pseudo.?terminal|openpty|allocate a pty",
         evidence=_sysctls("kernel.pty.nr", "kernel.pty.max"),
     ),
-    Suspect(
+    Rule(
         cause=Cause.LOOP_DEVICES,
         title="loop devices",
         remedy="let level 1 use /dev/loop-control and free loop devices (losetup -D), or use --storage volume",
         words=r"loop device|loop-control|/dev/loop|losetup|loop_ctl",
         evidence=_loop_devices,
     ),
-    Suspect(cause=Cause.INODES, title="inodes", remedy="free inodes, or go less deep", evidence=_inodes),
-    Suspect(cause=Cause.DISK, title="disk", remedy="free disk space, or go less deep", evidence=_disk),
-    Suspect(
+    Rule(cause=Cause.INODES, title="inodes", remedy="free inodes, or go less deep", evidence=_inodes),
+    Rule(cause=Cause.DISK, title="disk", remedy="free disk space, or go less deep", evidence=_disk),
+    Rule(
         # attach_recursive_mnt answers ENOSPC when a mount namespace is full.
         cause=Cause.MOUNTS,
         title="mounts",
@@ -303,7 +302,7 @@ SUSPECTS = (
         words=r"(mount|pivot|rootfs|unshare|bind).*no space left|no space left.*(mount|rootfs)",
         evidence=_sysctls("fs.mount-max"),
     ),
-    Suspect(
+    Rule(
         cause=Cause.TASKS,
         title="processes and threads",
         remedy="raise kernel.pid_max and kernel.threads-max, or go less deep",
@@ -311,25 +310,25 @@ SUSPECTS = (
         "|processes and threads",
         evidence=_sysctls("kernel.pid_max", "kernel.threads-max"),
     ),
-    Suspect(
+    Rule(
         cause=Cause.SUBNETS,
         title="subnets",
         remedy="give a wider range that nothing else uses with --pool",
         words="pool .* is too small|no non-overlapping|could not find an available.*address pool",
     ),
-    Suspect(
+    Rule(
         cause=Cause.PATH_LENGTH,
         title="path length",
         remedy="use a shorter --name, or a shorter INCEPTION_RUN_ROOT",
         words="socket path .* is longer|file name too long|path too long",
     ),
-    Suspect(
+    Rule(
         cause=Cause.TTL,
         title="TTL",
         remedy="let no router on the way set it lower, or raise net.ipv4.ip_default_ttl: each level takes one off",
         words="time to live exceeded|ttl exceeded|ttl expired|hop limit",
     ),
-    Suspect(
+    Rule(
         cause=Cause.TIME_LIMIT,
         title="the time limit",
         remedy="give it longer with --patience or --time-limit",
@@ -338,17 +337,17 @@ SUSPECTS = (
 )
 
 
-def explain_wall(scene: Scene) -> WallRecord:
+def explain_wall(incident: Incident) -> WallRecord:
     """The cause of a failure, with its evidence; or `unknown`, and the log's tail is all that can be shown."""
-    for suspect in SUSPECTS:
-        if scene.says(suspect.words) and (proof := suspect.evidence(scene)):
-            return _record(scene, suspect.cause, suspect.title, tuple(proof), suspect.remedy)
-    remedy = scene.failure.remedy or "see the end of the level's log"
-    return _record(scene, Cause.UNKNOWN, "unknown", (), remedy)
+    for rule in RULES:
+        if incident.says(rule.words) and (proof := rule.evidence(incident)):
+            return _record(incident, rule.cause, rule.title, tuple(proof), rule.remedy)
+    remedy = incident.failure.remedy or "see the end of the level's log"
+    return _record(incident, Cause.UNKNOWN, "unknown", (), remedy)
 
 
-def _record(scene: Scene, cause: Cause, title: str, evidence: tuple[str, ...], remedy: str) -> WallRecord:
-    failure = scene.failure
+def _record(incident: Incident, cause: Cause, title: str, evidence: tuple[str, ...], remedy: str) -> WallRecord:
+    failure = incident.failure
     return WallRecord(
         cause=cause,
         title=title,

@@ -16,7 +16,7 @@ from inception.chain.prepare import prepare
 from inception.chain.running import RunningChain
 from inception.engine.connect import Engine, EngineChoice, connect
 from inception.plan.size import show_size
-from inception.stress.trend import PowerFit
+from inception.stress.report.trend import PowerFit
 from tests.bench.floor import Floor, measure_floor
 from tests.bench.naive import descend_naively
 from tests.bench.ours import Costs, Descent, descend, fit_levels, kick, make_request, measure_costs
@@ -182,7 +182,7 @@ def _row(way: str, descent: Descent) -> str:
 
 def main() -> None:
     options = _options()
-    with connect(EngineChoice.AUTO, progress=_say) as engine:
+    with connect(EngineChoice.AUTO, on_message=_say) as engine:
         results = measure(engine, options)
         machine = {
             "kernel": platform.release(),

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 
-from inception.chain.payload import copy_payload
 from inception.chain.prepare import prepare
 from inception.engine.connect import Engine
 from inception.level.containers import create_level
+from inception.payload import copy_payload
 from tests.bench.ours import make_request
 
 _LIMIT_S = 120

@@ -15,10 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from inception.level import fds
 from inception.level.daemons import CONTAINERD_SOCKET, dockerd_command, start_containerd, start_dockerd
 from inception.level.graft import Seed, plan_graft
 from inception.level.runner import prepare
+from inception.linux import fds
 from inception.plan.chain import ChainPlan
 from inception.plan.paths import SEED_DIRECTORY
 

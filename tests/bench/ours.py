@@ -14,8 +14,8 @@ from inception.engine.connect import Engine
 from inception.image.recipe import default_tag
 from inception.plan.events import Event, Phase, State
 from inception.plan.request import Request
-from inception.stress.inside import Level
-from inception.stress.trend import PowerFit, fit_power
+from inception.stress.report.trend import PowerFit, fit_power
+from inception.stress.workload import Level
 
 _PROFILED = (Phase.CREATE, Phase.START, Phase.PREPARE, Phase.CONTAINERD, Phase.DOCKERD, Phase.VERIFY)
 """The phases of a level that follow one another; the image is grafted inside containerd's."""

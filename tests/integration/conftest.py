@@ -113,7 +113,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
     """The level-0 engine that inception itself would take; a private one lives as long as the tests."""
-    with connect(EngineChoice.AUTO, progress=print) as engine:
+    with connect(EngineChoice.AUTO, on_message=print) as engine:
         yield engine
 
 

@@ -15,10 +15,10 @@ import docker
 from docker.tls import TLSConfig
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from inception.chain.payload import payload_archive
 from inception.engine.client import open_client
 from inception.engine.connect import Engine
 from inception.errors import InceptionError
+from inception.payload import payload_archive
 from inception.plan.privileges import Privileges
 
 PORT = 2376
@@ -32,7 +32,7 @@ MACHINE = f"""
 from pathlib import Path
 import os
 from inception.level import cgroups, daemons
-from inception.level.mounts import RemountWritable, parse_mountinfo
+from inception.linux.mounts import RemountWritable, parse_mountinfo
 from inception.plan.chain import CgroupNamespace
 RemountWritable(Path("/sys")).execute()
 mounts = parse_mountinfo(Path("/proc/self/mountinfo").read_text())

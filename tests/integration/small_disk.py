@@ -17,7 +17,7 @@ from pathlib import Path
 from inception.engine.connect import Engine
 from inception.engine.private import kernel
 from inception.engine.private.layout import EngineDirectory
-from inception.level.mounts import parse_mountinfo
+from inception.linux.mounts import parse_mountinfo
 from inception.places import state_directory
 
 # include/uapi/asm-generic/unistd.h, include/uapi/linux/mount.h, fcntl.h and sched.h

@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from inception.chain.store import chain_names
+from inception.chain.status import chain_names
 from inception.engine.connect import Engine, EngineChoice, connect
 from inception.engine.private.layout import EngineDirectory
-from inception.level.restarts import MOST
+from inception.level.restarts import MAX_RESTARTS
 from inception.places import run_root
 from tests.integration.conftest import RunInception
 
@@ -196,7 +196,7 @@ def test_a_dockerd_that_is_restarted_keeps_what_is_below(run_inception: RunIncep
 @pytest.mark.usefixtures("unchanged_host", "own_run_root")
 def test_a_dockerd_that_dies_over_and_over_is_broken(run_inception: RunInception) -> None:
     assert run_inception("up", "--depth", "1", "--name", _NAME, "--restart-engines").returncode == 0
-    for count in range(1, MOST + 1):
+    for count in range(1, MAX_RESTARTS + 1):
         _kill_inside(run_inception, 1, "-x", "dockerd")
         _wait(run_inception, lambda it, count=count: _restarts(it, 1) == count)  # type: ignore[misc]
     _kill_inside(run_inception, 1, "-x", "dockerd")
@@ -219,7 +219,7 @@ def private_directory(engine: Engine, level_image: str) -> Iterator[EngineDirect
     """A private engine of this module's own that has the level image: it may break. It runs while somebody uses it."""
     with tempfile.TemporaryDirectory(prefix="faults-") as home, pytest.MonkeyPatch.context() as patch:
         patch.setenv("INCEPTION_STATE_DIR", home)
-        with connect(EngineChoice.PRIVATE, progress=print) as private:
+        with connect(EngineChoice.PRIVATE, on_message=print) as private:
             for _ in private.client.load_image(engine.client.get_image(level_image)):
                 pass
         yield EngineDirectory(Path(home) / "engine")
@@ -268,7 +268,7 @@ def test_the_level_0_engine_restarted(run_inception: RunInception, private_home:
     seen = _wait(run_inception, _is_broken)
     reason = "the engine above stopped it (SIGTERM)"
     assert seen["broken"] == {"level": 1, "reason": reason, "log_tail": []}
-    with connect(EngineChoice.PRIVATE, progress=print) as again:
+    with connect(EngineChoice.PRIVATE, on_message=print) as again:
         assert again.client.containers(all=True) == []
         assert [it["presence"] for it in _seen(run_inception)["levels"]] == ["failed", "unwound"]
         tree = run_inception("tree", _NAME).stdout.decode()

@@ -10,12 +10,12 @@ import pytest
 
 from inception.engine.private.addresses import choose_addresses
 from inception.engine.private.host import apply, intended_changes, undo
+from inception.engine.private.lease import missing_for_private
 from inception.engine.private.network import Link, NetworkNamespace, run
-from inception.engine.private.use import lacking_for_private
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.skipif(lacking_for_private() is not None, reason="a private engine cannot be started here"),
+    pytest.mark.skipif(missing_for_private() is not None, reason="a private engine cannot be started here"),
 ]
 
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")

@@ -22,6 +22,7 @@ from inception.errors import ImageError
 from inception.image import recipe
 from inception.image.build import build_image
 from inception.image.host_engine import find_host_engine
+from inception.image.method import BuildMethod
 from inception.image.mmdebstrap import SOURCE_DATE_EPOCH
 from inception.image.recipe import find_recipe
 from inception.image.staging import staging_directory
@@ -34,7 +35,6 @@ from inception.image.store import (
     remove_superseded,
     stored_image,
 )
-from inception.image.way import Way
 from inception.plan.chain import seed_volume_name
 from tests.integration.conftest import INCEPTION, RunInception
 
@@ -78,7 +78,7 @@ def test_it_is_as_small_as_promised_and_one_layer(engine: Engine, built: StoredI
 
 
 def test_it_is_listed_with_its_recipe_and_its_seed(built: StoredImage, level_image: str) -> None:
-    assert built.way in list(Way)
+    assert built.way in list(BuildMethod)
     assert built.recipe == find_recipe().digest()
     assert built.tags == (level_image,)
     assert built.seed == seed_volume_name(built.image_id)
@@ -107,7 +107,7 @@ def test_the_runners_modules_load_from_byte_code(engine: Engine, built: StoredIm
 
 
 def test_no_file_is_newer_than_the_release(engine: Engine, built: StoredImage) -> None:
-    if built.way != Way.MMDEBSTRAP:
+    if built.way != BuildMethod.MMDEBSTRAP:
         pytest.skip("only mmdebstrap sets back all times; runs where no registry answers")
     assert output_of(engine.client, built.image_id, "sh", "-c", NEWER) == (0, "")
 
@@ -150,7 +150,7 @@ def test_one_level_boots_from_it_and_a_broken_one_is_found_out(
 
 def test_without_debians_packages_the_message_is_one_line_that_says_so(run_inception: RunInception) -> None:
     nobody = {"http_proxy": "http://127.0.0.1:9"}
-    ended = run_inception("image", "build", "--rebuild", "--way", "mmdebstrap", "--quiet", environment=nobody)
+    ended = run_inception("image", "build", "--rebuild", "--method", "mmdebstrap", "--quiet", environment=nobody)
     assert ended.returncode == 125
     assert ended.stderr.startswith(b"inception: error: mmdebstrap failed: Failed to fetch ")
     assert ended.stderr.endswith(b": it needs Debian's packages in reach and 1 GB of room for temporary files\n")
@@ -168,7 +168,7 @@ def test_a_build_that_is_ended_leaves_nothing(
     number: signal.Signals, step: str, status: int, inception_environment: dict[str, str]
 ) -> None:
     with subprocess.Popen(
-        [INCEPTION, "image", "build", "--rebuild", "--way", "mmdebstrap"],
+        [INCEPTION, "image", "build", "--rebuild", "--method", "mmdebstrap"],
         env=inception_environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -186,7 +186,7 @@ def test_a_build_that_is_ended_leaves_nothing(
 
 def test_a_base_that_is_no_debian_is_one_line_and_leaves_nothing(engine: Engine, built: StoredImage) -> None:
     with pytest.raises(ImageError, match="the Dockerfile's build failed: /bin/sh: 1: apt-get: not found"):
-        build_image(engine.client, base=built.image_id, progress=print)
+        build_image(engine.client, base=built.image_id, on_message=print)
 
 
 def test_a_docker_build_that_is_interrupted_leaves_nothing(engine: Engine, built: StoredImage) -> None:
@@ -195,7 +195,7 @@ def test_a_docker_build_that_is_interrupted_leaves_nothing(engine: Engine, built
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        build_image(engine.client, base=built.image_id, progress=interrupt)
+        build_image(engine.client, base=built.image_id, on_message=interrupt)
 
 
 @pytest.fixture
@@ -222,9 +222,9 @@ def test_the_dockerfile_and_the_hosts_own_engine(engine: Engine, debian_base: st
         find_host_engine()
     except ImageError as error:
         pytest.skip(error.message)
-    image = build_image(engine.client, base=debian_base, engine_from_host=True, progress=print)
+    image = build_image(engine.client, base=debian_base, engine_from_host=True, on_message=print)
     try:
-        assert image.way is Way.DOCKERFILE
+        assert image.method is BuildMethod.DOCKERFILE
         assert len(engine.client.inspect_image(image.tag)["RootFS"]["Layers"]) == 1
         ours = subprocess.run(["dockerd", "--version"], capture_output=True, text=True, check=True).stdout
         assert output_of(engine.client, image.tag, "dockerd", "--version") == (0, ours)

@@ -23,7 +23,7 @@ import pytest
 
 from inception.engine.client import open_client
 from inception.engine.connect import Engine
-from inception.level.mounts import parse_mountinfo
+from inception.linux.mounts import parse_mountinfo
 from tests.integration.conftest import INCEPTION, RunInception, lasting_difference, steady_inventory, wait_for
 
 LACKING = next(

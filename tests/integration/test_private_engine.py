@@ -21,7 +21,7 @@ import pytest
 from inception.engine import endpoint
 from inception.engine.connect import Engine, EngineChoice, connect
 from inception.engine.private.layout import EngineDirectory
-from inception.engine.private.use import lacking_for_private
+from inception.engine.private.lease import missing_for_private
 from inception.errors import EngineError, EngineUnreachable
 from inception.plan.chain import LABEL_CHAIN
 from inception.plan.events import Event, Phase
@@ -31,7 +31,7 @@ from tests.integration.tiny import TINY_IMAGE, import_tiny_image
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.skipif(lacking_for_private() is not None, reason="a private engine cannot be started here"),
+    pytest.mark.skipif(missing_for_private() is not None, reason="a private engine cannot be started here"),
     pytest.mark.usefixtures("nothing_left"),
 ]
 
@@ -46,7 +46,7 @@ GREETING = b"hello from the host"
 CLIENT = """
 import sys
 from inception.engine.connect import EngineChoice, connect
-with connect(EngineChoice.PRIVATE, progress=lambda line: None) as engine:
+with connect(EngineChoice.PRIVATE, on_message=lambda line: None) as engine:
     print(engine.client.info()["ID"], flush=True)
     sys.stdin.read()
 """
@@ -133,7 +133,7 @@ def process_with(*words: str) -> int:
 
 @contextmanager
 def private() -> Iterator[Engine]:
-    with connect(EngineChoice.PRIVATE, progress=lambda _line: None) as engine:
+    with connect(EngineChoice.PRIVATE, on_message=lambda _line: None) as engine:
         yield engine
 
 
@@ -255,7 +255,7 @@ def test_auto_takes_it_where_no_engine_answers(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     monkeypatch.setattr(endpoint, "DEFAULT_ADDRESS", f"unix://{tmp_path}/docker.sock")
     lines: list[str] = []
-    with connect(EngineChoice.AUTO, progress=lines.append) as engine:
+    with connect(EngineChoice.AUTO, on_message=lines.append) as engine:
         assert engine.private
     assert lines[0] == f"no engine answers at unix://{tmp_path}/docker.sock: starting a private one"
 
@@ -264,7 +264,7 @@ def test_auto_never_takes_it_in_place_of_an_engine_that_was_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, directory: EngineDirectory
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
-    with pytest.raises(EngineUnreachable), connect(EngineChoice.AUTO, progress=print):
+    with pytest.raises(EngineUnreachable), connect(EngineChoice.AUTO, on_message=print):
         pass
     assert not engine_is_there(directory)
 

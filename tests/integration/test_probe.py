@@ -20,12 +20,12 @@ from inception.plan.size import MIB
 from inception.plan.storage import MKFS_OPTIONS, usable
 from inception.probe import scripts
 from inception.probe.capabilities import ask_known, decide, names_in
-from inception.probe.container import read_in_container
 from inception.probe.daemon import find_daemon
 from inception.probe.facts import read_facts
 from inception.probe.network import in_network_of, parse_destinations, read_destinations, read_mtu
 from inception.probe.overlay import trying_overlay, worked
 from inception.probe.pids import nested, nesting_pids
+from inception.probe.run_reader import read_in_container
 
 pytestmark = [
     pytest.mark.integration,

@@ -74,7 +74,7 @@ def test_a_client_with_certificates_is_let_in_and_no_other(run_inception: RunInc
 
 
 def _certificates_of_another_authority() -> str:
-    from inception.chain.certificates import make_certificates
+    from inception.chain.publishing.certificates import make_certificates
 
     directory = run_root() / "open" / "others"
     make_certificates(directory, "127.0.0.1")

@@ -14,8 +14,8 @@ import pexpect
 import pytest
 
 from inception.chain.prepare import plan_on
-from inception.chain.session import FarEnd
-from inception.chain.wire import open_wire
+from inception.chain.session.connection import open_exec_connection
+from inception.chain.session.session import ExecHandle
 from inception.engine.connect import Engine
 from inception.image.store import find_image
 from inception.plan.chain import LABEL_CHAIN
@@ -156,19 +156,19 @@ def test_a_level_s_socket_is_here_and_each_way_ends_for_itself(
 
 def _fed(client: docker.APIClient, exec_id: str, given: bytes) -> bytes:
     """What a command says that reads to the end of `given`."""
-    with closing(open_wire(client, exec_id, terminal=False)) as wire:
-        wire.put(given)
-        wire.end()
+    with closing(open_exec_connection(client, exec_id, terminal=False)) as connection:
+        connection.put(given)
+        connection.end()
         deadline = time.monotonic() + LIMIT_S
         said = b""
-        while (part := wire.receive()) != b"":
+        while (part := connection.receive()) != b"":
             assert time.monotonic() < deadline
             said += part or b""
-            if wire.waiting:
-                wire.send_some()
+            if connection.waiting:
+                connection.send_some()
             if part is None:
                 time.sleep(0.001)
-    assert FarEnd(client, "", exec_id).status() == 0
+    assert ExecHandle(client, "", exec_id).status() == 0
     return said[8:]
 
 

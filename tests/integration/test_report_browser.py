@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from inception.stress.charts import charts
-from inception.stress.output import PAGE, write_report
-from inception.stress.svg import DARK, LIGHT, Palette
-from tests.unit.stress_reports import eventful
+from inception.stress.report.charts import charts
+from inception.stress.report.files import PAGE, write_report
+from inception.stress.report.svg import DARK, LIGHT, Palette
+from tests.factories.stress_reports import eventful
 
 _CHROMIUM = shutil.which("chromium")
 pytestmark = [

@@ -16,7 +16,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from inception.chain.session import GRACE_S
+from inception.chain.session.session import GRACE_S
 from inception.engine.connect import Engine
 from tests.integration.conftest import lasting_difference, steady_inventory
 
@@ -31,7 +31,7 @@ FINISH_S = 1.5
 # Stands for the command line: address, container, then the command.
 DRIVER = """
 import sys, docker
-from inception.chain.attach import run_session
+from inception.chain.session.run import run_session
 from inception.errors import InceptionError, Interrupted
 address, container, *command = sys.argv[1:]
 client = docker.APIClient(base_url=address, timeout=60)

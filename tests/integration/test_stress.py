@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from inception.stress.chaos import kill_for
-from inception.stress.output import read_report
-from inception.stress.record import Ending, Report, Status
+from inception.stress.report.files import read_report
+from inception.stress.report.record import Ending, Report, Status
 from inception.stress.wall import Cause
+from tests.factories.trace_format import check_trace
 from tests.integration.conftest import INCEPTION, RunInception
-from tests.unit.trace_format import check_trace
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("level_image", "unchanged_host")]
 

@@ -22,10 +22,10 @@ from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
 from inception.plan.request import PidMode, Request, Storage
 from inception.stress.campaign import Campaign, ChainTask
-from inception.stress.descent import Descent, Stage
+from inception.stress.descent import CampaignContext, Descent
 from inception.stress.evidence import Evidence
-from inception.stress.record import ChainRecord
-from inception.stress.wall import Cause, Failure, Scene, explain_wall
+from inception.stress.report.record import ChainRecord
+from inception.stress.wall import Cause, Failure, Incident, explain_wall
 from tests.integration.small_disk import small_disk
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("level_image", "unchanged_host")]
@@ -33,7 +33,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("level_image", "u
 _SYSCTLS = Path("/proc/sys")
 _ELSEWHERE = {
     Cause.INOTIFY: "nothing that makes up a level takes an inotify instance, but for shims on cgroup v2, which log it "
-    "and go on; its words are tried in tests/unit/test_stress_wall.py",
+    "and go on; its words are tried in tests/unit/stress/test_wall.py",
 }
 """Causes that no limit can provoke in a descent, and why."""
 
@@ -60,23 +60,23 @@ def _descend(
     `undo` takes it away as soon as a level fails.
     """
 
-    def told(_plan: ChainPlan, event: Event) -> None:
+    def on_event(_plan: ChainPlan, event: Event) -> None:
         if event.phase is begin and event.state is State.END and event.level == limited_level:
             limit()
         if event.state is State.FAIL:
             undo()
 
     request = Request(depth=plan.depth, name=plan.name, image=plan.image)
-    stage = Stage(
+    context = CampaignContext(
         host=engine.client,
         campaign=Campaign(request=request, churn=churn, measure=measure),
         begun_s=time.monotonic(),
         places=places,
         pid_namespaces_free=32,
-        told=told,
+        on_event=on_event,
     )
     try:
-        return Descent(stage, plan, ChainTask(request=request)).run()
+        return Descent(context, plan, ChainTask(request=request)).run()
     finally:
         undo()
 
@@ -162,7 +162,7 @@ def test_no_namespace_left(tmp_path: Path, kind: str, cause: Cause) -> None:
     after = Evidence(settings={"user/max_user_namespaces": int(user), "user/max_pid_namespaces": int(pid)})
     # The first line is runc's own log; the last is what it tells an engine.
     for words in (said[0], said[-1]):
-        wall = explain_wall(Scene(failure=Failure(message=words, level=1, phase="start"), before=after, after=after))
+        wall = explain_wall(Incident(failure=Failure(message=words, level=1, phase="start"), before=after, after=after))
         assert (wall.cause, wall.evidence) == (cause, (f"user.max_{kind}_namespaces = 0",)), said
 
 

@@ -12,7 +12,7 @@ from inception.plan.chain import ChainPlan, Refusal, plan_chain
 from inception.plan.facts import Facts
 from inception.plan.pids import PidNamespace
 from inception.plan.request import ImageTransfer, NetworkMode, PidMode, Request, Storage, is_name
-from tests.unit.plans import ENGINE, FACTS, HOST
+from tests.factories.plans import ENGINE, FACTS, HOST
 
 # Scarce now and then: a host that lacks everything would only ever show refusals.
 amounts = st.none() | st.integers(1 << 38, 1 << 45) | st.integers(0, 1 << 36)

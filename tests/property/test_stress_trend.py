@@ -10,8 +10,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from inception.stress.quantity import parse_duration
-from inception.stress.svg import Axis, Curve, Series, lines, nice_ticks, power_laws, stacked_bars
-from inception.stress.trend import LEAST_CYCLES, compare_pairs, find_drift, fit_power
+from inception.stress.report.svg import Axis, Curve, Series, lines, nice_ticks, power_laws, stacked_bars
+from inception.stress.report.trend import LEAST_CYCLES, compare_pairs, find_drift, fit_power
 
 positive = st.floats(1e-3, 1e6)
 depths = st.lists(st.integers(1, 200), min_size=3, max_size=60, unique=True)

@@ -50,8 +50,8 @@ _PACKAGES = (
 )
 _PROGRAM = ("image", "inception", "pyproject.toml", "tests")
 _SEED_MADE_BY = (
-    "inception/chain/seed.py",
-    "inception/level/seeding.py",
+    "inception/image/seed.py",
+    "inception/level/programs/make_seed.py",
     "tests/vm/disk.py",
     "tests/vm/fill.py",
     "tests/vm/native_root.sh",
@@ -103,8 +103,8 @@ def _pack_program(file: Path) -> None:
 def _disk(cache: Cache, debian: Path, program: Path, say: Say) -> Path:
     dependencies = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["dependencies"]
     sources = ((CHECKOUT / name).read_text() for name in _SEED_MADE_BY)
-    with connect(EngineChoice.AUTO, progress=say) as engine:
-        image = LevelImage(tag=default_tag(), image_id=ensure_image(engine.client, progress=say))
+    with connect(EngineChoice.AUTO, on_message=say) as engine:
+        image = LevelImage(tag=default_tag(), image_id=ensure_image(engine.client, on_message=say))
         inputs = (debian.name, image.tag, image.image_id, *dependencies, *sources)
 
         def make(file: Path) -> None:

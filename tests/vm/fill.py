@@ -11,13 +11,13 @@ from pathlib import Path
 
 from inception.chain.prepare import prepare
 from inception.engine.connect import EngineChoice, connect
-from inception.level.api import load_tarball
+from inception.level.engine_client import load_tarball
 from inception.plan.request import Request
 
 
 def fill(tarball: Path, tag: str) -> None:
     """Load `tarball` into this machine's engine, and make the seed of the image `tag` in it."""
-    with connect(EngineChoice.HOST, progress=print) as engine:
+    with connect(EngineChoice.HOST, on_message=print) as engine:
         load_tarball(engine.client, tarball)
         prepare(engine, Request(depth=1, name="fill", image=tag), print)
 

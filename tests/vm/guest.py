@@ -62,7 +62,7 @@ class Outcome:
 
 def descend(ending: Ending, command: list[str], directory: Path) -> Outcome:
     """Run the program with `command`; files of ours go to `directory`."""
-    with connect(EngineChoice.HOST, progress=print) as engine:
+    with connect(EngineChoice.HOST, on_message=print) as engine:
         before = _steady_inventory(engine)
         started_s = time.monotonic()
         client = subprocess.Popen(

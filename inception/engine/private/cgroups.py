@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from inception.level.mounts import parse_mountinfo
+from inception.linux.mounts import parse_mountinfo
 
 _REMOVE_TIMEOUT_S = 5.0
 _POLL_S = 0.02

@@ -17,10 +17,10 @@ from inception.engine.private.layout import EngineDirectory
 from inception.engine.translate import one_line
 from inception.errors import EngineError, EngineUnreachable
 from inception.level import daemons
-from inception.level.retry import retry
+from inception.linux.retry import retry
 
 _POLL_S = 0.01
-_NOT_YET = (OSError, EngineUnreachable)
+_TRANSIENT = (OSError, EngineUnreachable)
 _SHUTDOWN_TIMEOUT_S = 15
 # What would be started, or made on the host, for nothing: the `opt` plugin makes /opt/containerd.
 _UNUSED_PLUGINS = ("io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt", "io.containerd.nri.v1.nri")
@@ -49,8 +49,8 @@ class Daemon(daemons.Daemon):
             answers()
 
         try:
-            retry(ask, errors=_NOT_YET, limit_s=timeout_s, pause_s=_POLL_S)
-        except _NOT_YET as error:
+            retry(ask, errors=_TRANSIENT, limit_s=timeout_s, pause_s=_POLL_S)
+        except _TRANSIENT as error:
             raise EngineError(
                 f"{self.name} of the private engine did not answer within {timeout_s:g} s", remedy=self._see
             ) from error

@@ -26,8 +26,8 @@ from inception.engine.private.layout import EngineDirectory
 from inception.engine.private.locks import Share, held, opened, try_lock, unlock
 from inception.engine.private.network import Link, NetworkNamespace, host_network_locked, keep_from_ipv6, run
 from inception.engine.private.report import Report
-from inception.engine.private.residents import living_levels, remove_ended_levels
 from inception.engine.private.resolvers import reachable_list
+from inception.engine.private.running_levels import living_levels, remove_ended_levels
 from inception.engine.private.sweep import sweep
 from inception.engine.translate import reason
 from inception.errors import EngineError, InceptionError
@@ -62,10 +62,10 @@ class StopRequest:
         self.made = True
 
 
-class Teller:
+class StartReporter:
     """Tells whoever started us, once, what came of it."""
 
-    def tell(self, report: Report) -> None:
+    def send(self, report: Report) -> None:
         """Write the line and close standard output: its reader waits for no more."""
         try:
             os.write(sys.stdout.fileno(), report.to_line().encode())
@@ -76,7 +76,7 @@ class Teller:
         os.close(nowhere)
 
 
-def supervise(directory: EngineDirectory, teller: Teller, request: StopRequest) -> None:
+def supervise(directory: EngineDirectory, reporter: StartReporter, request: StopRequest) -> None:
     """The whole life of one engine. Raises EngineError or OSError if it cannot start."""
     with ExitStack() as undo:
         undo.enter_context(held(directory.supervisor_lock, Share.ALONE, _LOCK_TIMEOUT_S))
@@ -101,7 +101,7 @@ def supervise(directory: EngineDirectory, teller: Teller, request: StopRequest) 
 
         directory.ready.touch()
         undo.callback(directory.ready.unlink, missing_ok=True)
-        teller.tell(Report())
+        reporter.send(Report())
         _log.info("ready at %s, bridge %s, mtu %d", directory.address, addresses.bridge, mtu)
         _log.info("stopping: %s", wait_until_unneeded(client, users, (containerd, dockerd), request))
         if containerd.ended:
@@ -178,16 +178,16 @@ def main(arguments: list[str]) -> int:
     request = StopRequest()
     request.listen()
     (root,) = arguments
-    teller = Teller()
+    reporter = StartReporter()
     try:
-        supervise(EngineDirectory(Path(root)), teller, request)
+        supervise(EngineDirectory(Path(root)), reporter, request)
     except InceptionError as error:
         _log.error("%s", error)
-        teller.tell(Report(failure=error.message, remedy=error.remedy))
+        reporter.send(Report(failure=error.message, remedy=error.remedy))
         return 1
     except OSError as error:
         _log.exception("private engine failed")
-        teller.tell(Report(failure=f"the private engine in {root} failed: {reason(error)}"))
+        reporter.send(Report(failure=f"the private engine in {root} failed: {reason(error)}"))
         return 1
     return 0
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from inception.engine.private import cgroups, host, kernel, processes
 from inception.engine.private.layout import EngineDirectory
-from inception.level.mounts import parse_mountinfo
+from inception.linux.mounts import parse_mountinfo
 
 
 def sweep(directory: EngineDirectory) -> None:

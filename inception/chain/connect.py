@@ -1,0 +1,59 @@
+"""From the plan of a chain that somebody else has started to the engines of its levels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+
+import docker
+
+from inception.chain.status import ChainStatus
+from inception.engine.connect import Engine, EngineChoice, connect
+from inception.engine.endpoint import find_endpoint
+from inception.engine.private.layout import EngineDirectory
+from inception.errors import ChainError, UsageError
+from inception.level.engine_client import connect_level
+from inception.places import state_directory
+from inception.plan.chain import ChainPlan
+
+
+@contextmanager
+def level_0_engine(plan: ChainPlan, on_message: Callable[[str], None]) -> Iterator[Engine]:
+    """The engine that the chain stands on. A private one is started again if it has died. Raises EngineError."""
+    if plan.endpoint == EngineDirectory(state_directory() / "engine").address:
+        with connect(EngineChoice.PRIVATE, on_message=on_message) as engine:
+            yield engine
+        return
+    # What the Docker CLI would use brings its certificates along.
+    usual = find_endpoint(None, os.environ).address == plan.endpoint
+    with connect(EngineChoice.HOST, endpoint=None if usual else plan.endpoint, on_message=on_message) as engine:
+        yield engine
+
+
+@contextmanager
+def level_client(plan: ChainPlan, level: int) -> Iterator[docker.APIClient]:
+    """A client of the engine at `level`, 0 being the one that the chain stands on. Raises EngineError."""
+    if level == 0:
+        with level_0_engine(plan, lambda _: None) as engine:
+            yield engine.client
+        return
+    with closing(connect_level(plan, level)) as client:
+        yield client
+
+
+def require_live_level(status: ChainStatus, level: int | None) -> int:
+    """`level` of the chain, by default its bottom.
+
+    Raises UsageError if the chain has no such level, ChainError if that level is dead.
+    """
+    depth = status.plan.depth
+    number = depth if level is None else level
+    if not 1 <= number <= depth:
+        raise UsageError(f"chain {status.name} has no level {number}", remedy=f"its levels are 1 to {depth}")
+    if not status.lives(number):
+        state = status.levels[number - 1].state
+        raise ChainError(
+            f"level {number} of chain {status.name} is {state}", remedy=f"see: inception tree {status.name}"
+        )
+    return number

@@ -1,0 +1,29 @@
+"""Signals that end us become exceptions, so that every way out unwinds."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from inception.errors import Interrupted
+
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+"""Signals that ask us to end."""
+
+
+def _raise_interrupted(number: int, frame: FrameType | None) -> None:
+    del frame
+    raise Interrupted(number)
+
+
+@contextmanager
+def raising_interrupted() -> Iterator[None]:
+    """Inside, each of `ENDING_SIGNALS` raises Interrupted in the main thread; a second one ends a patient unwinding."""
+    before = {number: signal.signal(number, _raise_interrupted) for number in ENDING_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,1 @@
+"""One command in a container of a chain, with our streams or our terminal as its own."""

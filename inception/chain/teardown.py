@@ -1,0 +1,73 @@
+"""The end of a chain, brought about from outside: in order, or at once. Afterwards nothing of it is left."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import suppress
+from http import HTTPStatus
+
+import docker
+from requests.exceptions import ConnectionError as SilentEngine
+from requests.exceptions import ReadTimeout
+
+from inception.engine.translate import translated
+from inception.level.containers import stop_timeout_s
+from inception.level.shutdown import SIGNAL_UNWIND
+from inception.plan.chain import ChainPlan
+
+_REMOVAL_LIMIT_S = 30
+"""Seconds for the level-0 engine to remove what is dead already."""
+
+
+def take_down(client: docker.APIClient, plan: ChainPlan) -> None:
+    """Unwind the chain of `plan` from its bottom up, whatever state it is in; one that takes too long is kicked.
+
+    Raises EngineError.
+    """
+    with translated(f"ending chain {plan.name}"), suppress(docker.errors.NotFound):
+        if (container := _own_level_1(client, plan)) is not None:
+            try:
+                client.kill(container, SIGNAL_UNWIND.name)
+            except docker.errors.APIError as error:
+                if error.status_code != HTTPStatus.CONFLICT:  # It does not run.
+                    raise
+            else:
+                _wait_until_removed(client, container, stop_timeout_s(plan, 1))
+    remove_at_once(client, plan)
+
+
+def remove_at_once(client: docker.APIClient, plan: ChainPlan) -> None:
+    """Kill the chain of `plan` and remove all that is left of it. Raises EngineError.
+
+    Killing level 1's PID namespace kills every process below, and its volume holds all that they wrote.
+    """
+    kick(client, plan)
+    shutil.rmtree(plan.run_directory, ignore_errors=True)
+
+
+def kick(client: docker.APIClient, plan: ChainPlan) -> None:
+    """Kill level 1, and with it every level below; returns when it is removed. Raises EngineError."""
+    with translated(f"kicking chain {plan.name}"), suppress(docker.errors.NotFound):
+        if (container := _own_level_1(client, plan)) is not None:
+            try:
+                client.remove_container(container, force=True, v=True)
+            except docker.errors.APIError as error:
+                if error.status_code != HTTPStatus.CONFLICT:
+                    raise
+                _wait_until_removed(client, container, _REMOVAL_LIMIT_S)  # Its removal is in progress.
+
+
+def _own_level_1(client: docker.APIClient, plan: ChainPlan) -> str | None:
+    """The id of level 1's container, if there is one, and it is this chain's.
+
+    Another user's chain, or one of another run root, can have the same name, and so the same container name.
+    """
+    container = client.inspect_container(plan.level(1).container)
+    own = f"INCEPTION_PLAN={plan.paths.plan}" in container["Config"]["Env"]
+    return str(container["Id"]) if own else None
+
+
+def _wait_until_removed(client: docker.APIClient, container: str, limit_s: int) -> None:
+    # urllib3 tells a time-out in the middle of an answer as a broken connection.
+    with suppress(ReadTimeout, SilentEngine):
+        client.wait(container, condition="removed", timeout=limit_s)

@@ -1,0 +1,40 @@
+"""`inception context create` and `rm`: a context of the Docker CLI for each level."""
+
+from __future__ import annotations
+
+import typer
+
+from inception.cli import selection
+
+app = typer.Typer(help="Make and remove a docker context for each level.")
+
+
+@app.command()
+def create(*, name: selection.ChainName = None, level: selection.Level = None) -> None:
+    """Make a docker context for each level of a chain, or for one: docker --context inception-NAME-K."""
+    from inception.chain.connect import require_live_level
+    from inception.chain.status import find_chain
+    from inception.engine.contexts import context_name, make_context
+
+    chain = find_chain(name)
+    for number in range(1, chain.plan.depth + 1) if level is None else (level,):
+        require_live_level(chain, number)
+        context = context_name(chain.name, number)
+        make_context(context, f"unix://{chain.plan.paths.socket(number)}", f"level {number} of chain {chain.name}")
+        typer.echo(context)
+
+
+@app.command()
+def rm(*, name: selection.ChainName = None) -> None:
+    """Remove the docker contexts of a chain, which need not be there any more."""
+    from inception.chain.status import find_chain
+    from inception.engine.contexts import contexts_of, remove_contexts
+    from inception.errors import UsageError
+    from inception.plan.request import is_name
+
+    if name is not None and not is_name(name):
+        raise UsageError(f"{name!r} cannot name a chain", remedy="see: docker context ls")
+    contexts = contexts_of(name or find_chain().name)
+    remove_contexts(contexts)
+    for context in contexts:
+        typer.echo(context)

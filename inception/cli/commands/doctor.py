@@ -1,0 +1,95 @@
+"""`inception doctor`: what a host can do, what stands in the way, and how deep it should let a chain go."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from inception.cli import options
+from inception.cli.output import say
+
+if TYPE_CHECKING:
+    from inception.probe.checks.verdict import Finding
+    from inception.probe.survey import Survey
+
+_FAILED = 1
+
+
+def doctor(
+    *,
+    boot: Annotated[bool, typer.Option("--boot", help="Prove it: boot one level and unwind it again.")] = False,
+    engine: options.EngineAddress = "auto",
+    as_json: options.Json = False,
+) -> None:
+    """Check what this host and its engine offer to nested engines; exit with 1 if something fails."""
+    from inception.cli.doctor_report import print_report, print_report_json
+    from inception.probe.checks import examine
+    from inception.probe.checks.verdict import Status
+    from inception.probe.depth_limit import depth_limits
+
+    survey = _survey(engine)
+    findings = examine(survey)
+    if boot:
+        findings = (*findings, _boot(engine))
+    limits = depth_limits(survey.host, survey.limits) if survey.host and survey.limits else ()
+    show = print_report_json if as_json else print_report
+    show(findings, limits)
+    if any(finding.status is Status.FAIL for finding in findings):
+        raise typer.Exit(_FAILED)
+
+
+def _survey(engine: str) -> Survey:
+    from inception.engine.connect import connect_to
+    from inception.engine.translate import translated
+    from inception.errors import EngineUnreachable
+    from inception.image.recipe import default_tag
+    from inception.image.store import find_image
+    from inception.places import run_root
+    from inception.probe.read_survey import survey_engine, survey_machine
+
+    try:
+        # To look at a host is no reason to start an engine on it.
+        with connect_to("host" if engine == "auto" else engine, _quiet) as level_0, translated("examining the engine"):
+            return survey_engine(
+                level_0.client,
+                endpoint=level_0.endpoint,
+                local=level_0.local,
+                image_id=find_image(level_0.client, default_tag()) or "",
+                run_root=str(run_root()),
+            )
+    except EngineUnreachable as silence:
+        return survey_machine(silence.message)
+
+
+def _boot(engine: str) -> Finding:
+    """Boot one level and unwind it: the proof of all that the other checks only expect."""
+    from inception.chain.interrupts import raising_interrupted
+    from inception.chain.naming import generate_name
+    from inception.chain.prepare import prepare
+    from inception.chain.running import running
+    from inception.engine.connect import connect_to
+    from inception.engine.translate import translated
+    from inception.errors import InceptionError, Interrupted
+    from inception.image.recipe import default_tag
+    from inception.plan.request import Request
+    from inception.probe.checks.boot import booted, did_not_boot
+
+    request = Request(depth=1, name=generate_name(), image=default_tag())
+    try:
+        with raising_interrupted(), connect_to(engine, say) as level_0:
+            plan = prepare(level_0, request, say)
+            begun_s = monotonic()
+            with running(level_0.client, plan, lambda _: None) as chain, translated("asking level 1"):
+                version = chain.client_of(1).version()
+                took_s = monotonic() - begun_s
+        return booted(version["Version"], took_s)
+    except Interrupted:
+        raise
+    except InceptionError as error:
+        return did_not_boot(error.message, error.remedy)
+
+
+def _quiet(_line: str) -> None:
+    pass

@@ -1,0 +1,44 @@
+"""`inception down NAME...` unwinds chains in order; `inception kick NAME` ends one at once."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from inception.cli import options, selection
+
+All = Annotated[bool, typer.Option("--all", help="Every chain there is.")]
+
+
+def down(*, names: selection.ChainNames = None, every: All = False, quiet: options.Quiet = False) -> None:
+    """Unwind chains, each from its bottom up; nothing of them is left."""
+    _end(names, every=every, quiet=quiet, at_once=False)
+
+
+def kick(*, names: selection.ChainNames = None, every: All = False, quiet: options.Quiet = False) -> None:
+    """End chains at once; nothing of them is left."""
+    _end(names, every=every, quiet=quiet, at_once=True)
+
+
+def _end(names: list[str] | None, *, every: bool, quiet: bool, at_once: bool) -> None:
+    from inception.chain.connect import level_0_engine
+    from inception.chain.status import find_chain, list_chains
+    from inception.chain.teardown import remove_at_once, take_down
+    from inception.engine.contexts import contexts_of, remove_contexts
+    from inception.errors import UsageError
+
+    if every and names:
+        raise UsageError("--all and names exclude each other", remedy="leave out one of the two")
+    # All names are looked up before the first chain ends.
+    chains = list_chains() if every else [find_chain(name) for name in names or (None,)]
+
+    def say(line: str) -> None:
+        if not quiet:
+            typer.echo(f"inception: {line}", err=True)
+
+    for chain in chains:
+        with level_0_engine(chain.plan, say) as engine:
+            (remove_at_once if at_once else take_down)(engine.client, chain.plan)
+        remove_contexts(contexts_of(chain.name))
+        say(f"{chain.name}: {'kicked' if at_once else 'unwound'}, nothing is left")

@@ -1,0 +1,80 @@
+"""`inception env`: what makes a Docker client of this host talk to a level's engine."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inception.cli import options, selection
+
+VARIABLES = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
+"""What says where the engine is. DOCKER_CONTEXT would win over them only where there is no DOCKER_HOST."""
+
+
+class Syntax(StrEnum):
+    """The shell that is to understand it."""
+
+    SH = "sh"
+    FISH = "fish"
+
+
+def env(
+    *,
+    name: selection.ChainName = None,
+    level: selection.Level = None,
+    unset: Annotated[bool, typer.Option("--unset", help="Take it back instead.")] = False,
+    syntax: Annotated[
+        Syntax | None, typer.Option("--shell", help="Whose syntax.  [default: that of $SHELL]", show_default=False)
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Print settings for the shell, so that docker talks to a level: eval "$(inception env --level 2)"."""
+    from inception.cli.output import print_json
+
+    settings = dict.fromkeys(VARIABLES) if unset else _settings(name, level)
+    if as_json:
+        print_json(settings)
+        return
+    for line in lines(settings, syntax or usual_syntax(os.environ.get("SHELL", ""))):
+        typer.echo(line)
+
+
+def _settings(name: str | None, level: int | None) -> dict[str, str | None]:
+    from inception.chain.connect import require_live_level
+    from inception.chain.publishing.publish import certificates_of, published
+    from inception.chain.status import find_chain
+
+    chain = find_chain(name)
+    number = require_live_level(chain, level)
+    if (publication := published(chain.plan, number)) is None:
+        return {**dict.fromkeys(VARIABLES), "DOCKER_HOST": f"unix://{chain.plan.paths.socket(number)}"}
+    if publication.plain:
+        return {**dict.fromkeys(VARIABLES), "DOCKER_HOST": publication.host}
+    return {
+        "DOCKER_HOST": publication.host,
+        "DOCKER_TLS_VERIFY": "1",
+        "DOCKER_CERT_PATH": str(certificates_of(chain.plan)),
+    }
+
+
+def usual_syntax(shell: str) -> Syntax:
+    """The syntax of the shell at the path `shell`."""
+    return Syntax.FISH if Path(shell).name == "fish" else Syntax.SH
+
+
+def lines(settings: dict[str, str | None], syntax: Syntax) -> list[str]:
+    """Lines that set each variable, or unset one that has no value."""
+    if syntax is Syntax.FISH:
+        return [
+            f"set -e {name};" if value is None else f"set -gx {name} {shlex.quote(value)};"
+            for name, value in settings.items()
+        ]
+    return [
+        f"unset {name};" if value is None else f"export {name}={shlex.quote(value)};"
+        for name, value in settings.items()
+    ]

@@ -1,0 +1,63 @@
+"""`inception exec` and `inception shell`: a command or a shell in a level of a running chain, in one hop."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from inception.cli import selection
+
+Workdir = Annotated[str | None, typer.Option("--workdir", "-w", metavar="DIR", help="Where to start.")]
+Terminal = Annotated[
+    bool | None,
+    typer.Option("--tty/--no-tty", "-t/-T", help="Whether to give it a terminal.  [default: if we have one]"),
+]
+
+
+def exec_(
+    *,
+    context: typer.Context,
+    name: selection.ChainName = None,
+    level: selection.Level = None,
+    workdir: Workdir = None,
+    tty: Terminal = None,
+) -> None:
+    """Run a command in a level, and exit with its status: exec [NAME] [--level K] -- COMMAND."""
+    from inception.errors import UsageError
+
+    command = selection.command_behind(context)
+    if not command:
+        raise UsageError("exec needs a command behind --", remedy="for instance: inception exec -- docker ps")
+    raise typer.Exit(_session(name, level, command, workdir, tty))
+
+
+def shell(
+    *,
+    name: selection.ChainName = None,
+    level: selection.Level = None,
+    workdir: Workdir = None,
+    tty: Terminal = None,
+) -> None:
+    """Open a shell in a level."""
+    raise typer.Exit(_session(name, level, None, workdir, tty))
+
+
+def _session(
+    name: str | None, level: int | None, command: list[str] | None, workdir: str | None, tty: bool | None
+) -> int:
+    from inception.chain.connect import level_0_engine, require_live_level
+    from inception.chain.status import find_chain
+    from inception.chain.teardown import remove_at_once
+    from inception.cli.shells import Kicked, Shells
+
+    chain = find_chain(name)
+    number = require_live_level(chain, level)
+    shells = Shells(chain.plan, lambda _: None, quiet=False)
+    try:
+        with shells.open():
+            return shells.session(number, command, workdir=workdir, terminal=tty)
+    except Kicked:
+        with level_0_engine(chain.plan, lambda _: None) as engine:
+            remove_at_once(engine.client, chain.plan)
+        return 0

@@ -1,0 +1,183 @@
+"""`inception image`: build, list, remove, export and verify the image that every level runs from."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inception.cli import options
+from inception.errors import UsageError
+from inception.image.method import BuildMethod
+
+app = typer.Typer(help="Build and keep the image that every level runs from.")
+
+Base = Annotated[
+    str | None, typer.Option(metavar="IMAGE", help="Start the Dockerfile from this Debian image.", show_default=False)
+]
+
+
+@app.command()
+def build(
+    *,
+    method: Annotated[
+        BuildMethod,
+        typer.Option(help="From a Dockerfile (needs a base image), or with mmdebstrap (needs Debian's packages)."),
+    ] = BuildMethod.AUTO,
+    base: Base = None,
+    engine_from_host: Annotated[
+        bool, typer.Option("--engine-from-host", help="Put the host's own docker binaries in.")
+    ] = False,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build it even if it is there.")] = False,
+    engine: options.EngineAddress = "auto",
+    quiet: options.Quiet = False,
+    as_json: options.Json = False,
+) -> None:
+    """Build the level image, whose tag goes to standard output, and the image `inception`, unless they are there."""
+    from inception.chain.interrupts import raising_interrupted
+    from inception.engine.connect import connect_to
+    from inception.image.build import build_image
+    from inception.image.recipe import default_tag
+    from inception.image.standalone import ensure_standalone
+    from inception.image.store import find_image, stored_image
+
+    say = _progress(quiet=quiet)
+    with raising_interrupted(), connect_to(engine, say) as level_0:
+        tag = default_tag(base=base, engine_from_host=engine_from_host)
+        if not rebuild and find_image(level_0.client, tag) is not None:
+            say(f"{tag} is there already: nothing to do without --rebuild")
+        else:
+            build_image(level_0.client, method=method, base=base, engine_from_host=engine_from_host, on_message=say)
+        image = stored_image(level_0.client, tag)
+        ensure_standalone(level_0.client, image.image_id, on_message=say)
+    if as_json:
+        _print_json(asdict(image))
+    else:
+        typer.echo(tag)
+
+
+@app.command("ls")
+def list_(*, engine: options.EngineAddress = "auto", as_json: options.Json = False) -> None:
+    """List the level images on the engine, and which of them have a seed."""
+    from inception.engine.connect import connect_to
+    from inception.image.store import list_images
+
+    with connect_to(engine, _progress()) as level_0:
+        images = list_images(level_0.client)
+    if as_json:
+        _print_json([asdict(image) for image in images])
+        return
+    rows = (
+        (
+            ", ".join(image.tags) or "<untagged>",
+            _short(image.image_id),
+            f"{image.size_bytes / 1e6:.0f} MB",
+            image.way if image.made_of is None else f"level image {_short(image.made_of)}",
+            image.seed or "none yet",
+        )
+        for image in images
+    )
+    _print_columns([("IMAGE", "ID", "SIZE", "BUILT WITH", "SEED"), *rows])
+
+
+@app.command()
+def rm(
+    *,
+    images: Annotated[
+        list[str] | None, typer.Argument(metavar="[IMAGE]...", help="Tags or ids.", show_default=False)
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Remove every level image on the engine.")] = False,
+    engine: options.EngineAddress = "auto",
+) -> None:
+    """Remove level images, and the seeds and images made of them."""
+    from inception.engine.connect import connect_to
+    from inception.image.store import list_images, remove_image
+
+    if bool(images) == every:
+        raise UsageError("image rm needs either images or --all", remedy="see inception image ls for their names")
+    with connect_to(engine, _progress()) as level_0:
+        for name in images or [name for it in list_images(level_0.client) for name in it.tags or (it.image_id,)]:
+            remove_image(level_0.client, name)
+            typer.echo(f"removed {name}")
+
+
+@app.command()
+def export(
+    *,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it, as docker save does.")],
+    image: Annotated[
+        str | None, typer.Argument(metavar="[IMAGE]", help="A tag or an id.  [default: our own]", show_default=False)
+    ] = None,
+    engine: options.EngineAddress = "auto",
+) -> None:
+    """Write a level image to a tar file that any engine loads."""
+    from inception.chain.interrupts import raising_interrupted
+    from inception.engine.connect import connect_to
+    from inception.image.recipe import default_tag
+    from inception.image.store import export_image
+
+    say = _progress()
+    with raising_interrupted(), connect_to(engine, say) as level_0:
+        name = image or default_tag()
+        size = export_image(level_0.client, name, file)
+    say(f"wrote {name} to {file}: {size / 1e6:.0f} MB")
+
+
+@app.command()
+def verify(
+    *,
+    image: Annotated[
+        str | None, typer.Argument(metavar="[IMAGE]", help="A tag or an id.  [default: our own]", show_default=False)
+    ] = None,
+    engine: options.EngineAddress = "auto",
+    quiet: options.Quiet = False,
+    as_json: options.Json = False,
+) -> None:
+    """Boot one level from an image, and see that each of its parts answers; status 1 if one does not."""
+    from inception.chain.interrupts import raising_interrupted
+    from inception.chain.naming import generate_name
+    from inception.chain.verify import verify_image
+    from inception.engine.connect import connect_to
+    from inception.image.recipe import default_tag
+    from inception.plan.request import Request
+
+    say = _progress(quiet=quiet)
+    request = Request(depth=1, name=generate_name(), image=image or default_tag())
+    with raising_interrupted(), connect_to(engine, say) as level_0:
+        checks = verify_image(level_0, request, say)
+    if as_json:
+        _print_json([asdict(check) for check in checks])
+    else:
+        _print_columns(
+            [("PART", "", "SAID"), *((it.name, "FAILED" if it.failed else "ok", it.detail) for it in checks)]
+        )
+    if any(check.failed for check in checks):
+        raise typer.Exit(1)
+
+
+def _short(image_id: str) -> str:
+    return image_id.removeprefix("sha256:")[:12]
+
+
+def _progress(*, quiet: bool = False) -> Callable[[str], None]:
+    def say(line: str) -> None:
+        if not quiet:
+            print(f"inception: {line}", file=sys.stderr, flush=True)
+
+    return say
+
+
+def _print_columns(rows: Sequence[tuple[str, ...]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        typer.echo("   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _print_json(value: object) -> None:
+    import json
+
+    typer.echo(json.dumps(value, indent=2))

@@ -1,0 +1,32 @@
+"""`inception ls`: the chains of this machine, live and broken."""
+
+from __future__ import annotations
+
+import typer
+
+from inception.cli import options
+
+
+def ls(*, as_json: options.Json = False) -> None:
+    """List all chains, live and broken."""
+    from inception.chain.status import list_chains
+    from inception.cli.output import chain_fields, print_json, print_table, state_words
+
+    chains = list_chains()
+    if as_json:
+        print_json([chain_fields(chain) for chain in chains])
+        return
+    if not chains:
+        typer.echo("no chains")
+        return
+    rows = [("NAME", "DEPTH", "ATTACHED", "STATE")]
+    rows += [
+        (
+            it.name,
+            str(it.plan.depth),
+            "yes" if it.plan.attached else "no",
+            "; ".join((state_words(it), *it.remarks)),
+        )
+        for it in chains
+    ]
+    print_table(rows)

@@ -1,0 +1,26 @@
+"""`inception plan --depth N`: what a descent would do; nothing is touched."""
+
+from __future__ import annotations
+
+import typer
+
+from inception.cli import options
+from inception.plan.request import Request
+
+
+@options.with_chain_options
+def plan(*, request: Request, engine: options.EngineAddress = "auto", json: options.Json = False) -> None:
+    """Show what a descent of N levels would do, and touch nothing: an engine started for this ends with it."""
+    from inception.chain.prepare import plan_on
+    from inception.cli.output import say
+    from inception.cli.tables import plan_table
+    from inception.engine.connect import connect_to
+    from inception.image.store import find_image
+
+    with connect_to(engine, say) as level_0:
+        image_id = find_image(level_0.client, request.image)
+        made = plan_on(level_0, request, image_id or "")
+    if json:
+        typer.echo(made.to_json(), nl=False)
+    else:
+        plan_table(made, image_is_missing=image_id is None)

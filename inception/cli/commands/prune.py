@@ -1,0 +1,73 @@
+"""`inception prune`: remove what a crash of the machine or of its engine has left of chains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from inception.cli import options
+from inception.cli.output import say
+
+if TYPE_CHECKING:
+    from inception.engine.connect import Engine
+
+
+def prune(
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove it without asking.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Show it, and remove nothing.")] = False,
+    engine: options.EngineAddress = "auto",
+    as_json: options.Json = False,
+) -> None:
+    """Show what dead chains have left, and remove it: only what carries our labels or lies in our run root.
+
+    With --engine auto a private engine is looked into as well, if one runs.
+    """
+    import shutil
+    from dataclasses import asdict
+
+    from inception.chain.leftovers import left_in, left_on, remove_from
+    from inception.cli.output import print_json
+    from inception.places import run_root
+
+    with ExitStack() as stack:
+        on_engines = [(it, left_on(it.client)) for it in _engines(engine, stack)]
+        directories = tuple(left_in(run_root()))
+        leftovers = [*(leftover for _, left in on_engines for leftover in left), *directories]
+        if as_json:
+            print_json([asdict(leftover) for leftover in leftovers])
+        else:
+            for leftover in leftovers:
+                typer.echo(str(leftover))
+        if not leftovers:
+            say("nothing is left behind")
+            return
+        if dry_run or not (yes or typer.confirm("remove all of it?", err=True)):
+            return
+        for level_0, left in on_engines:
+            for leftover in left:
+                remove_from(level_0.client, leftover)
+        for leftover in directories:
+            shutil.rmtree(leftover.handle, ignore_errors=True)
+    say(f"{len(leftovers)} removed")
+
+
+def _engines(engine: str, stack: ExitStack) -> Iterator[Engine]:
+    """The engine of that word; for `auto` also a private one that is there beside it."""
+    from inception.engine.connect import EngineChoice, connect_to
+    from inception.engine.private.layout import EngineDirectory
+    from inception.engine.private.lease import takes_clients
+    from inception.places import state_directory
+
+    level_0 = stack.enter_context(connect_to(engine, say))
+    yield level_0
+    if engine != EngineChoice.AUTO or level_0.private:
+        return
+    private = EngineDirectory(state_directory() / "engine")
+    if takes_clients(private):
+        yield stack.enter_context(connect_to(EngineChoice.PRIVATE, say))
+    elif private.data_root.is_dir():
+        say("not looked into: the private engine, which does not run: see inception prune --engine private")

@@ -1,0 +1,256 @@
+"""`inception stress`: go down until something gives, and say what, where and why."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from inception.cli import options
+from inception.errors import PlanError, UsageError
+from inception.plan.request import Request
+
+if TYPE_CHECKING:
+    from inception.engine.connect import Engine
+    from inception.stress.campaign import Campaign
+    from inception.stress.report.gates import Gates
+    from inception.stress.report.record import Environment, Report
+
+_DEPTH = 8
+_FAILED = 1
+
+
+def _with_max_depth(command: Callable[..., None]) -> Callable[..., None]:
+    """Give `command` the options of a chain, its depth as --max-depth."""
+    wrapped = options.with_chain_options(command)
+    hint = Annotated[int, typer.Option("--max-depth", "-d", metavar="N", help="How deep to go, if nothing gives.")]
+    wrapped.__annotations__["depth"] = hint
+    signature: Any = wrapped.__signature__  # type: ignore[attr-defined]
+    parameters = [
+        it.replace(annotation=hint, default=_DEPTH) if it.name == "depth" else it
+        for it in signature.parameters.values()
+    ]
+    wrapped.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return wrapped
+
+
+@_with_max_depth
+def stress(
+    *,
+    request: Request,
+    cycles: Annotated[
+        int | None, typer.Option(min=1, metavar="M", help="Descend and unwind M times: leaks and drift.  [default: 1]")
+    ] = None,
+    chains: Annotated[int, typer.Option(min=1, metavar="W", help="W chains at once.")] = 1,
+    churn: Annotated[
+        int, typer.Option(min=0, metavar="C", help="C short containers at each bottom, from several clients at once.")
+    ] = 0,
+    soak: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Hold each chain for TIME (30m), working in every level.")
+    ] = None,
+    chaos: Annotated[
+        bool, typer.Option("--chaos", help="Kill an engine, containerd, runner or shim in each descent.")
+    ] = False,
+    seed: Annotated[
+        int | None, typer.Option(metavar="NUMBER", help="Kill the same again in the same order.  [default: made up]")
+    ] = None,
+    time_limit: Annotated[str | None, typer.Option(metavar="TIME", help="Stop after TIME (90s, 5m, 1h).")] = None,
+    measure: Annotated[bool, typer.Option(help="Measure each level at the bottom.")] = True,
+    output: Annotated[Path | None, typer.Option(metavar="DIR", help="Write the report's files there.")] = None,
+    trace: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a trace that Perfetto and Chrome open.")
+    ] = None,
+    compare: Annotated[
+        tuple[Path, Path] | None, typer.Option(metavar="OLD NEW", help="Run nothing: compare two reports.")
+    ] = None,
+    fail_under: Annotated[int | None, typer.Option(metavar="DEPTH", help="Exit with 1 if it came less deep.")] = None,
+    fail_on_leak: Annotated[
+        bool, typer.Option("--fail-on-leak", help="Exit with 1 if anything was left behind.")
+    ] = False,
+    fail_on_regression: Annotated[
+        str | None, typer.Option(metavar="SHARE", help="With --compare: exit with 1 if a cost grew by more (20%).")
+    ] = None,
+    engine: options.EngineAddress = "auto",
+    quiet: options.Quiet = False,
+) -> None:
+    """Go down until depth N or until something gives, measure every level, and say what gave, where and why.
+
+    A wall that was found and told is a success: the exit status is 0, or 1 if a demand (--fail-...) is not met.
+    """
+    from inception.stress.report.gates import Gates
+
+    regression = None if fail_on_regression is None else _share(fail_on_regression)
+    gates = Gates(least_depth=fail_under, no_leaks=fail_on_leak, regression=regression)
+    if compare is not None:
+        raise typer.Exit(_compare(*compare, gates))
+    if regression is not None:
+        raise UsageError("there is nothing to compare with", remedy="use --fail-on-regression with --compare OLD NEW")
+    campaign = _campaign(
+        request, cycles=cycles, chains=chains, churn=churn, soak=soak, chaos=chaos, seed=seed, time_limit=time_limit,
+        measure=measure,
+    )  # fmt: skip
+    raise typer.Exit(_run(campaign, engine=engine, quiet=quiet, output=output, trace=trace, gates=gates))
+
+
+def _campaign(
+    request: Request,
+    *,
+    cycles: int | None,
+    chains: int,
+    churn: int,
+    soak: str | None,
+    chaos: bool,
+    seed: int | None,
+    time_limit: str | None,
+    measure: bool,
+) -> Campaign:
+    import secrets
+
+    from inception.stress.campaign import Campaign
+
+    if seed is not None and not chaos:
+        raise UsageError("--seed is for --chaos", remedy="give both, or neither")
+    campaign = Campaign(
+        request=request,
+        # Chaos goes on for as long as there is time.
+        cycles=cycles or (None if chaos and time_limit is not None else 1),
+        chains=chains,
+        churn=churn,
+        soak_s=0.0 if soak is None else _seconds(soak),
+        chaos_seed=(secrets.randbelow(10**6) if seed is None else seed) if chaos else None,
+        time_limit_s=None if time_limit is None else _seconds(time_limit),
+        measure=measure,
+    )
+    campaign.check()
+    return campaign
+
+
+def _run(campaign: Campaign, *, engine: str, quiet: bool, output: Path | None, trace: Path | None, gates: Gates) -> int:
+    """Run `campaign` and write its report; returns the exit status. A refusal is written before it is raised."""
+    import time
+
+    from inception.chain.interrupts import raising_interrupted
+    from inception.chain.prepare import prepare
+    from inception.engine.connect import connect_to
+    from inception.stress.assemble import assemble, assemble_refusal
+    from inception.stress.execute import Execution
+    from inception.stress.report.files import make_directory
+    from inception.stress.report.gates import unmet_by_report
+
+    if output is not None:
+        make_directory(output)
+    tell = _quiet if quiet else _say
+    begun = time.time()
+    command = _replay(campaign)
+    with raising_interrupted(), connect_to(engine, tell) as level_0:
+        try:
+            plan = prepare(level_0, campaign.request, tell)
+        except PlanError as refused:
+            where = _environment(level_0, campaign.request.image, "")
+            _write(assemble_refusal(campaign, where, refused, begun=begun, command=command), output, trace)
+            raise
+        where = _environment(level_0, plan.image, plan.image_id)
+        execution = Execution(
+            level_0, campaign, image_id=plan.image_id, pid_namespaces_free=where.pid_namespaces_free, on_message=tell
+        )
+        outcome = execution.run()
+    report = assemble(campaign, where, outcome, begun=begun, command=command)
+    _write(report, output, trace)
+    _tell_verdict(report)
+    if outcome.interruption is not None:
+        raise outcome.interruption
+    return _judge(list(unmet_by_report(gates, report)))
+
+
+def _environment(level_0: Engine, image: str, image_id: str) -> Environment:
+    from inception.engine.translate import translated
+    from inception.places import run_root
+    from inception.probe.facts import read_facts
+    from inception.stress.assemble import environment_of
+
+    with translated("reading the engine's facts"):
+        facts = read_facts(
+            level_0.client,
+            endpoint=level_0.endpoint,
+            local=level_0.local,
+            image_id=image_id,
+            run_root=str(run_root()),
+        )
+    return environment_of(facts, image)
+
+
+def _replay(campaign: Campaign) -> tuple[str, ...]:
+    """What to type to do it again, a made-up seed included."""
+    seed = () if campaign.chaos_seed is None or _has_seed() else ("--seed", str(campaign.chaos_seed))
+    return ("inception", *sys.argv[1:], *seed)
+
+
+def _has_seed() -> bool:
+    return any(word == "--seed" or word.startswith("--seed=") for word in sys.argv)
+
+
+def _write(report: Report, output: Path | None, trace: Path | None) -> None:
+    from inception.stress.report.files import write_report, write_trace
+
+    if output is not None:
+        write_report(report, output)
+    if trace is not None:
+        write_trace(report, trace)
+
+
+def _tell_verdict(report: Report) -> None:
+    typer.echo(report.verdict.headline)
+    if report.wall is not None:
+        for line in (*report.wall.evidence, f"what helps: {report.wall.remedy}"):
+            typer.echo(f"  {line}")
+    for finding in report.verdict.findings:
+        typer.echo(f"  {finding}")
+    for leak in report.leaks:
+        typer.echo(f"  left behind: {leak}")
+
+
+def _compare(old: Path, new: Path, gates: Gates) -> int:
+    from inception.cli.tables import comparison_table
+    from inception.stress.report.compare import compare
+    from inception.stress.report.files import read_report
+    from inception.stress.report.gates import unmet_by_comparison
+
+    comparison = compare(read_report(old), read_report(new))
+    comparison_table(comparison)
+    return _judge(list(unmet_by_comparison(gates, comparison)))
+
+
+def _judge(unmet: list[str]) -> int:
+    for line in unmet:
+        sys.stderr.write(f"inception: not good enough: {line}\n")
+    return _FAILED if unmet else 0
+
+
+def _seconds(text: str) -> float:
+    from inception.stress.quantity import parse_duration
+
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise UsageError(str(error), remedy="write it like 90s, 5m or 1h30m") from error
+
+
+def _share(text: str) -> float:
+    from inception.stress.quantity import parse_share
+
+    try:
+        return parse_share(text)
+    except ValueError as error:
+        raise UsageError(str(error), remedy="write it like 20%") from error
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"inception: {line}\n")
+    sys.stderr.flush()
+
+
+def _quiet(_line: str) -> None:
+    pass

@@ -1,0 +1,100 @@
+"""`inception tree`: a chain level by level, as it is now."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from inception.cli import options, selection
+
+if TYPE_CHECKING:
+    from inception.chain.inspect import LevelDetails
+    from inception.chain.status import ChainStatus
+
+_AGAIN_S = 1.0
+
+
+def tree(
+    *,
+    name: selection.ChainName = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Look again each second, until Ctrl-C.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Show the levels of a chain: engine, address, PID namespace, storage, age, memory, containers."""
+    from inception.chain.inspect import inspect_levels
+    from inception.chain.status import find_chain
+    from inception.cli.output import chain_fields, print_json
+
+    chain = find_chain(name)
+    if as_json:
+        fields = chain_fields(chain)
+        for level, details in zip(fields["levels"], inspect_levels(chain), strict=True):
+            level.update(_detail_fields(chain, details))
+        print_json(fields)
+    elif watch:
+        _watch(chain)
+    else:
+        for line in tree_lines(chain, inspect_levels(chain)):
+            typer.echo(line)
+
+
+def _watch(chain: ChainStatus) -> None:
+    from rich.live import Live
+    from rich.text import Text
+
+    from inception.chain.inspect import inspect_levels
+    from inception.chain.status import find_chain
+    from inception.errors import ChainError
+
+    with Live(auto_refresh=False) as live:
+        try:
+            while True:
+                live.update(Text("\n".join(tree_lines(chain, inspect_levels(chain)))), refresh=True)
+                time.sleep(_AGAIN_S)
+                chain = find_chain(chain.name)
+        except (KeyboardInterrupt, ChainError):
+            return
+
+
+def _detail_fields(chain: ChainStatus, details: LevelDetails) -> dict[str, Any]:
+    plan = chain.plan.level(details.status.number)
+    return {
+        "engine_version": details.engine_version,
+        "address": details.address,
+        "pid_namespace": plan.pid_namespace.value,
+        "storage": plan.storage.kind.value,
+        "memory": details.memory,
+        "containers": None if details.containers is None else list(details.containers),
+    }
+
+
+def tree_lines(chain: ChainStatus, levels: tuple[LevelDetails, ...]) -> list[str]:
+    """The chain as an indented tree, its condition first."""
+    from inception.cli.output import state_words
+
+    lines = [f"{chain.name}: {state_words(chain)}, on {chain.plan.endpoint}"]
+    lines += [f"  {remark}" for remark in chain.remarks]
+    for details in levels:
+        indent = "   " * (details.status.number - 1)
+        lines.append(f"{indent}└─ {details.status.number}  {_level_words(chain, details)}")
+        lines += [f"{indent}      container {container}" for container in details.containers or ()]
+    return lines
+
+
+def _level_words(chain: ChainStatus, details: LevelDetails) -> str:
+    from inception.plan.duration import show_duration
+    from inception.plan.size import show_size
+
+    plan = chain.plan.level(details.status.number)
+    words = [
+        str(details.status.state),
+        f"engine {details.engine_version}" if details.engine_version else None,
+        details.address,
+        f"{plan.pid_namespace} PIDs",
+        str(plan.storage.kind),
+        f"up {show_duration(details.status.age_s)}" if details.status.age_s is not None else None,
+        f"{show_size(details.memory)}" if details.memory is not None else None,
+    ]
+    return "  ".join(word for word in words if word)

@@ -1,0 +1,1 @@
+"""A descent, drawn on standard error."""

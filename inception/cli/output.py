@@ -1,0 +1,64 @@
+"""What is known of a chain, in words for people and in fields for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+
+from inception.chain.status import ChainStatus
+
+
+def state_words(status: ChainStatus) -> str:
+    """How the chain is, and where and why it broke if it did."""
+    if status.broken is None:
+        return str(status.state)
+    return f"{status.state} (level {status.broken.level}: {status.broken.reason})"
+
+
+def chain_fields(status: ChainStatus) -> dict[str, Any]:
+    """A chain as `ls --json` shows it: stable names, times in seconds."""
+    broken = status.broken
+    return {
+        "name": status.name,
+        "depth": status.plan.depth,
+        "condition": status.state.value,
+        "attached": status.plan.attached,
+        "ttl_s": status.plan.ttl_s,
+        "endpoint": status.plan.endpoint,
+        "run_directory": status.plan.run_directory,
+        "broken": None
+        if broken is None
+        else {"level": broken.level, "reason": broken.reason, "log_tail": list(broken.log_tail)},
+        "remarks": list(status.remarks),
+        "levels": [
+            {
+                "level": level.number,
+                "presence": level.state.value,
+                "age_s": level.age_s,
+                "container": status.plan.level(level.number).container,
+                "socket": str(status.plan.paths.socket(level.number)),
+                "remarks": list(level.remarks),
+            }
+            for level in status.levels
+        ],
+    }
+
+
+def print_json(value: object) -> None:
+    """Print `value` for programs."""
+    typer.echo(json.dumps(value, indent=2))
+
+
+def print_table(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows of as many cells each, the columns aligned; the first row is the heading."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        typer.echo("   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def say(line: str) -> None:
+    """Say one line."""
+    typer.echo(f"inception: {line}", err=True)

@@ -1,0 +1,209 @@
+"""The private engine as its clients see it: there for as long as one of them needs it."""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
+
+import inception
+from inception.engine.client import open_client
+from inception.engine.private.daemons import last_words
+from inception.engine.private.layout import EngineDirectory
+from inception.engine.private.locks import Share, is_free, lock, opened, try_lock, unlock
+from inception.engine.private.report import Report
+from inception.engine.private.running_levels import living_levels
+from inception.engine.private.sweep import sweep
+from inception.engine.translate import reason
+from inception.errors import EngineError, EngineUnreachable
+
+START_TIMEOUT_S = 150.0
+"""Seconds for an engine to start, with both its daemons at their slowest."""
+STOP_TIMEOUT_S = 60.0
+"""Seconds for an engine to stop, likewise."""
+_POLL_S = 0.02
+_PROGRAMS = ("dockerd", "containerd", "runc", "iptables", "ip", "setsid")
+_SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
+"""Where root's programs are: not on every user's PATH, and not on root's after `su`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MissingRequirement:
+    """Why a private engine cannot be started here, and what to do about it, one line each."""
+
+    why: str
+    remedy: str
+
+
+def missing_for_private() -> MissingRequirement | None:
+    """What a private engine lacks here, if anything."""
+    if not sys.platform.startswith("linux"):
+        return MissingRequirement(why="needs Linux", remedy="name an engine with DOCKER_HOST")
+    if os.geteuid() != 0:
+        return MissingRequirement(
+            why="needs root", remedy="start Docker, or run this as root, or name an engine with DOCKER_HOST"
+        )
+    missing = [program for program in _PROGRAMS if shutil.which(program, path=_path()) is None]
+    if missing:
+        return MissingRequirement(
+            why=f"needs {', '.join(missing)}",
+            remedy="install them (on Debian: apt-get install docker.io iptables iproute2), "
+            "or name an engine with DOCKER_HOST",
+        )
+    return None
+
+
+@contextmanager
+def private_engine(directory: EngineDirectory, on_message: Callable[[str], None]) -> Iterator[str]:
+    """The address of the engine in `directory`, started if need be; it stops when nobody uses it any more.
+
+    Raises EngineUnreachable if that is not possible here, EngineError if it fails.
+    """
+    if (missing := missing_for_private()) is not None:
+        raise EngineUnreachable(f"a private engine {missing.why}", remedy=missing.remedy)
+    _make(directory)
+    with opened(directory.users_lock) as users:
+        _lock(users, Share.WITH_OTHERS, STOP_TIMEOUT_S, "the private engine is still stopping")
+        with opened(directory.start_lock) as starting:
+            _lock(starting, Share.ALONE, START_TIMEOUT_S, "another client is still starting the private engine")
+            if not _runs(directory):
+                on_message("starting a private engine")
+                _start(directory)
+        try:
+            yield directory.address
+        finally:
+            _leave(directory, users)
+
+
+def takes_clients(directory: EngineDirectory) -> bool:
+    """Whether the engine in `directory` is up."""
+    if not directory.ready.exists() or is_free(directory.supervisor_lock):
+        return False
+    # Its dockerd may be on its way out, ended by somebody else than its supervisor.
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            connection.connect(str(directory.socket))
+        except OSError:
+            return False
+    return True
+
+
+def _make(directory: EngineDirectory) -> None:
+    if (socket := directory.too_long_socket()) is not None:
+        raise EngineError(
+            f"socket path {socket} is too long for the kernel", remedy="use a shorter INCEPTION_STATE_DIR"
+        )
+    try:
+        directory.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory.users_lock.touch(mode=0o600)
+    except OSError as error:
+        raise EngineError(
+            f"a private engine cannot be kept in {directory.root}: {reason(error)}",
+            remedy="name a better place with INCEPTION_STATE_DIR",
+        ) from error
+
+
+def _lock(descriptor: int, share: Share, timeout_s: float, otherwise: str) -> None:
+    try:
+        lock(descriptor, share, timeout_s)
+    except TimeoutError as error:
+        raise EngineError(f"{otherwise} after {timeout_s:g} s", remedy="see supervisor.log in its directory") from error
+
+
+def _runs(directory: EngineDirectory) -> bool:
+    """Whether the engine runs. One that is on its way up, its client killed, or on its way out, is waited for."""
+
+    def settled() -> bool:
+        return takes_clients(directory) or is_free(directory.supervisor_lock)
+
+    if not _wait_until(settled, START_TIMEOUT_S):
+        raise EngineError(
+            f"the private engine has neither started nor stopped within {START_TIMEOUT_S:g} s",
+            remedy=f"see {directory.log('supervisor')}",
+        )
+    return not is_free(directory.supervisor_lock)
+
+
+def _start(directory: EngineDirectory) -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(reader, "rb") as report:
+        with os.fdopen(writer, "wb") as output, directory.log("supervisor").open("wb") as log:
+            subprocess.run(
+                # It forks, so that the supervisor is nobody's child: nobody here has to wait for it.
+                ("setsid", "--fork", sys.executable, "-m", "inception.engine.private.supervisor", str(directory.root)),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=log,
+                cwd="/",
+                env={**os.environ, "PATH": _path(), "PYTHONPATH": _import_path()},
+                check=True,
+            )
+        answer = _read_report(report, directory)
+    if answer.failure is not None:
+        raise EngineError(answer.failure, remedy=answer.remedy)
+
+
+def _read_report(pipe: BinaryIO, directory: EngineDirectory) -> Report:
+    see = f"see {directory.log('supervisor')}"
+    readable, _, _ = select.select([pipe], [], [], START_TIMEOUT_S)
+    if not readable:
+        return Report(failure=f"the private engine did not start within {START_TIMEOUT_S:g} s", remedy=see)
+    try:
+        return Report.from_line(pipe.readline().decode())
+    except ValueError:
+        words = last_words(directory.log("supervisor"))
+        return Report(failure=f"the private engine's supervisor ended: {words}", remedy=see)
+
+
+def _leave(directory: EngineDirectory, users: int) -> None:
+    """Let go of the engine. Whoever is the last one waits until it has stopped, unless levels live on in it."""
+    last = try_lock(users, Share.ALONE)
+    lives_on = last and _levels_live_on(directory)
+    unlock(users)
+    if last and not lives_on:
+        _wait_until(lambda: is_free(directory.supervisor_lock), STOP_TIMEOUT_S)
+        _sweep_after_killed(directory)
+
+
+def _levels_live_on(directory: EngineDirectory) -> bool:
+    try:
+        with closing(open_client(directory.address)) as client:
+            return living_levels(client) > 0
+    except EngineError:
+        return False
+
+
+def _sweep_after_killed(directory: EngineDirectory) -> None:
+    """A supervisor that was killed has left its engine running, and its changes on the host."""
+    with opened(directory.supervisor_lock) as supervisor:
+        if try_lock(supervisor, Share.ALONE) and directory.host_changes.exists():
+            sweep(directory)
+
+
+def _wait_until(settled: Callable[[], bool], timeout_s: float) -> bool:
+    attempts = Retrying(
+        retry=retry_if_result(lambda done: not done), stop=stop_after_delay(timeout_s), wait=wait_fixed(_POLL_S)
+    )
+    try:
+        return attempts(settled)
+    except RetryError:
+        return False
+
+
+def _path() -> str:
+    return f"{os.environ.get('PATH', os.defpath)}:{_SYSTEM_PATH}"
+
+
+def _import_path() -> str:
+    """Where the supervisor finds the same `inception`, installed or not, from any working directory."""
+    return os.pathsep.join(filter(None, (str(Path(inception.__file__).parents[1]), os.environ.get("PYTHONPATH"))))

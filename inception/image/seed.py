@@ -1,0 +1,136 @@
+"""The seed of an image: a volume of the level-0 engine that every level grafts the image from. Made once an image.
+
+The volume holds `image.tar` (what `docker save` gives, for levels that load), `data-root/` (what a level's engine
+made of it) and, written last, `seed.json`.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import IO
+
+import docker
+from docker.types import Mount
+
+from inception.engine.translate import translated
+from inception.errors import ImageError
+from inception.payload import payload_archive
+from inception.places import locked
+from inception.plan.chain import seed_volume_name
+from inception.plan.paths import SEED_DIRECTORY
+from inception.plan.privileges import Privileges
+
+LABEL_SEED = "inception.seed"
+_PAYLOAD = "/opt/inception"
+_CHUNK = 1 << 20
+
+
+def ensure_seed(
+    client: docker.APIClient,
+    *,
+    image: str,
+    image_id: str,
+    privileges: Privileges,
+    patience: float,
+    on_message: Callable[[str], None],
+) -> str:
+    """Make the seed of `image` unless it is there and whole; returns the volume's name.
+
+    Raises ImageError if the image's own engine cannot make it.
+    """
+    volume = seed_volume_name(image_id)
+    with locked(f"{volume}.lock"), translated("making the seed"):
+        if _is_whole(client, volume, image_id):
+            return volume
+        on_message(f"making the seed of {image}, once for this image")
+        _remove_volume(client, volume)
+        client.create_volume(volume, labels={LABEL_SEED: image_id})
+        try:
+            _fill(client, volume, image, privileges, patience)
+        except BaseException:
+            _remove_volume(client, volume)
+            raise
+    return volume
+
+
+def _remove_volume(client: docker.APIClient, volume: str) -> None:
+    try:
+        client.remove_volume(volume, force=True)
+    except docker.errors.NotFound:
+        return
+
+
+def _is_whole(client: docker.APIClient, volume: str, image_id: str) -> bool:
+    try:
+        client.inspect_volume(volume)
+    except docker.errors.NotFound:
+        return False
+    with _container(client, volume, image_id, command=["true"], privileges=None) as container:
+        try:
+            chunks, _ = client.get_archive(container, str(SEED_DIRECTORY / "seed.json"))
+        except docker.errors.NotFound:
+            return False
+        with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
+            member = archive.extractfile("seed.json")
+            return member is not None and "image_id" in json.load(member)
+
+
+@contextmanager
+def _container(
+    client: docker.APIClient, volume: str, image: str, *, command: list[str], privileges: Privileges | None
+) -> Iterator[str]:
+    """A container of `image`, not started, that has the seed's volume writable; removed in the end."""
+    created = client.create_container(
+        image=image,
+        # Any image can be a chain's: one to be run alone has an entrypoint of its own.
+        entrypoint=command,
+        environment={"PYTHONPATH": _PAYLOAD},
+        labels={LABEL_SEED: image},
+        host_config=client.create_host_config(
+            mounts=[Mount(str(SEED_DIRECTORY), volume, type="volume", no_copy=True)],
+            network_mode="none",
+            privileged=privileges is not None and privileges.privileged,
+            cap_add=list(privileges.capabilities) if privileges and privileges.capabilities else None,
+            security_opt=["seccomp=unconfined", "apparmor=unconfined", "label=disable"] if privileges else None,
+            tmpfs={"/run": "mode=755"},
+        ),
+    )
+    try:
+        yield created["Id"]
+    finally:
+        client.remove_container(created["Id"], force=True, v=True)
+
+
+def _fill(client: docker.APIClient, volume: str, image: str, privileges: Privileges, patience: float) -> None:
+    command = ["tini", "-s", "--", "python3", "-m", "inception.level.programs.make_seed", image, str(patience)]
+    with _container(client, volume, image, command=command, privileges=privileges) as container:
+        client.put_archive(container, "/", payload_archive(_PAYLOAD.removeprefix("/")))
+        with tempfile.TemporaryFile() as tarball:
+            for chunk in client.get_image(image, chunk_size=_CHUNK):
+                tarball.write(chunk)
+            client.put_archive(container, str(SEED_DIRECTORY), _wrapped(tarball, "image.tar"))
+        client.start(container)
+        status = client.wait(container)["StatusCode"]
+        if status != 0:
+            log = client.logs(container, tail=1).decode(errors="replace").strip()
+            raise ImageError(
+                f"the seed of {image} could not be made: {log or f'status {status}'}",
+                remedy="check the image with `inception image verify`, or use another with --image",
+            )
+
+
+def _wrapped(file: IO[bytes], name: str) -> Iterator[bytes]:
+    """`file` as the one member of a tar archive, a chunk at a time: it may be larger than memory."""
+    size = file.tell()
+    file.seek(0)
+    header = tarfile.TarInfo(name)
+    header.size = size
+    yield header.tobuf()
+    while chunk := file.read(_CHUNK):
+        yield chunk
+    yield bytes(-size % tarfile.BLOCKSIZE + 2 * tarfile.BLOCKSIZE)

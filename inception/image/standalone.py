@@ -1,0 +1,76 @@
+"""The image to be run alone: a level image with the program in it, for `docker run` without a command line around it.
+
+A level gets its program from outside, so the level image has none. Where there is no outside the image must bring it:
+one more layer, made in a second, and made anew when the program or the level image is another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import docker
+
+from inception.engine.translate import translated
+from inception.errors import ImageError
+from inception.image.recipe import LABEL_MADE_OF
+from inception.image.store import remove_superseded
+from inception.payload import payload_archive, payload_digest
+from inception.places import locked
+
+STANDALONE_TAG = "inception:latest"
+LABEL_PROGRAM = "inception.program"
+"""Label of the image: the digest of the program in it."""
+_MODULES = "/usr/lib/python3/dist-packages"
+_SETTINGS = (
+    # Isolated: what the user's variables say to Python is for the user's own programs.
+    'ENTRYPOINT ["tini", "-s", "--", "python3", "-I", "-m", "inception.level.standalone.main"]',
+    # An overlay cannot lie on the overlay that a container's own file system is.
+    'VOLUME ["/var/lib/docker"]',
+)
+_COMPILE = ("python3", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", f"{_MODULES}/inception")
+
+
+def ensure_standalone(
+    client: docker.APIClient, level_image_id: str, *, tag: str = STANDALONE_TAG, on_message: Callable[[str], None]
+) -> str:
+    """The id of the image made of this level image and this program, made if need be; an older one goes.
+
+    Raises ImageError and EngineError.
+    """
+    labels = {LABEL_MADE_OF: level_image_id, LABEL_PROGRAM: payload_digest()}
+    with locked("image-build.lock"):
+        with translated(f"looking for image {tag}"):
+            try:
+                image = client.inspect_image(tag)
+            except docker.errors.NotFound:
+                image = None
+        if image is not None and labels.items() <= (image["Config"]["Labels"] or {}).items():
+            return str(image["Id"])
+        with translated(f"making image {tag}"), _with_program(client, level_image_id) as container:
+            repository, _, version = tag.rpartition(":")
+            changes = [*_SETTINGS, *(f"LABEL {name}={value}" for name, value in labels.items())]
+            image_id = str(client.commit(container, repository=repository, tag=version, changes=changes)["Id"])
+        remove_superseded(client)
+    on_message(f"made {tag}: docker run --privileged -ti {tag.removesuffix(':latest')}")
+    return image_id
+
+
+@contextmanager
+def _with_program(client: docker.APIClient, level_image_id: str) -> Iterator[str]:
+    """A container of the level image that has the program, compiled; removed in the end."""
+    created = client.create_container(
+        level_image_id, entrypoint=list(_COMPILE), host_config=client.create_host_config(network_mode="none")
+    )["Id"]
+    try:
+        client.put_archive(created, "/", payload_archive(_MODULES.removeprefix("/")))
+        client.start(created)
+        if (status := client.wait(created)["StatusCode"]) != 0:
+            said = client.logs(created, tail=1).decode(errors="replace").strip()
+            raise ImageError(
+                f"the program does not compile in the level image: {said or f'status {status}'}",
+                remedy="build the level image again with --rebuild",
+            )
+        yield created
+    finally:
+        client.remove_container(created, force=True, v=True)

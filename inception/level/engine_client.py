@@ -1,0 +1,54 @@
+"""This level's engine by its API. Importing the SDK takes 0.12 s, so only do so while dockerd boots anyway."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import docker
+from requests.exceptions import RequestException
+
+from inception.level.failure import PhaseError
+from inception.plan.chain import ChainPlan
+
+API_VERSION = "1.41"
+"""Spoken to every level's engine: the oldest that knows all we use (CgroupnsMode), so nothing is negotiated."""
+ENGINE_GONE = (docker.errors.DockerException, RequestException, OSError)
+"""What is raised where no engine answers, or where it answers that it cannot."""
+_LOADED = re.compile(r"^Loaded image(?: ID)?: (\S+)", re.MULTILINE)
+
+
+def connect_level(plan: ChainPlan, number: int) -> docker.APIClient:
+    """A client of the engine of level `number`; no request of it is shorter-lived than the longest phase."""
+    socket = plan.paths.socket(number)
+    return docker.APIClient(base_url=f"unix://{socket}", version=API_VERSION, timeout=int(plan.limits.image_s))
+
+
+def knows_image(client: docker.APIClient, image: str, image_id: str) -> bool:
+    """Whether the engine has `image` under just that id."""
+    try:
+        return bool(client.inspect_image(image)["Id"] == image_id)
+    except docker.errors.ImageNotFound:
+        return False
+
+
+def load_tarball(client: docker.APIClient, tarball: Path) -> str | None:
+    """`docker load` a tarball; returns the name (or id) of its last image. Raises PhaseError if the engine refuses."""
+    loaded = None
+    with tarball.open("rb") as stream:
+        for message in client.load_image(stream):
+            if "error" in message:
+                raise PhaseError(f"docker load: {message['error']}")
+            if (named := _LOADED.search(message.get("stream", ""))) is not None:
+                loaded = named[1]
+    return loaded
+
+
+def load_as(client: docker.APIClient, tarball: Path, image: str) -> None:
+    """Load the one image of a tarball, to be known as `image`. Raises PhaseError, docker.errors.APIError.
+
+    A Podman saves `app:1` as `localhost/app:1`, which is another name to a Docker.
+    """
+    loaded = load_tarball(client, tarball)
+    if loaded not in {None, image}:
+        client.tag(loaded, image)

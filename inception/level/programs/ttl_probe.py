@@ -1,0 +1,57 @@
+"""`python -m inception.level.programs.ttl_probe ADDRESS`: whether packets live long enough to come to ADDRESS.
+
+Each level is a router, and takes one off a packet's time to live. Where one dies, that router says so (RFC 792), which
+is written to standard output; nothing is where the packet arrives, or nobody says anything.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import struct
+import sys
+from pathlib import Path
+
+_DISCARD_PORT = 9
+_WAIT_S = 1.0
+_IP_RECVERR = 11  # include/uapi/linux/in.h; Python names it from 3.14 on.
+_SIZE = 512
+_ERROR = struct.Struct("=IBBBBII")
+"""struct sock_extended_err (include/uapi/linux/errqueue.h); the address of who sent it follows."""
+_ORIGIN_ICMP = 2
+_TIME_EXCEEDED = 11
+_TTL = Path("/proc/sys/net/ipv4/ip_default_ttl")
+
+
+def main() -> None:
+    """Send one packet to the address that is the first argument, and tell what became of it."""
+    if (router := where_it_died(sys.argv[1])) is not None:
+        print(f"time to live exceeded at {router}, sent with {_TTL.read_text().strip()}")  # noqa: T201 its output
+
+
+def where_it_died(address: str) -> str | None:
+    """The router that threw a packet to `address` away because it had come too far; None if none has said so."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
+        sender.sendto(b"", (address, _DISCARD_PORT))
+        watch = select.poll()
+        watch.register(sender, 0)  # Errors come unasked for.
+        if not watch.poll(_WAIT_S * 1000):
+            return None
+        _, ancillary, _, _ = sender.recvmsg(_SIZE, _SIZE, socket.MSG_ERRQUEUE)
+    for _, kind, data in ancillary:
+        if kind == _IP_RECVERR:
+            _, origin, icmp_type, *_ = _ERROR.unpack_from(data)
+            if (origin, icmp_type) == (_ORIGIN_ICMP, _TIME_EXCEEDED):
+                return _offender(data)
+    return None
+
+
+def _offender(data: bytes) -> str:
+    # SO_EE_OFFENDER: a struct sockaddr_in right behind, its address after family and port.
+    begin = _ERROR.size + 4
+    return socket.inet_ntoa(data[begin : begin + 4])
+
+
+if __name__ == "__main__":
+    main()

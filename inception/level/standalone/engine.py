@@ -1,0 +1,141 @@
+"""The engine of a container that runs alone: containerd and dockerd as the user's variables want them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from inception.level.daemons import CONTAINERD_SOCKET, Daemon, start_containerd, start_dockerd, wait_for_socket
+from inception.level.event_log import tail
+from inception.level.failure import PhaseError
+from inception.level.shutdown import Shutdown
+from inception.plan.limits import TimeLimits
+from inception.plan.standalone import StandaloneSettings
+
+_LOG = Path("/var/log/docker.log")
+"""Where dockerd writes with LOG=file; to standard error without."""
+_CONTAINERD_LOG = Path("/var/log/containerd.log")
+"""A file always: each shim has some lines to say about each container, whatever the level of the log."""
+SOCKET = Path("/run/docker.sock")
+# `docker stop` gives 10 s for everything, of which the command may have taken 2.
+_CONTAINERS_S = 3.0
+_DOCKERD_S = 5.0
+_CONTAINERD_S = 1.0
+
+
+class StandaloneEngine:
+    """containerd and dockerd, their data at `data_root`."""
+
+    def __init__(self, settings: StandaloneSettings, data_root: Path) -> None:
+        self._settings = settings
+        self._data_root = data_root
+        self._log = _LOG if settings.log_to_file else None
+        # On a terminal, or between a command's own words, only what went wrong is worth a line.
+        self._log_level = "info" if settings.log_to_file else "warn"
+        self._daemons: list[Daemon] = []
+        self._stopping = False
+
+    def boot(self) -> None:
+        """Bring it up, until it answers. Raises PhaseError."""
+        limits = TimeLimits()
+        containerd = start_containerd(self._data_root, _CONTAINERD_LOG)
+        self._daemons.append(containerd)
+        wait_for_socket(CONTAINERD_SOCKET, containerd, limits.containerd_s)
+        dockerd = start_dockerd(dockerd_command(self._settings, self._data_root, self._log_level), self._log)
+        self._daemons.append(dockerd)
+        # Not at the top: importing the SDK takes a while, in which dockerd boots.
+        import docker
+        from requests.exceptions import RequestException
+
+        from inception.level.engine_client import API_VERSION
+
+        wait_for_socket(SOCKET, dockerd, limits.dockerd_s)
+        try:
+            docker.APIClient(f"unix://{SOCKET}", version=API_VERSION, timeout=int(limits.dockerd_s)).ping()
+        except (docker.errors.DockerException, RequestException) as error:
+            raise PhaseError(f"dockerd does not answer: {error}") from error
+
+    def last_words(self) -> tuple[str, ...]:
+        """The end of the log of the daemon that was started last; none if it goes to standard error."""
+        log = {"containerd": _CONTAINERD_LOG, "dockerd": self._log}[self._daemons[-1].name]
+        return () if log is None else tail(log)
+
+    def watch(self, shutdown: Shutdown | None, on_message: Callable[[str], None]) -> None:
+        """Tell when a daemon ends before its time, and end with it where there is a `shutdown`."""
+        for daemon in self._daemons:
+            threading.Thread(target=self._watch, args=(daemon, shutdown, on_message), daemon=True).start()
+
+    def _watch(self, daemon: Daemon, shutdown: Shutdown | None, on_message: Callable[[str], None]) -> None:
+        status = daemon.process.wait()
+        if not self._stopping:
+            on_message(f"error: {daemon.name} ended with status {status}")
+            if shutdown is not None:
+                shutdown.request(f"{daemon.name} ended", broken=True)
+
+    def stop(self, on_message: Callable[[str], None]) -> None:
+        """Take both daemons down, dockerd with its containers first; tell if one had to be killed."""
+        self._stopping = True
+        limits = {"dockerd": _DOCKERD_S, "containerd": _CONTAINERD_S}
+        # dockerd gives each container 10 s: as long as we may have altogether.
+        hurry = threading.Timer(_CONTAINERS_S, _kill_containers)
+        hurry.daemon = True
+        hurry.start()
+        for daemon in reversed(self._daemons):
+            if not daemon.stop(limits[daemon.name]):
+                on_message(f"warning: {daemon.name} did not stop in time and was killed")
+        hurry.cancel()
+
+
+def dockerd_command(settings: StandaloneSettings, data_root: Path, log_level: str) -> list[str]:
+    """The command line of dockerd. The user's own words come last: dockerd takes the last of two."""
+    command = [
+        "dockerd",
+        f"--containerd={CONTAINERD_SOCKET}",
+        f"--data-root={data_root}",
+        f"--host=unix://{SOCKET}",
+        f"--log-level={log_level}",
+        *mtu_options(Path("/proc/net/route").read_text(), Path("/sys/class/net")),
+    ]
+    if settings.port is not None:
+        command.append(f"--host=tcp://0.0.0.0:{settings.port}")
+        if not settings.own_tls:
+            # Said in so many words, it saves 15 s in which dockerd waits for second thoughts.
+            command.append("--tls=false")
+    return [*command, *settings.daemon_arguments]
+
+
+def mtu_options(routes: str, links: Path) -> tuple[str, ...]:
+    """The size of packets on the way out, of which `routes` (the text of /proc/net/route) tells: docker0 needs it."""
+    for line in routes.splitlines()[1:]:
+        link, destination, *_ = line.split()
+        if int(destination, 16) == 0:
+            return (f"--mtu={(links / link / 'mtu').read_text().strip()}",)
+    return ()
+
+
+def _kill_containers() -> None:
+    for process in _children_of_shims():
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+
+
+def _children_of_shims() -> Iterator[int]:
+    """The first process of each container, and of each `docker exec`: those that a containerd-shim has started.
+
+    The shims are in our mount namespace. With `--pid=host` those of the host are in sight too.
+    """
+    ours = Path("/proc/self/ns/mnt").readlink()
+    parents: dict[int, int] = {}
+    shims = set()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            with suppress(OSError):  # It ended meanwhile.
+                name, _, rest = (entry / "stat").read_text().partition("(")[2].rpartition(")")
+                parents[int(entry.name)] = int(rest.split()[1])
+                if name.startswith("containerd-shim") and (entry / "ns" / "mnt").readlink() == ours:
+                    shims.add(int(entry.name))
+    return (process for process, parent in parents.items() if parent in shims)

@@ -1,0 +1,181 @@
+"""`python -m inception.level.standalone.main [COMMAND...]`: an engine in a container that a user started, no chain.
+
+It prepares the container as a runner prepares a level, boots the engine, runs the command (or a login shell, or just
+the engine where it was given a PORT), and takes everything down again within the 10 s that `docker stop` gives.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+from inception.level.failure import PhaseError
+from inception.level.shutdown import EndOfLevel, Shutdown
+from inception.level.standalone.engine import StandaloneEngine
+from inception.level.standalone.foreground import CannotRun, run_in_foreground
+from inception.level.storage import make_image, mend_image, mount_image, unmount_image
+from inception.linux import cgroups, fds
+from inception.linux.capabilities import Capability, held
+from inception.linux.iptables import choose_iptables
+from inception.linux.mounts import MountPoint, RemountWritable, parse_mountinfo
+from inception.linux.overlay import carries_overlay
+from inception.plan.chain import CgroupNamespace
+from inception.plan.standalone import DEFAULT_SIZE, StandaloneSettings, WrongSetting
+
+_DATA_ROOT = Path("/var/lib/docker")
+_IMAGE = _DATA_ROOT / "data-root.ext4"
+"""It lies where it is mounted, on what the container brings: so it is there again when the container is."""
+_STATE = ("docker", "docker.pid", "docker.sock", "containerd")
+"""The daemons' own, below /run: a container started again still has it, while process numbers start anew."""
+_SHELL = ("bash", "--login")
+_NEEDED = (Capability.SYS_ADMIN, Capability.NET_ADMIN)
+"""What `docker run` does not give by itself."""
+_OPTIONS = (
+    "docker run with --privileged, or with --cap-add SYS_ADMIN --cap-add NET_ADMIN --security-opt seccomp=unconfined"
+    " --security-opt apparmor=unconfined --device-cgroup-rule 'a *:* rwm'"
+)
+_EXIT_FAILED = 125
+_EXIT_STOPPED = 128 + signal.SIGTERM
+_COMMAND_GRACE_S = 2.0
+
+
+class CannotServe(Exception):
+    """What keeps this container from having an engine, and what to do, in one line."""
+
+
+def main() -> None:
+    """Be the main program of a container, and report what fails."""
+    fds.close_inherited()
+    try:
+        status = run(sys.argv[1:], StandaloneSettings.from_environment(os.environ))
+    except (WrongSetting, CannotServe) as error:
+        _report(f"error: {error}")
+        status = _EXIT_FAILED
+    except CannotRun as error:
+        _report(f"error: {error}")
+        status = error.status
+    sys.exit(status)
+
+
+def run(command: Sequence[str], settings: StandaloneSettings) -> int:
+    """Live, with an engine, as long as `command` does; returns the exit status. Raises CannotServe or CannotRun."""
+    shutdown = Shutdown()
+    engine = StandaloneEngine(settings, _DATA_ROOT)
+    serving = not command and settings.port is not None
+    try:
+        prepare(settings.storage_size)
+        _boot(engine)
+        engine.watch(shutdown if serving else None, _report)
+        if settings.port is not None and not settings.own_tls:
+            _report(
+                f"warning: whoever reaches port {settings.port} of this container is root in it: nothing is encrypted,"
+                " nobody is asked who they are (--tlsverify in DOCKER_DAEMON_ARGS does both)"
+            )
+        if serving:
+            _wait_for_the_end()
+        return run_in_foreground(command or _SHELL, grace_s=_COMMAND_GRACE_S)
+    except EndOfLevel:
+        if shutdown.broken:
+            return _EXIT_FAILED
+        return 0 if serving else _EXIT_STOPPED
+    finally:
+        shutdown.unwind_now()
+        engine.stop(_report)
+        with _otherwise("what is mounted ends with this container"):
+            unmount_image(_DATA_ROOT)
+
+
+def _boot(engine: StandaloneEngine) -> None:
+    with _otherwise("see what it said above, and DOCKER_DAEMON_ARGS"):
+        try:
+            engine.boot()
+        except PhaseError:
+            # The files end with this container.
+            sys.stderr.writelines(f"    {line}\n" for line in engine.last_words())
+            raise
+
+
+def _wait_for_the_end() -> NoReturn:
+    while True:
+        signal.pause()
+
+
+def prepare(storage_size: int | None) -> None:
+    """Make this container fit for an engine. Raises CannotServe."""
+    mounts = parse_mountinfo(Path("/proc/self/mountinfo").read_text())
+    with _otherwise(_OPTIONS):
+        _check_capabilities()
+        _open_kernel(mounts)
+        choose_iptables()
+    _clear_state(mounts)
+    with _otherwise(f"give it a volume at {_DATA_ROOT}, room, and {_OPTIONS}"):
+        _open_data_root(storage_size)
+
+
+def _check_capabilities() -> None:
+    if missing := [f"CAP_{capability.name}" for capability in _NEEDED if capability not in held()]:
+        raise PhaseError(f"an engine needs {' and '.join(missing)}")
+
+
+def _open_kernel(mounts: Sequence[MountPoint]) -> None:
+    """Make settings and control groups writable. Raises OSError."""
+    for mount in mounts:
+        if mount.target in {Path("/sys"), Path("/proc/sys")}:
+            RemountWritable(mount.target).execute()
+    # Unless it is told otherwise, `docker run` gives no namespace of its own on v1: see `take_namespace`.
+    cgroups.open_hierarchies(CgroupNamespace.PRIVATE, mounts)
+
+
+def _open_data_root(size: int | None) -> None:
+    """Mount an ext4 of `size` bytes on the data-root; without a size only where it carries no overlay by itself."""
+    _DATA_ROOT.mkdir(parents=True, exist_ok=True)
+    if _IMAGE.exists():
+        mend_image(_IMAGE)
+    elif size is not None or not carries_overlay(_DATA_ROOT):
+        make_image(_IMAGE, DEFAULT_SIZE if size is None else size)
+    else:
+        return
+    mount_image(_IMAGE, _DATA_ROOT)
+
+
+def _clear_state(mounts: Sequence[MountPoint]) -> None:
+    """Remove what the container's last life left in /run. Raises CannotServe where that is somebody else's."""
+    for path in (Path("/run", name) for name in _STATE):
+        if foreign := foreign_mount(path, mounts):
+            raise CannotServe(f"{foreign} is mounted here, and the engine inside needs {path}: leave that mount out")
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def foreign_mount(path: Path, mounts: Sequence[MountPoint]) -> Path | None:
+    """The mount that brings what there is at `path`, or something below it; None if it is the container's own."""
+    for target in (mount.target for mount in mounts if mount.target != Path("/")):
+        if target.is_relative_to(path) or (path.is_relative_to(target) and path.exists()):
+            return target
+    return None
+
+
+@contextmanager
+def _otherwise(remedy: str) -> Iterator[None]:
+    """Raise what goes wrong inside as CannotServe, with what to do about it."""
+    try:
+        yield
+    except (PhaseError, OSError) as error:
+        raise CannotServe(f"{' '.join(str(error).split())}: {remedy}") from error
+
+
+def _report(line: str) -> None:
+    sys.stderr.write(f"inception: {line}\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    main()

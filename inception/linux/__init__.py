@@ -1,0 +1,1 @@
+"""Linux: mounts, control groups, capabilities, locks. It imports only `plan/` and tenacity."""

@@ -1,0 +1,58 @@
+"""What is carried inward, once a chain: the very program that runs outside, as far as a level needs it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import shutil
+import tarfile
+from pathlib import Path
+
+import inception
+
+_PACKAGE = Path(inception.__file__).parent
+_PARTS = ("plan", "linux", "level")
+
+
+def payload_files() -> tuple[Path, ...]:
+    """The files of the payload, relative to the directory that holds the package."""
+    files = [_PACKAGE / "__init__.py"]
+    for part in _PARTS:
+        files.extend(sorted((_PACKAGE / part).rglob("*.py")))
+    return tuple(file.relative_to(_PACKAGE.parent) for file in files)
+
+
+def copy_payload(directory: Path) -> None:
+    """Copy the payload into `directory`, which becomes an entry of a level's module path.
+
+    Levels keep byte code beside it. A directory that one of them, being root, made for that could not be emptied by
+    an ordinary user who kicks the chain, so it is made here.
+    """
+    for file in payload_files():
+        target = directory / file
+        (target.parent / "__pycache__").mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(_PACKAGE.parent / file, target)
+
+
+def payload_archive(prefix: str) -> bytes:
+    """The payload as a tar archive, every path below `prefix`, for a container whose file system we do not see."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for file in payload_files():
+            archive.add(_PACKAGE.parent / file, arcname=f"{prefix}/{file}", filter=_owned_by_root)
+    return buffer.getvalue()
+
+
+def payload_digest() -> str:
+    """SHA-256 of the payload, in hexadecimal."""
+    whole = hashlib.sha256()
+    for file in payload_files():
+        content = (_PACKAGE.parent / file).read_bytes()
+        whole.update(f"{file} {len(content)}\n".encode() + content)
+    return whole.hexdigest()
+
+
+def _owned_by_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    member.uid = member.gid = 0
+    member.uname = member.gname = "root"
+    return member

@@ -1,0 +1,74 @@
+"""Asks all that `doctor` judges, of the engine and of the machine, and makes a survey of it."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import docker
+
+from inception.errors import EngineError
+from inception.probe.capabilities import names_in
+from inception.probe.engine import Answers, ask_engine, describe_engine
+from inception.probe.facts import subject_of
+from inception.probe.host import HostReading, NotAllowed, Subject, read_host
+from inception.probe.limits import read_limits
+from inception.probe.run_reader import read_in_container
+from inception.probe.survey import HostLimits, Survey
+
+_USUAL_DATA_ROOT = "/var/lib/docker"
+
+
+def survey_engine(client: docker.APIClient, *, endpoint: str, local: bool, image_id: str, run_root: str) -> Survey:
+    """Survey the engine and its machine, as far as that can be read. Raises docker.errors.APIError."""
+    answers = ask_engine(client, endpoint=endpoint, local=local, run_root=run_root)
+    try:
+        reading, limits = _read_all(client, answers, image_id)
+    except EngineError as unread:
+        return Survey(
+            engine=describe_engine(answers, answers.known),
+            silence=None,
+            host=None,
+            limits=None,
+            unread=str(unread),
+            now_s=time.time(),
+        )
+    return Survey(
+        engine=describe_engine(answers, names_in(reading.bounding_set)),
+        silence=None,
+        host=reading.host,
+        limits=limits,
+        unread=None,
+        now_s=time.time(),
+    )
+
+
+def survey_machine(silence: str) -> Survey:
+    """Survey this machine, where no engine answers: `silence` says why."""
+    subject = Subject(
+        daemon=os.getpid(),
+        data_root=_existing(_USUAL_DATA_ROOT),
+        storage_driver="",
+        owner_uid=os.getuid(),
+        owner_gid=os.getgid(),
+    )
+    try:
+        reading, limits = read_host(subject), read_limits(subject.process, subject.root)
+    except NotAllowed as denied:
+        return Survey(engine=None, silence=silence, host=None, limits=None, unread=str(denied), now_s=time.time())
+    return Survey(engine=None, silence=silence, host=reading.host, limits=limits, unread=None, now_s=time.time())
+
+
+def _existing(directory: str) -> str:
+    """The directory, or the nearest one above it that is there."""
+    path = Path(directory)
+    return str(next(place for place in (path, *path.parents) if place.is_dir()))
+
+
+def _read_all(client: docker.APIClient, answers: Answers, image_id: str) -> tuple[HostReading, HostLimits]:
+    # Only root can look into the engine's process for all of it.
+    if answers.daemon is not None and os.geteuid() == 0:
+        subject = subject_of(answers, answers.daemon)
+        return read_host(subject), read_limits(subject.process, subject.root)
+    return read_in_container(client, answers.info, image_id, owner_uid=os.getuid(), owner_gid=os.getgid())

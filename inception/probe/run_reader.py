@@ -1,0 +1,93 @@
+"""Has a container of the engine read the engine's machine: for engines whose process we cannot look through."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import docker
+from docker.types import LogConfig
+
+import inception
+from inception.errors import EngineError
+from inception.probe.host import HostReading
+from inception.probe.reader import ORDER_FILE, Order, parse_answer
+from inception.probe.survey import HostLimits
+
+_PACKAGE = Path(inception.__file__).parent
+_PAYLOAD = "opt/inception"
+_PARTS = ("plan", "probe")
+_CAPABILITIES = ("SYS_ADMIN", "SYS_PTRACE", "SYS_CHROOT", "DAC_READ_SEARCH")
+"""To nest namespaces and mount; to look through the engine's process; to enter its mounts; to read what is root's."""
+_TIMEOUT_S = 60
+
+
+def read_in_container(
+    client: docker.APIClient, info: Mapping[str, Any], image_id: str, *, owner_uid: int, owner_gid: int
+) -> tuple[HostReading, HostLimits]:
+    """Run the reader in a container of the image, which is removed again.
+
+    Raises EngineError where it cannot read, docker.errors.APIError where the engine refuses.
+    """
+    if not image_id:
+        raise EngineError(
+            f"the machine of engine {info['Name']} can only be read from a container, and the level image is missing",
+            remedy="inception image build",
+        )
+    container = _create(client, image_id)
+    try:
+        order = Order(
+            container=container,
+            data_root=info["DockerRootDir"],
+            storage_driver=info["Driver"],
+            owner_uid=owner_uid,
+            owner_gid=owner_gid,
+        )
+        client.put_archive(container, "/", _archive(order))
+        client.start(container)
+        status = client.wait(container, timeout=_TIMEOUT_S)["StatusCode"]
+        said = client.logs(container, stdout=status == 0, stderr=status != 0).decode(errors="replace")
+    finally:
+        client.remove_container(container, force=True, v=True)
+    if status != 0:
+        raise EngineError(
+            f"the machine of engine {info['Name']} cannot be read: {said.strip().splitlines()[-1] if said else status}",
+            remedy="run this as root on that machine",
+        )
+    return parse_answer(said)
+
+
+def _create(client: docker.APIClient, image_id: str) -> str:
+    created = client.create_container(
+        image_id,
+        entrypoint=["python3", "-m", "inception.probe.reader"],
+        environment={"PYTHONPATH": f"/{_PAYLOAD}"},
+        labels={"inception.probe": ""},
+        host_config=client.create_host_config(
+            # Said to an engine, `host` is where the engine itself is: there its containers start.
+            pid_mode="host",
+            network_mode="none",
+            cap_add=list(_CAPABILITIES),
+            security_opt=["seccomp=unconfined", "apparmor=unconfined", "label=disable"],
+            log_config=LogConfig(type=LogConfig.types.JSON),
+        ),
+    )
+    return str(created["Id"])
+
+
+def _archive(order: Order) -> bytes:
+    """The reader and what it is told to read, as they lie in the container."""
+    content = json.dumps(asdict(order)).encode()
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for file in (_PACKAGE / "__init__.py", *(file for part in _PARTS for file in (_PACKAGE / part).rglob("*.py"))):
+            archive.add(file, arcname=f"{_PAYLOAD}/inception/{file.relative_to(_PACKAGE)}")
+        member = tarfile.TarInfo(ORDER_FILE.lstrip("/"))
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()

@@ -1,0 +1,44 @@
+"""What a pipeline may demand of a campaign or of a comparison: each demand that is not met is one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from inception.stress.report.compare import Comparison
+from inception.stress.report.record import Report
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gates:
+    """The demands: a least depth, no leaks, no cost that grew by more than a share (0.2 is 20 %) beyond noise."""
+
+    least_depth: int | None = None
+    no_leaks: bool = False
+    regression: float | None = None
+
+
+def unmet_by_report(gates: Gates, report: Report) -> Iterator[str]:
+    """The demands that `report` does not meet."""
+    if gates.least_depth is not None and report.verdict.depth < gates.least_depth:
+        yield f"depth {report.verdict.depth} is under {gates.least_depth}"
+    if gates.no_leaks and report.leaks:
+        yield f"{len(report.leaks)} left behind: {'; '.join(report.leaks)}"
+    if gates.no_leaks:
+        yield from (f"chain {chain.name} had to be kicked" for chain in report.chains if chain.kicked)
+
+
+def unmet_by_comparison(gates: Gates, comparison: Comparison) -> Iterator[str]:
+    """The demands that the newer of two reports does not meet."""
+    old, new = comparison.depth
+    if gates.least_depth is not None and new < gates.least_depth:
+        yield f"depth {new} is under {gates.least_depth}"
+    if gates.no_leaks and comparison.leaks[1]:
+        yield f"{comparison.leaks[1]} left behind"
+    if gates.regression is None:
+        return
+    if new < old:
+        yield f"depth {new} was {old} before"
+    for difference in comparison.differences:
+        if difference.is_regression(gates.regression):
+            yield f"{difference.name} grew by {difference.change.ratio - 1:.0%}, beyond noise"

@@ -1,0 +1,282 @@
+"""What a campaign found: the content of report.json. Times are in seconds, sizes in bytes, moments in Unix time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from inception.plan.codec import from_json, to_json
+from inception.stress.report.trend import Drift, PowerFit
+
+REPORT_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessMeasure:
+    """One process of a level. `pss` is its memory, shared pages counted in parts."""
+
+    name: str
+    pid: int
+    pss: int
+    threads: int
+    descriptors: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LevelMeasure:
+    """What one level has of everything, measured inside it; what deeper levels have is not counted.
+
+    `inherited` are the descriptors that the level started with. `pid_namespace` is the namespace's inode number.
+    """
+
+    processes: tuple[ProcessMeasure, ...]
+    inherited: tuple[int, ...]
+    mounts: int
+    cgroups: int
+    links: int
+    pid_namespace: int
+    disk: int
+    inodes: int
+
+    @property
+    def pss(self) -> int:
+        return sum(process.pss for process in self.processes)
+
+    @property
+    def threads(self) -> int:
+        return sum(process.threads for process in self.processes)
+
+    @property
+    def descriptors(self) -> int:
+        return sum(process.descriptors for process in self.processes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """One phase of a level; `begun_s` counts from the campaign's begin. `seconds` is None if it never ended."""
+
+    phase: str
+    begun_s: float
+    seconds: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LevelRecord:
+    """One level of one chain: how it came, what it cost, how it went.
+
+    `ready_s` is from its creation until its engine answered, `unwound_s` its own unwinding, that of the levels below
+    included; `api_s` and `run_s` are the round trip of a ping and of a whole container by its engine.
+    """
+
+    number: int
+    spans: tuple[Span, ...]
+    ready_s: float | None
+    unwound_s: float | None
+    pid_namespaces: int | None
+    measure: LevelMeasure | None = None
+    api_s: float | None = None
+    run_s: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WallRecord:
+    """Why a chain went no deeper. `level` and `phase` are None where it never started."""
+
+    cause: str
+    title: str
+    level: int | None
+    phase: str | None
+    message: str
+    evidence: tuple[str, ...]
+    remedy: str
+    log_tail: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class KillRecord:
+    """One kill of chaos. `pid` is in the level's own PID namespace; None if there was nothing to kill any more.
+
+    `ended_s` is how long it then took until the whole chain was gone.
+    """
+
+    level: int
+    target: str
+    trigger: int
+    delay_s: float
+    pid: int | None
+    ended_s: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChurnRecord:
+    """Short containers at the bottom, from several clients at once: how many, how long each took, what went wrong."""
+
+    clients: int
+    containers: int
+    seconds: float
+    run_s: tuple[float, ...]
+    errors: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoakSample:
+    """One look at one level while a chain is held; `at_s` counts from when the bottom answered."""
+
+    at_s: float
+    level: int
+    api_s: float
+    run_s: float
+    pss: int
+    threads: int
+    descriptors: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChainRecord:
+    """One chain. `descent_s` is from its begin until the bottom answered, `ascent_s` from then back to the host.
+
+    `kicked` says that it did not unwind in time.
+    """
+
+    name: str
+    depth_asked: int
+    depth_reached: int
+    begun_s: float
+    descent_s: float | None
+    ascent_s: float | None
+    kicked: bool
+    levels: tuple[LevelRecord, ...]
+    wall: WallRecord | None
+    kill: KillRecord | None
+    churn: ChurnRecord | None
+    soak: tuple[SoakSample, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostReading:
+    """The host's own numbers at one moment. None where there is no such number."""
+
+    memory_available: int | None
+    kernel_memory: int | None
+    disk_free: int | None
+    inodes_free: int | None
+    open_files: int | None
+    processes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CycleRecord:
+    """One cycle, the host read before it and after it. `leaks` name what it left behind for good."""
+
+    number: int
+    begun_s: float
+    seconds: float
+    before: HostReading
+    after: HostReading
+    leaks: tuple[str, ...]
+    chains: tuple[ChainRecord, ...]
+
+
+class Ending(StrEnum):
+    """How a campaign came to its end."""
+
+    COMPLETE = "complete"
+    TIME_LIMIT = "time limit"
+    INTERRUPTED = "interrupted"
+    REFUSED = "refused"
+
+
+class Status(StrEnum):
+    """A campaign in one word."""
+
+    REACHED = "reached"
+    WALL = "wall"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What to know first. `depth` is the deepest level that answered; `findings` are what else needs attention."""
+
+    status: Status
+    headline: str
+    depth: int
+    findings: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """Where it ran."""
+
+    program: str
+    python: str
+    kernel: str
+    machine: str
+    cpus: int
+    memory: int
+    engine: str
+    engine_version: str
+    storage_driver: str
+    cgroup_version: int
+    image: str
+    image_id: str
+    pid_namespaces_free: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignRecord:
+    """What was asked for; `command` is what to type to do it again."""
+
+    max_depth: int
+    cycles: int | None
+    chains: int
+    churn: int
+    soak_s: float
+    chaos_seed: int | None
+    time_limit_s: float | None
+    pid: str
+    storage: str
+    image_transfer: str
+    network: str
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """A whole campaign, as report.json has it. `refusal` is why it was not begun, where it was not."""
+
+    version: int
+    begun: float
+    seconds: float
+    ending: Ending
+    campaign: CampaignRecord
+    environment: Environment
+    verdict: Verdict
+    fits: dict[str, PowerFit]
+    drifts: dict[str, Drift]
+    cycles: tuple[CycleRecord, ...]
+    refusal: WallRecord | None = None
+
+    @property
+    def chains(self) -> tuple[ChainRecord, ...]:
+        return tuple(chain for cycle in self.cycles for chain in cycle.chains)
+
+    @property
+    def wall(self) -> WallRecord | None:
+        """The first wall that a chain ran into, or what kept it from starting."""
+        return self.refusal or next((chain.wall for chain in self.chains if chain.wall), None)
+
+    @property
+    def leaks(self) -> tuple[str, ...]:
+        return tuple(leak for cycle in self.cycles for leak in cycle.leaks)
+
+    def to_json(self) -> str:
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> Report:
+        """Read back what `to_json` wrote. Raises ValueError if it is no report, or one of another version."""
+        report = from_json(cls, text)
+        if report.version != REPORT_VERSION:
+            raise ValueError(f"report version {report.version}, not {REPORT_VERSION}")
+        return report

@@ -1,0 +1,189 @@
+"""Work and measurements inside a running chain: in each level by `docker exec`, in each engine by its API."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from statistics import median
+
+import docker
+
+from inception.engine.translate import one_line
+from inception.level.engine_client import ENGINE_GONE, connect_level
+from inception.plan.chain import ChainPlan
+from inception.plan.codec import from_json
+from inception.stress.chaos import Kill, Target
+from inception.stress.report.record import ChurnRecord, LevelMeasure
+
+CLIENTS = 4
+"""That start containers at the bottom at once."""
+PINGS = 5
+"""Round trips, of which the median counts."""
+LABEL_STRESS = "inception.stress"
+_KILL = 'kill -KILL "$0"'
+_MOST_ERRORS = 5
+
+
+class ExecError(Exception):
+    """A command in a level could not be run, or failed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Level:
+    """Level `number` of the running chain of `plan`, which stands on the engine of `host`."""
+
+    host: docker.APIClient
+    plan: ChainPlan
+    number: int
+
+    @property
+    def container(self) -> str:
+        return self.plan.level(self.number).container
+
+    def client(self) -> docker.APIClient:
+        """A new client of this level's engine."""
+        return connect_level(self.plan, self.number)
+
+    def output(self, *command: str) -> str:
+        """What `command` prints in this level. Raises ExecError, and what the SDK raises."""
+        with ExitStack() as stack:
+            # The engine above runs it: one hop, whatever the depth.
+            above = self.host
+            if self.number > 1:
+                above = stack.enter_context(connect_level(self.plan, self.number - 1))
+            created = above.exec_create(
+                self.container, list(command), environment={"PYTHONPATH": str(self.plan.paths.payload)}
+            )["Id"]
+            out, errors = above.exec_start(created, demux=True)
+            status = above.exec_inspect(created)["ExitCode"]
+        if status != 0:
+            # Why a command was not even begun is on its standard output: the engine says so there.
+            said = one_line((errors or out or b"").decode(errors="replace"))
+            raise ExecError(f"{command[0]} in level {self.number} ended with {status}: {said}")
+        return (out or b"").decode()
+
+    def measure(self) -> LevelMeasure:
+        """What this level has of everything. Raises ExecError, and what the SDK raises."""
+        return from_json(LevelMeasure, self.output("python3", "-m", "inception.level.programs.measure"))
+
+    def reach_level_0(self) -> None:
+        """Send a packet through all levels above. Silence is no error: a firewall may want it.
+
+        Raises ExecError if it did not live long enough, and what the SDK raises.
+        """
+        networks = self.host.inspect_container(self.plan.level(1).container)["NetworkSettings"]["Networks"]
+        gateway = next((it["Gateway"] for it in networks.values() if it["Gateway"]), None)
+        if gateway is None:
+            return  # This engine does not say how it is reached.
+        if lost := self.output("python3", "-m", "inception.level.programs.ttl_probe", gateway).strip():
+            raise ExecError(f"a packet from level {self.number} does not come to level 0: {lost}")
+
+    def ping_s(self) -> float:
+        """Seconds that this level's engine takes to answer, on a connection that is open already."""
+        with self.client() as client:
+            client.ping()
+            return median(_timed(client.ping) for _ in range(PINGS))
+
+    def run_s(self) -> float:
+        """Seconds that this level's engine takes for a whole container: made, started, ended, removed."""
+        with self.client() as client:
+            return _timed(lambda: run_container(client, self.image))
+
+    @property
+    def image(self) -> str:
+        return self.plan.image
+
+    def find(self, target: Target) -> int | None:
+        """The id, in this level, of the process to kill; None if it is not there (any more)."""
+        wanted = "containerd-shim" if target is Target.SHIM else target.value
+        return next((it.pid for it in self.measure().processes if it.name == wanted), None)
+
+
+def _timed(act: Callable[[], object]) -> float:
+    begun_s = time.monotonic()
+    act()
+    return time.monotonic() - begun_s
+
+
+def run_container(
+    client: docker.APIClient, image: str, command: Sequence[str] = ("true",), *, terminal: bool = False
+) -> None:
+    """A short container from begin to end. Raises ExecError if it fails, and what the SDK raises."""
+    # No network of its own: what is measured is the engine, not iptables.
+    container = client.create_container(
+        image,
+        list(command),
+        entrypoint=[],
+        tty=terminal,
+        labels={LABEL_STRESS: ""},
+        host_config=client.create_host_config(network_mode="none"),
+    )["Id"]
+    try:
+        client.start(container)
+        if (status := client.wait(container)["StatusCode"]) != 0:
+            raise ExecError(f"{command[0]} in a container ended with {status}")
+    finally:
+        client.remove_container(container, v=True, force=True)
+
+
+def churn(level: Level, containers: int) -> ChurnRecord:
+    """Run `containers` short containers in `level`'s engine, from CLIENTS clients at once; errors are counted in."""
+    clients = min(CLIENTS, containers)
+    seconds: list[float] = []
+    errors: list[str] = []
+    local = threading.local()
+
+    def one(number: int) -> None:
+        if not hasattr(local, "client"):
+            local.client = level.client()
+        try:
+            # Half of them with a terminal: they take ptys.
+            seconds.append(_timed(lambda: run_container(local.client, level.image, terminal=number % 2 == 0)))
+        except (*ENGINE_GONE, ExecError) as error:
+            errors.append(" ".join(str(error).split()))
+
+    begun_s = time.monotonic()
+    with ThreadPoolExecutor(clients, thread_name_prefix="churn") as pool:
+        list(pool.map(one, range(containers)))
+    return ChurnRecord(
+        clients=clients,
+        containers=containers,
+        seconds=time.monotonic() - begun_s,
+        run_s=tuple(seconds),
+        errors=tuple(errors[:_MOST_ERRORS]),
+    )
+
+
+class ProcessKiller:
+    """Waits for the trigger of a kill and strikes, from a thread of its own. `pid` is what it hit, if anything."""
+
+    def __init__(self, kill: Kill, level: Level) -> None:
+        self.kill = kill
+        self.pid: int | None = None
+        self.killed_s: float | None = None
+        self._level = level
+        self._thread = threading.Thread(target=self._kill_target, name="chaos", daemon=True)
+
+    def on_ready(self, number: int) -> None:
+        """Tell that level `number` is ready."""
+        if number == self.kill.trigger:
+            self._thread.start()
+
+    def _kill_target(self) -> None:
+        time.sleep(self.kill.delay_s)
+        # The kill can cut the connection that it came through: what was found before it was hit all the same.
+        with suppress(*ENGINE_GONE, ExecError, ValueError):
+            found = self._level.find(self.kill.target)
+            self.killed_s = time.monotonic()
+            self.pid = found
+            if found is not None:
+                self._level.output("sh", "-c", _KILL, str(found))
+
+    def join(self, timeout_s: float) -> None:
+        """Wait until it has struck, if it was triggered."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from inception.chain import resize
+from inception.chain.status import save_plan
+from inception.errors import ChainError
+from inception.plan.chain import ChainPlan
+from tests.factories.plans import FACTS, plan
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [lambda it: resize.grow(it, 1, print), lambda it: resize.shrink(it, 1)],
+    ids=["grow", "shrink"],
+)
+def test_a_chain_far_away_stays_as_it_is(tmp_path: Path, changed: Callable[[ChainPlan], ChainPlan]) -> None:
+    far = replace(plan(2, replace(FACTS, run_root=str(tmp_path))), remote=True, endpoint="tcp://192.0.2.1:2376")
+    Path(far.paths.level(0)).mkdir(parents=True)
+    save_plan(far)
+    before = Path(far.paths.plan).read_text()
+    with pytest.raises(ChainError, match=r"chain dream on tcp://192\.0\.2\.1:2376 cannot grow or shrink"):
+        changed(far)
+    assert Path(far.paths.plan).read_text() == before

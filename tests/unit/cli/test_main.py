@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import typer
+
+from inception import __version__
+from inception.cli import main
+from inception.cli.main import run_arguments, with_default_command
+from inception.errors import EngineUnreachable, InceptionError, Interrupted, LevelError
+
+START_LIMIT_S = 0.3
+HEAVY = ("docker", "requests", "rich", "tenacity")
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        (["--depth", "4"], ["run", "--depth", "4"]),
+        (["-d4", "--", "sh", "-c", "exit 3"], ["run", "-d4", "--", "sh", "-c", "exit 3"]),
+        (["--depth=4"], ["run", "--depth=4"]),
+        (["run", "--depth", "4"], ["run", "--depth", "4"]),
+        (["plan", "--depth", "4"], ["plan", "--depth", "4"]),
+        (["--help"], ["--help"]),
+        (["--version"], ["--version"]),
+        (["--show-completion=bash"], ["--show-completion=bash"]),
+        ([], ["--help"]),
+    ],
+)
+def test_options_alone_mean_the_main_job(given: list[str], meant: list[str]) -> None:
+    assert with_default_command(given) == meant
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["--depth", "four"],
+            "invalid value for '--depth' / '-d': 'four' is not a whole number: see inception run --help",
+        ),
+        (["--depth", "2", "--patience", "x"], "'x' is not a number: see inception run --help"),
+        (["--depth", "2", "--pid", "x"], "invalid value for '--pid': 'x' is not one of "),
+        (["--depth"], "option '--depth' requires an argument: see inception"),
+        (["--nonesuch"], "no such option: --nonesuch: see inception run --help"),
+        (["run"], "missing option '--depth' / '-d': see inception run --help"),
+        (["nonesuch"], "no such command 'nonesuch': see inception --help"),
+        (["image"], "missing command: see inception image --help"),
+        (
+            ["image", "build", "--method", "x"],
+            "'x' is not one of 'auto', 'dockerfile', 'mmdebstrap': see inception image build",
+        ),
+        (["image", "rm"], "image rm needs either images or --all: see inception image ls"),
+        (["--depth", "-1"], "depth -1 is not between 0 and"),
+        (["--depth", "100000"], "depth 100000 is not between 0 and"),
+    ],
+)
+def test_a_wrong_request_is_one_line_that_names_it(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_arguments(arguments) == 2
+    output, errors = capsys.readouterr()
+    assert output == ""
+    assert errors.startswith("inception: error: ")
+    assert said in errors
+    assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (
+            EngineUnreachable("no engine\nanswers", remedy="start it"),
+            125,
+            "inception: error: no engine answers: start it\n",
+        ),
+        (Interrupted(15), 143, "inception: error: interrupted by signal 15\n"),
+        (
+            LevelError(level=3, phase="dockerd", reason="timed out", remedy="wait", log_tail=("one", "two")),
+            125,
+            "inception: error: level 3 failed at dockerd: timed out: wait\n    one\n    two\n",
+        ),
+    ],
+)
+def test_what_failed_is_reported_once_with_its_status(
+    error: InceptionError | Interrupted,
+    status: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert status_of(error, monkeypatch) == status
+    assert capsys.readouterr() == ("", said)
+
+
+def test_a_command_sets_the_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert status_of(typer.Exit(7), monkeypatch) == 7
+    assert status_of(None, monkeypatch) == 0
+
+
+def test_an_interrupted_command_ends_as_a_shell_expects(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert status_of(KeyboardInterrupt(), monkeypatch) == 130
+
+
+def test_a_fault_of_our_own_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ZeroDivisionError):
+        status_of(ZeroDivisionError(), monkeypatch)
+
+
+def status_of(outcome: BaseException | None, monkeypatch: pytest.MonkeyPatch) -> int:
+    """The exit status of a command that ends with `outcome`."""
+    app = typer.Typer()
+
+    @app.command()
+    def command() -> None:
+        if outcome is not None:
+            raise outcome
+
+    monkeypatch.setattr(main, "app", app)
+    return run_arguments([])
+
+
+def test_help_and_version_go_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_arguments(["--version"]) == 0
+    assert capsys.readouterr() == (f"inception {__version__}\n", "")
+    assert run_arguments([]) == 0
+    assert capsys.readouterr().out.startswith("Usage: inception ")
+
+
+def test_help_has_no_colour_where_there_is_no_terminal() -> None:
+    shown = subprocess.run([*inception(), "run", "--help"], capture_output=True, check=True)
+    assert b"\x1b" not in shown.stdout
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["run", "--help"]])
+def test_a_reader_that_has_gone_is_nothing_to_speak_of(arguments: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        ended = subprocess.run([*inception(), *arguments], stdout=writer, stderr=subprocess.PIPE, check=False)
+    finally:
+        os.close(writer)
+    assert ended.stderr == b""
+
+
+def test_help_loads_nothing_heavy_and_is_quick() -> None:
+    code = f"import sys, inception.cli.main; print([name for name in {HEAVY} if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"[]\n"
+    assert min(timed_help() for _ in range(5)) <= START_LIMIT_S
+
+
+def timed_help() -> float:
+    begun_s = time.monotonic()
+    subprocess.run([*inception(), "--help"], capture_output=True, check=True)
+    return time.monotonic() - begun_s
+
+
+def inception() -> list[str]:
+    return [str(Path(sys.executable).with_name("inception"))]

@@ -1,0 +1,75 @@
+"""The level below, where its engine has gone away: what ends, ends, and nothing more is said to have failed."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from inception.level.child import ChildLevel
+from inception.level.event_log import EventLog
+from inception.linux import lifeline
+from inception.plan.chain import ChainPlan
+from inception.plan.events import Event
+from tests.factories.plans import FACTS, plan
+
+
+@pytest.fixture
+def chain(tmp_path: Path) -> Iterator[ChainPlan]:
+    """A chain of 2 whose level 1 has an engine that hangs up on everybody."""
+    made = plan(2, replace(FACTS, run_root=str(tmp_path)))
+    for number in (1, 2):
+        Path(made.paths.level(number)).mkdir(parents=True)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(made.paths.socket(1)))
+        listener.listen()
+        threading.Thread(target=_hang_up, args=(listener,), daemon=True).start()
+        yield made
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def _hang_up(listener: socket.socket) -> None:
+    with suppress(OSError):
+        while True:
+            listener.accept()[0].close()
+
+
+def _child(chain: ChainPlan, told_end: threading.Event | None) -> ChildLevel:
+    child = ChildLevel(chain, 2, EventLog(chain.paths, 1))
+    child._begun = True
+    child._told_end = told_end
+    return child
+
+
+def _events(chain: ChainPlan) -> list[Event]:
+    return [Event.from_line(line) for line in Path(chain.paths.events).read_text().splitlines()]
+
+
+@pytest.mark.parametrize("told_end", [None, threading.Event()], ids=["started", "seen to start"])
+def test_a_level_whose_engine_is_gone_is_outlived(chain: ChainPlan, told_end: threading.Event | None) -> None:
+    held = lifeline.hold(Path(chain.paths.alive(2)))
+    threading.Timer(0.3, os.close, (held,)).start()
+    begun_s = time.monotonic()
+    _child(chain, told_end).outlive()
+    assert time.monotonic() - begun_s > 0.2
+    assert _events(chain) == []
+
+
+def test_one_that_does_not_end_is_told_of_and_nothing_else(chain: ChainPlan) -> None:
+    impatient = replace(chain, limits=chain.limits.scaled(0.01))
+    held = lifeline.hold(Path(chain.paths.alive(2)))
+    _child(impatient, threading.Event()).outlive()
+    os.close(held)
+    (event,) = _events(chain)
+    assert event.message == "level 2 did not end in time and was killed"
+
+
+def test_nobody_is_there_to_remove_it(chain: ChainPlan) -> None:
+    _child(chain, None).remove()

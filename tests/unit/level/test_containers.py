@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+from unittest.mock import Mock
+
+import docker
+import pytest
+
+from inception.level.containers import create_level, stop_timeout_s
+from inception.plan.chain import ChainPlan
+from tests.factories.plans import ENGINE, FACTS, plan
+
+
+def _created(made: ChainPlan, number: int) -> dict[str, Any]:
+    """What the engine is asked for level `number`; only the request itself is caught."""
+    client = docker.APIClient(base_url="unix:///nonexistent.sock", version="1.41")
+    client.create_container_from_config = Mock(return_value={"Id": "1"})  # type: ignore[method-assign]
+    create_level(client, made, number, "level:1")
+    return dict(client.create_container_from_config.call_args.args[0])
+
+
+def test_level_1_has_the_run_root_and_the_seed_volume_and_removes_itself() -> None:
+    config = _created(plan(), 1)
+    host = config["HostConfig"]
+    assert host["AutoRemove"] is True
+    assert host["CgroupnsMode"] == "private"
+    assert [(it["Type"], it["Target"], it["ReadOnly"]) for it in host["Mounts"]] == [
+        ("bind", "/run/inception", False),
+        ("volume", "/var/lib/inception/seed", True),
+        ("volume", "/var/lib/docker", False),
+    ]
+
+
+def test_a_deeper_level_has_the_chain_s_directory_only_and_shares_the_cgroup_namespace() -> None:
+    host = _created(plan(), 3)["HostConfig"]
+    assert not host.get("AutoRemove")
+    assert host["CgroupnsMode"] == "host"
+    assert [(it["Type"], it["Target"]) for it in host["Mounts"]] == [
+        ("bind", "/run/inception/dream"),
+        ("bind", "/var/lib/inception/seed"),
+        ("volume", "/var/lib/docker"),
+    ]
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_no_bind_is_recursive(number: int) -> None:
+    mounts = _created(plan(), number)["HostConfig"]["Mounts"]
+    assert all(it["BindOptions"]["NonRecursive"] for it in mounts if it["Type"] == "bind")
+
+
+def test_without_privileged_the_list_and_the_unmasked_paths_do() -> None:
+    host = _created(plan(), 1)["HostConfig"]
+    assert host["CapAdd"] == ["NET_ADMIN", "SYS_ADMIN"]
+    assert host["MaskedPaths"] == host["ReadonlyPaths"] == []
+    assert host["DeviceCgroupRules"] == ["a *:* rwm"]
+    assert not host.get("Privileged")
+
+
+def test_podman_is_asked_for_level_1_in_the_way_that_it_understands() -> None:
+    made = plan(facts=replace(FACTS, engine=replace(ENGINE, podman=True)))
+    outermost, deeper = _created(made, 1)["HostConfig"], _created(made, 2)["HostConfig"]
+    assert (outermost["Privileged"], outermost["PidsLimit"], outermost.get("Ulimits")) == (True, -1, None)
+    assert outermost["CapAdd"] == ["NET_ADMIN", "SYS_ADMIN"]
+    assert deeper == _created(plan(), 2)["HostConfig"]
+
+
+def test_a_shared_pid_namespace_is_that_of_the_engine_above() -> None:
+    made = plan(depth=2, pid="shared")
+    assert "PidMode" not in _created(made, 1)["HostConfig"]
+    assert _created(made, 2)["HostConfig"]["PidMode"] == "host"
+
+
+def test_a_capability_that_the_engine_does_not_know_is_left_out() -> None:
+    client = docker.APIClient(base_url="unix:///nonexistent.sock", version="1.41")
+    refusal = docker.errors.APIError('invalid CapAdd: unknown capability: "CAP_SYS_ADMIN"')
+    client.create_container_from_config = Mock(side_effect=[refusal, {"Id": "1"}])  # type: ignore[method-assign]
+    create_level(client, plan(), 1, "level:1")
+    assert client.create_container_from_config.call_args.args[0]["HostConfig"]["CapAdd"] == ["NET_ADMIN"]
+
+
+def test_any_other_refusal_is_raised() -> None:
+    client = docker.APIClient(base_url="unix:///nonexistent.sock", version="1.41")
+    client.create_container_from_config = Mock(side_effect=docker.errors.APIError("no"))  # type: ignore[method-assign]
+    with pytest.raises(docker.errors.APIError):
+        create_level(client, plan(), 1, "level:1")
+
+
+def test_an_outer_level_is_given_time_for_all_that_it_waits_for() -> None:
+    made = plan(depth=5)
+    times = [stop_timeout_s(made, number) for number in range(1, 6)]
+    assert times == sorted(times, reverse=True)
+    assert times[-1] >= made.limits.level_stop_s
+
+
+def test_only_level_1_needs_to_be_allowed_the_tasks_of_all() -> None:
+    assert _created(plan(), 1)["HostConfig"]["PidsLimit"] == 4194304
+    assert "PidsLimit" not in _created(plan(), 2)["HostConfig"]
+
+
+def test_where_the_engine_is_far_away_level_1_has_a_volume_for_the_run_root_and_deeper_ones_are_as_ever() -> None:
+    made = plan(facts=replace(FACTS, engine=replace(ENGINE, local=False)))
+    outermost = _created(made, 1)["HostConfig"]["Mounts"][0]
+    assert (outermost["Type"], outermost["Target"], outermost.get("Source")) == ("volume", "/run/inception", None)
+    assert _created(made, 2) == _created(plan(), 2)

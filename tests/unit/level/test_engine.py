@@ -1,0 +1,73 @@
+"""How a level's engine is taken down, also when one of its daemons is gone already."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from typing import Any, cast
+
+import pytest
+
+from inception.level.daemons import Daemon
+from inception.level.engine import LevelEngine
+from inception.level.event_log import EventLog
+from inception.plan.events import Phase
+from tests.factories import plans
+
+_STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+
+
+class _Notes:
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def note(self, _phase: Phase, message: str) -> None:
+        self.told.append(message)
+
+
+def _daemon(name: str, *command: str) -> Daemon:
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    return Daemon(name, process)
+
+
+def _engine(*daemons: Daemon) -> tuple[LevelEngine, _Notes]:
+    engine = cast("Any", object.__new__(LevelEngine))
+    notes = _Notes()
+    engine._plan = plans.plan()
+    engine._events = cast("EventLog", notes)
+    engine._daemons = list(daemons)
+    engine._stopping = False
+    engine._replacing = threading.Lock()
+    return engine, notes
+
+
+def test_a_dockerd_that_has_lost_its_containerd_is_not_waited_for() -> None:
+    """It would wait 15 s for containers that ended long ago: only containerd could have told it."""
+    containerd = _daemon("containerd", "sh", "-c", "kill -KILL $$")
+    containerd.process.wait()
+    dockerd = _daemon("dockerd", sys.executable, "-c", _STUBBORN)
+    assert dockerd.process.stdout
+    assert dockerd.process.stdout.readline() == b"deaf\n"
+    engine, notes = _engine(containerd, dockerd)
+    begun_s = time.monotonic()
+    engine.stop()
+    assert time.monotonic() - begun_s < 5
+    assert dockerd.process.returncode == -9
+    assert notes.told == ["dockerd did not stop in time and was killed"]
+    for daemon in (containerd, dockerd):
+        assert daemon.process.stdout
+        daemon.process.stdout.close()
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_daemons_that_stop_by_themselves_are_not_told_of(count: int) -> None:
+    daemons = [_daemon(name, "sleep", "60") for name in ("containerd", "dockerd")[:count]]
+    engine, notes = _engine(*daemons)
+    engine.stop()
+    assert notes.told == []
+    for daemon in daemons:
+        assert daemon.process.returncode == -15
+        assert daemon.process.stdout
+        daemon.process.stdout.close()

@@ -1,0 +1,42 @@
+"""What is loaded is known by the name that the chain has for it, whatever the engine that saved it made of that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from unittest.mock import Mock
+
+import pytest
+
+from inception.level.engine_client import load_as
+from inception.level.failure import PhaseError
+
+
+def _engine(*messages: dict[str, str]) -> Mock:
+    return Mock(load_image=Mock(return_value=iter(messages)))
+
+
+@pytest.fixture
+def tarball(tmp_path: Path) -> Path:
+    file = tmp_path / "image.tar"
+    file.touch()
+    return file
+
+
+@pytest.mark.parametrize(
+    "said", ["Loaded image: localhost/level:1", "Loaded image ID: sha256:0123"], ids=["from Podman", "without a name"]
+)
+def test_what_has_another_name_is_tagged(said: str, tarball: Path) -> None:
+    engine = _engine({"status": "Loading layer"}, {"stream": f"{said}\n"})
+    load_as(engine, tarball, "level:1")
+    engine.tag.assert_called_once_with(said.rsplit(maxsplit=1)[-1], "level:1")
+
+
+def test_what_has_the_name_already_is_left_alone(tarball: Path) -> None:
+    engine = _engine({"stream": "Loaded image: level:1\n"})
+    load_as(engine, tarball, "level:1")
+    engine.tag.assert_not_called()
+
+
+def test_an_engine_that_refuses_is_quoted(tarball: Path) -> None:
+    with pytest.raises(PhaseError, match="no space left"):
+        load_as(_engine({"error": "no space left"}), tarball, "level:1")

@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import PurePosixPath
+from typing import Any
+
+import pytest
+
+from inception.plan.chain import GREATEST_DEPTH, ChainPlan, Refusal, plan_chain
+from inception.plan.facts import Facts
+from inception.plan.pids import PidNamespace
+from inception.plan.privileges import Privileges
+from inception.plan.request import ImageTransfer, PidMode, Storage
+from inception.plan.size import GIB, parse_size
+from tests.factories.plans import ENGINE, FACTS, HOST, plan, request
+
+
+def _with_host(**changes: Any) -> Facts:
+    return replace(FACTS, host=replace(HOST, **changes))
+
+
+def _refusal(facts: Facts = FACTS, depth: int = 4, **changes: Any) -> Refusal:
+    with pytest.raises(Refusal) as refused:
+        plan_chain(request(depth, **changes), facts)
+    return refused.value
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"depth": -1}, "depth -1"),
+        ({"depth": GREATEST_DEPTH + 1}, "depth 1001"),
+        ({"depth": 100_000}, "depth 100000"),
+        ({"name": "Dream"}, "'Dream'"),
+        ({"name": "d" * 33}, "d" * 33),
+        ({"name": "-dream"}, "'-dream'"),
+        ({"name": ""}, "''"),
+        ({"patience": 0.0}, "patience 0.0"),
+        ({"patience": float("nan")}, "patience nan"),
+        ({"patience": float("inf")}, "patience inf"),
+        ({"headroom": -1}, "headroom -1"),
+        ({"mtu": 67}, "67"),
+        ({"mtu": 65_536}, "65536"),
+        ({"dns": ("192.0.2.53", "resolver")}, "'resolver'"),
+        ({"pool": "10.0.0.0/33"}, "'10.0.0.0/33'"),
+        ({"pool": "10.0.0.1/8"}, "'10.0.0.1/8'"),
+        ({"storage": Storage.VOLUME, "storage_size": GIB}, "volume"),
+    ],
+)
+def test_a_wrong_request_is_a_usage_error_that_names_it(changes: dict[str, Any], said: str) -> None:
+    refusal = _refusal(**changes)
+    assert refusal.usage
+    assert said in str(refusal)
+
+
+def test_depth_0_has_no_levels_and_takes_nothing_even_where_nothing_is_left() -> None:
+    nothing = _with_host(pid_namespaces_free=0, memory_available=0, disk_free=0, inodes_free=0, tasks_free=0)
+    made = plan(0, nothing)
+    assert made.levels == ()
+    assert made.estimate.memory == 0
+
+
+def test_isolated_beyond_the_budget_is_refused_with_number_and_remedy() -> None:
+    refusal = _refusal(depth=33, pid=PidMode.ISOLATED, headroom=0)
+    assert "depth 33" in str(refusal)
+    assert "32 are free" in str(refusal)
+    assert "32 deep" in refusal.remedy
+    assert "--pid auto" in refusal.remedy
+    assert not refusal.usage
+    assert plan(32, pid=PidMode.ISOLATED, headroom=0).depth == 32
+
+
+def test_headroom_that_leaves_nothing_for_level_1_is_named() -> None:
+    refusal = _refusal(_with_host(pid_namespaces_free=1), depth=1)
+    assert refusal.remedy == "use --headroom 0"
+    assert plan(1, _with_host(pid_namespaces_free=1), headroom=0).depth == 1
+
+
+def test_no_pid_namespace_at_all_is_no_fault_of_the_headroom() -> None:
+    assert "nested less deep" in _refusal(_with_host(pid_namespaces_free=0), depth=1, headroom=0).remedy
+
+
+def test_auto_goes_past_the_budget() -> None:
+    levels = plan(40).levels
+    assert [level.pid_namespace for level in levels] == [PidNamespace.PRIVATE] * 31 + [PidNamespace.SHARED] * 9
+
+
+def test_a_pool_too_small_is_refused_with_one_that_suffices() -> None:
+    refusal = _refusal(pool="192.0.2.0/28")
+    assert "192.0.2.0/28" in str(refusal)
+    assert "/25" in refusal.remedy
+    assert plan(pool="192.0.2.0/25").depth == 4
+
+
+def test_subnets_go_elsewhere_where_all_of_ten_is_routed() -> None:
+    levels = plan(40, _with_host(routes=("10.0.0.0/8", "172.16.0.0/13"))).levels
+    assert {level.subnet.block.split(".")[0] for level in levels} == {"172"}
+
+
+def test_no_room_anywhere_is_refused() -> None:
+    everywhere = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "198.18.0.0/15")
+    assert "--pool" in _refusal(_with_host(routes=everywhere)).remedy
+
+
+def test_a_socket_path_too_long_is_refused() -> None:
+    refusal = _refusal(replace(FACTS, run_root="/run/" + "x" * 100))
+    assert "107 bytes" in str(refusal)
+    assert PurePosixPath(plan(name="d" * 32).run_directory).parent == PurePosixPath(FACTS.run_root)
+
+
+@pytest.mark.parametrize(
+    ("free", "said", "greatest"),
+    [
+        ({"memory_available": 10 * 70_000_000}, "of memory", 10),
+        ({"disk_free": 7 * 1_000_000 + 1}, "of disk", 7),
+        ({"inodes_free": 119}, "inodes", 0),
+        ({"tasks_free": 6 * 40}, "processes and threads", 6),
+        # The tightest is named, whatever else is short.
+        ({"memory_available": 10 * 70_000_000, "disk_free": 7 * 1_000_000, "inodes_free": 9 * 120}, "of disk", 7),
+    ],
+)
+def test_what_cannot_fit_is_refused_with_the_greatest_depth_that_would(
+    free: dict[str, int], said: str, greatest: int
+) -> None:
+    facts = _with_host(**free)
+    refusal = _refusal(facts, depth=greatest + 5)
+    assert said in str(refusal)
+    assert f"go {greatest} deep" in refusal.remedy
+    assert plan(greatest, facts).depth == greatest
+    _refusal(facts, depth=greatest + 1)
+    assert plan(greatest + 5, facts, force=True).depth == greatest + 5
+
+
+def test_a_refusal_says_both_numbers() -> None:
+    refusal = _refusal(_with_host(memory_available=500_000_000), depth=20)
+    assert str(refusal) == "depth 20 needs 1.40 GB of memory, and 500 MB of memory are free"
+
+
+def test_what_is_not_known_refuses_nothing() -> None:
+    unknown = _with_host(memory_available=None, disk_free=None, inodes_free=None, tasks_free=None)
+    assert plan(900, unknown).depth == 900
+
+
+def test_loading_takes_the_image_at_each_level() -> None:
+    facts = replace(FACTS, image_size=300_000_000, host=replace(HOST, disk_free=3_100_000_000))
+    assert "go 10 deep" in _refusal(facts, depth=20, image_transfer=ImageTransfer.LOAD).remedy
+    graft, load = (plan(4, facts, image_transfer=how) for how in (ImageTransfer.GRAFT, ImageTransfer.LOAD))
+    assert load.estimate.disk == graft.estimate.disk + 4 * 300_000_000
+    assert load.estimate.seconds > graft.estimate.seconds + 4
+
+
+def test_a_tmpfs_takes_memory_and_no_disk() -> None:
+    made = plan(4, storage=Storage.TMPFS, storage_size=GIB)
+    assert made.estimate.disk == 0
+    assert made.estimate.memory > plan(4).estimate.memory
+    assert {level.storage.size for level in made.levels} == {GIB}
+
+
+def test_volumes_are_the_choice_where_they_carry_an_overlay() -> None:
+    assert {level.storage.kind for level in plan(4).levels} == {Storage.VOLUME}
+
+
+def test_volumes_are_refused_where_they_do_not() -> None:
+    refusal = _refusal(_with_host(data_root_carries_overlay=False), storage=Storage.VOLUME)
+    assert "overlay" in str(refusal)
+    assert "--storage auto" in refusal.remedy
+
+
+def test_too_small_a_loopback_is_refused_with_a_size_that_is_then_taken() -> None:
+    refusal = _refusal(depth=8, storage=Storage.LOOPBACK, storage_size=10**9)
+    assert "1.00 GB" in str(refusal)
+    size = refusal.remedy.split()[2]
+    assert plan(8, storage=Storage.LOOPBACK, storage_size=parse_size(size)).depth == 8
+
+
+def test_loopback_of_5_gb_is_what_level_1_gets() -> None:
+    sizes = [level.storage.size for level in plan(4, storage=Storage.LOOPBACK, storage_size=5 * 10**9).levels]
+    assert sizes[0] == 5 * 10**9
+    assert sizes == sorted(sizes, key=lambda size: size or 0, reverse=True)
+
+
+def test_privileges_are_what_the_engine_can_give() -> None:
+    assert plan().privileges == Privileges(privileged=False, capabilities=ENGINE.capabilities)
+    able = replace(FACTS, engine=replace(ENGINE, privileged=True))
+    assert plan(4, able).privileges == Privileges(privileged=True)
+
+
+def test_a_plan_of_another_version_is_not_read() -> None:
+    text = plan().to_json().replace('"version": 1', '"version": 99')
+    with pytest.raises(ValueError, match="99"):
+        ChainPlan.from_json(text)
+
+
+def test_a_detached_chain_on_an_engine_far_away_is_refused() -> None:
+    far = replace(FACTS, engine=replace(ENGINE, local=False, endpoint="tcp://192.0.2.7:2376"))
+    assert plan_chain(request(attached=True), far).remote
+    with pytest.raises(Refusal, match=r"tcp://192\.0\.2\.7:2376") as refusal:
+        plan_chain(request(attached=False), far)
+    assert refusal.value.usage
+    assert "inception up" in refusal.value.remedy
