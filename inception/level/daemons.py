@@ -14,12 +14,11 @@ from pathlib import Path
 
 from inception.level.failure import PhaseError
 from inception.level.network import own_bridge
-from inception.linux.capabilities import Capability, held
+from inception.linux.capabilities import held
 from inception.linux.retry import retry
 from inception.plan.chain import ChainPlan, LevelPlan
 
 CONTAINERD_SOCKET = Path("/run/containerd/containerd.sock")
-DATA_ROOT = Path("/var/lib/docker")
 DOCKERD_PID_FILE = Path("/run/docker.pid")
 _CONTAINERD_CONFIG = Path("/run/inception-containerd.toml")
 _POLL_S = 0.004
@@ -88,7 +87,7 @@ def containerd_config(root: Path, *, oom_score: int) -> str:
 def start_containerd(data_root: Path, log: Path) -> Daemon:
     """Start containerd. It is ready when `CONTAINERD_SOCKET` answers: see `wait_for_socket`."""
     # Who may not lower it (proc_pid_oom_score_adj(5)) would only log an error.
-    oom_score = _OOM_SCORE if Capability.SYS_RESOURCE in held() else 0
+    oom_score = _OOM_SCORE if "SYS_RESOURCE" in held() else 0
     _CONTAINERD_CONFIG.write_text(containerd_config(data_root / "containerd-root", oom_score=oom_score))
     return _start("containerd", ["containerd", "--config", str(_CONTAINERD_CONFIG)], log)
 

@@ -18,6 +18,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+DATA_ROOT = PurePosixPath("/var/lib/docker")
+"""Data-root of each level's engine."""
+
 SEED_DIRECTORY = PurePosixPath("/var/lib/inception/seed")
 """Where each level finds the seed, read-only: `seed.json`, `image.tar` and `data-root/`."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import docker
 
 from inception.errors import EngineError
-from inception.probe.capabilities import names_in
+from inception.linux.capabilities import names_in
 from inception.probe.engine import Answers, ask_engine, describe_engine
 from inception.probe.facts import subject_of
 from inception.probe.host import HostReading, NotAllowed, Subject, read_host

@@ -21,20 +21,21 @@ from inception.level.standalone.engine import StandaloneEngine
 from inception.level.standalone.foreground import CannotRun, run_in_foreground
 from inception.level.storage import make_image, mend_image, mount_image, unmount_image
 from inception.linux import cgroups, fds
-from inception.linux.capabilities import Capability, held
+from inception.linux.capabilities import held
 from inception.linux.iptables import choose_iptables
 from inception.linux.mounts import MountPoint, RemountWritable, parse_mountinfo
 from inception.linux.overlay import carries_overlay
 from inception.plan.chain import CgroupNamespace
+from inception.plan.paths import DATA_ROOT
 from inception.plan.standalone import DEFAULT_SIZE, StandaloneSettings, WrongSetting
 
-_DATA_ROOT = Path("/var/lib/docker")
+_DATA_ROOT = Path(DATA_ROOT)
 _IMAGE = _DATA_ROOT / "data-root.ext4"
 """It lies where it is mounted, on what the container brings: so it is there again when the container is."""
 _STATE = ("docker", "docker.pid", "docker.sock", "containerd")
 """The daemons' own, below /run: a container started again still has it, while process numbers start anew."""
 _SHELL = ("bash", "--login")
-_NEEDED = (Capability.SYS_ADMIN, Capability.NET_ADMIN)
+_NEEDED = ("SYS_ADMIN", "NET_ADMIN")
 """What `docker run` does not give by itself."""
 _OPTIONS = (
     "docker run with --privileged, or with --cap-add SYS_ADMIN --cap-add NET_ADMIN --security-opt seccomp=unconfined"
@@ -119,7 +120,7 @@ def prepare(storage_size: int | None) -> None:
 
 
 def _check_capabilities() -> None:
-    if missing := [f"CAP_{capability.name}" for capability in _NEEDED if capability not in held()]:
+    if missing := [f"CAP_{name}" for name in _NEEDED if name not in held()]:
         raise PhaseError(f"an engine needs {' and '.join(missing)}")
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from inception.linux.capabilities import NAMES, names_in
 from inception.plan.facts import EngineFacts
-from inception.probe.capabilities import NAMES, names_in
 from inception.probe.checks.needs import of_engine
 from inception.probe.checks.verdict import Check, Verdict, failed, passed, skipped, warned
 from inception.probe.survey import HostLimits, Survey

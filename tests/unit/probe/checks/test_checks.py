@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from inception.probe.capabilities import NAMES
+from inception.linux.capabilities import NAMES
 from inception.probe.checks import CHECKS, examine
 from inception.probe.checks.verdict import Check, Status
 from inception.probe.survey import CgroupLimits, LoopDevices, NetworkLimits, Survey, Usage
