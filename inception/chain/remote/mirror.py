@@ -151,7 +151,7 @@ class _Presence:
         number = event.level
         if (event.phase, event.state) == (Phase.READY, State.END):
             self._alive[number] = lifeline.hold(Path(self._plan.paths.alive(number)))
-            lifeline.say_ready(self._alive[number])
+            lifeline.mark_ready(self._alive[number])
             self._lifelines[number] = lifeline.hold(Path(self._plan.paths.lifeline(number)))
         elif event.phase is Phase.UNWIND:
             _let_go(self._lifelines, number)

@@ -37,7 +37,7 @@ def living(chain: ChainPlan, *levels: int, unwinding: bool = False) -> Iterator[
         for number in levels:
             alive = lifeline.hold(Path(chain.paths.alive(number)))
             stack.callback(os.close, alive)
-            lifeline.say_ready(alive)
+            lifeline.mark_ready(alive)
             if not unwinding:
                 stack.callback(os.close, lifeline.hold(Path(chain.paths.lifeline(number))))
         yield

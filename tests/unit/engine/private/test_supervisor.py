@@ -14,10 +14,10 @@ import pytest
 
 from inception.engine.private import supervisor
 from inception.engine.private.daemons import Daemon
-from inception.engine.private.locks import Share, held, is_free, opened, try_lock
 from inception.engine.private.report import Report
 from inception.engine.private.running_levels import living_levels, remove_ended_levels
 from inception.engine.private.supervisor import StopRequest, wait_until_unneeded
+from inception.linux.flock import Mode, held, is_free, opened, try_take
 
 
 class FakeClient(docker.APIClient):
@@ -74,11 +74,11 @@ def test_it_stays_as_long_as_a_level_lives(users: int, daemon: Daemon) -> None:
 
 def test_it_does_not_ask_for_levels_while_it_has_a_client(users: int, path: Path, daemon: Daemon) -> None:
     request = StopRequest()
-    with held(path, Share.WITH_OTHERS, 1):
+    with held(path, Mode.SHARED, limit_s=1):
         client = FakeClient(["asked too early"])
         request.made = True
         assert wait_until_unneeded(client, users, (daemon,), request) == "told to"
-        assert not try_lock(users, Share.ALONE)
+        assert not try_take(users, Mode.EXCLUSIVE)
 
 
 def test_a_client_can_come_while_only_levels_keep_it(users: int, path: Path, daemon: Daemon) -> None:
@@ -90,7 +90,7 @@ def test_a_client_can_come_while_only_levels_keep_it(users: int, path: Path, dae
             return [{"Id": "level", "State": "running"}]
 
     assert wait_until_unneeded(OneLevel([]), users, (daemon,), request) == "told to"
-    with held(path, Share.WITH_OTHERS, 1):
+    with held(path, Mode.SHARED, limit_s=1):
         pass
 
 
@@ -98,7 +98,7 @@ def test_it_stops_when_a_daemon_has_ended(users: int, path: Path, daemon: Daemon
     daemon.log.write_text('level=fatal msg="disk is gone"\n')
     daemon.process.kill()
     daemon.process.wait()
-    with held(path, Share.WITH_OTHERS, 1):
+    with held(path, Mode.SHARED, limit_s=1):
         why = wait_until_unneeded(FakeClient(["running"]), users, (daemon,), StopRequest())
     assert why == "dockerd ended: disk is gone"
 
@@ -131,16 +131,16 @@ def test_locks_die_with_their_holder(path: Path) -> None:
         assert holder.stdout is not None
         holder.stdout.readline()
         assert not is_free(path)
-        with pytest.raises(TimeoutError), held(path, Share.WITH_OTHERS, 0.05):
+        with pytest.raises(BlockingIOError), held(path, Mode.SHARED, limit_s=0.05):
             pass
         holder.kill()
-    with held(path, Share.ALONE, 1):
+    with held(path, Mode.EXCLUSIVE, limit_s=1):
         assert not is_free(path)
     assert is_free(path)
     assert is_free(path.with_name("nowhere"))
 
 
 def test_locks_are_not_inherited(path: Path) -> None:
-    with held(path, Share.ALONE, 1) as descriptor:
+    with held(path, Mode.EXCLUSIVE, limit_s=1) as descriptor:
         assert not os.get_inheritable(descriptor)
         assert fcntl.fcntl(descriptor, fcntl.F_GETFD) & fcntl.FD_CLOEXEC
