@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,11 +17,11 @@ from inception.chain.status import save_plan
 from inception.engine.translate import translated
 from inception.errors import ChainError, LevelError
 from inception.level.containers import stop_timeout_s
-from inception.level.mailbox import SIGNAL_PLAN_CHANGED
-from inception.linux import lifeline
+from inception.linux import flock, lifeline
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
 from inception.plan.growth import grown, shrunk
+from inception.plan.protocol import SIGNAL_PLAN_CHANGED
 
 
 def grow(plan: ChainPlan, by: int, on_event: Callable[[Event], None]) -> ChainPlan:
@@ -75,14 +73,10 @@ def refuse_far(plan: ChainPlan) -> None:
 def _alone(plan: ChainPlan) -> Iterator[ChainPlan]:
     """The plan as it is now, and as only we may change it inside. Raises ChainError for a chain gone or far away."""
     try:
-        descriptor = os.open(Path(plan.paths.level(0)) / "change.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with flock.held(Path(plan.paths.level(0)) / "change.lock"):
             current = ChainPlan.from_json(Path(plan.paths.plan).read_text())
             refuse_far(current)
             yield current
-        finally:
-            os.close(descriptor)
     except FileNotFoundError as error:
         raise ChainError(f"chain {plan.name} is gone", remedy="see: inception ls") from error
 

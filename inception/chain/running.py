@@ -22,9 +22,9 @@ from inception.level.containers import create_level, stop_timeout_s
 from inception.level.engine_client import connect_level
 from inception.level.event_log import EventLog, tail
 from inception.level.failure import LevelFailure
-from inception.level.shutdown import EXIT_UNTOLD, UNTOLD
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
+from inception.plan.protocol import UNREPORTED, RunnerExit
 
 _LAST_EVENTS_LIMIT_S = 2.0
 
@@ -69,8 +69,8 @@ class RunningChain:
                 self._client.start(self._container)
                 if self._mirror:
                     self._mirror.open()
-        if events.untold is not None:
-            self._take_in(events.untold)
+        if events.unreported is not None:
+            self._take_in(events.unreported)
 
     def _wait_until_gone(self) -> None:
         # An error says that it was gone before we asked, or that its engine is.
@@ -124,7 +124,7 @@ class RunningChain:
             level=1,
             phase=Phase.READY,
             state=State.FAIL,
-            message=UNTOLD if self._status == EXIT_UNTOLD else "its runner ended unexpectedly",
+            message=UNREPORTED if self._status == RunnerExit.FAILED_UNREPORTED else "its runner ended unexpectedly",
             log_tail=tail(Path(self.plan.paths.log(1, "runner"))),
         )
 

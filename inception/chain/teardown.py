@@ -12,8 +12,8 @@ from requests.exceptions import ReadTimeout
 
 from inception.engine.translate import translated
 from inception.level.containers import stop_timeout_s
-from inception.level.shutdown import SIGNAL_UNWIND
 from inception.plan.chain import ChainPlan
+from inception.plan.protocol import SIGNAL_UNWIND, Variable
 
 _REMOVAL_LIMIT_S = 30
 """Seconds for the level-0 engine to remove what is dead already."""
@@ -63,7 +63,7 @@ def _own_level_1(client: docker.APIClient, plan: ChainPlan) -> str | None:
     Another user's chain, or one of another run root, can have the same name, and so the same container name.
     """
     container = client.inspect_container(plan.level(1).container)
-    own = f"INCEPTION_PLAN={plan.paths.plan}" in container["Config"]["Env"]
+    own = f"{Variable.PLAN}={plan.paths.plan}" in container["Config"]["Env"]
     return str(container["Id"]) if own else None
 
 

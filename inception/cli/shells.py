@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from inception.chain import resize
 from inception.chain.connect import level_client
 from inception.chain.interrupts import raising_interrupted
-from inception.chain.session.control_socket import Action, ControlRequest, ControlSocket
+from inception.chain.session.control_socket import ControlSocket
 from inception.chain.session.run import run_session
 from inception.chain.status import find_chain
 from inception.cli.drawing import draw
 from inception.errors import ChainError, Interrupted
 from inception.plan.chain import ChainPlan
+from inception.plan.protocol import Action, ControlRequest, Variable
 
 
 class Kicked(BaseException):
@@ -58,8 +59,8 @@ class Shells:
                 self._plan.level(level).container,
                 command=command,
                 environment={
-                    "INCEPTION_DEPTH": str(self._plan.depth),
-                    "INCEPTION_CLIENT": str(self._control_socket.path),
+                    Variable.DEPTH: str(self._plan.depth),
+                    Variable.CLIENT: str(self._control_socket.path),
                 },
                 workdir=workdir,
                 terminal=terminal,

@@ -6,15 +6,17 @@ import shlex
 from pathlib import Path
 
 from inception.plan.paths import RunDirectory
+from inception.plan.protocol import Action, Program
 
 _DIRECTORY = Path("/usr/local/bin")  # On the PATH of login shells too, which make one of their own.
-_COMMANDS = ("descend", "kick")
-_PROGRAM = '#!/bin/sh\nPYTHONPATH={payload} exec python3 -m inception.level.programs.control_request {name} "$@"\n'
+_PROGRAM = '#!/bin/sh\nPYTHONPATH={payload} exec python3 -m {module} {name} "$@"\n'
 
 
 def install_commands(paths: RunDirectory, directory: Path = _DIRECTORY) -> None:
     """Put them where shells find them. Raises OSError."""
-    for name in _COMMANDS:
+    for name in Action:
         program = directory / name
-        program.write_text(_PROGRAM.format(payload=shlex.quote(str(paths.payload)), name=name))
+        program.write_text(
+            _PROGRAM.format(payload=shlex.quote(str(paths.payload)), module=Program.CONTROL_REQUEST, name=name)
+        )
         program.chmod(0o755)

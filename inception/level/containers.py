@@ -10,17 +10,17 @@ import docker
 from docker.types import LogConfig, Mount, Ulimit
 
 from inception.plan.chain import LABEL_CHAIN, LABEL_LEVEL, CgroupNamespace, ChainPlan, LevelPlan
-from inception.plan.paths import IMAGE_DIRECTORY, SEED_DIRECTORY
+from inception.plan.paths import DATA_ROOT, IMAGE_DIRECTORY, SEED_DIRECTORY
 from inception.plan.pids import PidNamespace
 from inception.plan.privileges import Privileges
+from inception.plan.protocol import Program, Variable
 from inception.plan.request import NetworkMode, Storage
 
-DATA_ROOT = "/var/lib/docker"
 _GREATEST_PID = 4194304  # PID_MAX_LIMIT, include/linux/threads.h
 _UNKNOWN_CAPABILITY = re.compile(r"unknown capability: \"?(?:CAP_)?(?P<name>[A-Z_]+)")
 # tini reaps what loses its parent, also where it is not process 1 (-s): daemons' children in a shared PID namespace.
 # The shell hands the runner a log from its first instruction on.
-_ENTRYPOINT = ("tini", "-s", "--", "sh", "-c", 'PYTHONPATH="$0" exec python3 -m inception.level "$1" >>"$2" 2>&1')
+_ENTRYPOINT = ("tini", "-s", "--", "sh", "-c", f'PYTHONPATH="$0" exec python3 -m {Program.RUNNER} "$1" >>"$2" 2>&1')
 
 
 def create_level(client: docker.APIClient, plan: ChainPlan, number: int, image: str) -> str:
@@ -55,11 +55,11 @@ def _create(client: docker.APIClient, plan: ChainPlan, level: LevelPlan, image: 
             str(plan.paths.log(level.number, "runner")),
         ],
         environment={
-            "INCEPTION_PLAN": str(plan.paths.plan),
-            "INCEPTION_CHAIN": plan.name,
-            "INCEPTION_LEVEL": str(level.number),
-            "INCEPTION_DEPTH": str(plan.depth),
-            "INCEPTION_IMAGE": plan.image,
+            Variable.PLAN: str(plan.paths.plan),
+            Variable.CHAIN: plan.name,
+            Variable.LEVEL: str(level.number),
+            Variable.DEPTH: str(plan.depth),
+            Variable.IMAGE: plan.image,
         },
         labels=labels,
         stop_timeout=stop_timeout_s(plan, level.number),
@@ -145,10 +145,10 @@ def _shared(plan: ChainPlan, level: LevelPlan, directory: str, labels: dict[str,
 def _data_root(level: LevelPlan, labels: dict[str, str]) -> Mount:
     storage = level.storage
     if storage.kind is Storage.TMPFS:
-        return Mount(DATA_ROOT, None, type="tmpfs", tmpfs_size=storage.size)
+        return Mount(str(DATA_ROOT), None, type="tmpfs", tmpfs_size=storage.size)
     # An ext4 image lies on the volume, and `open_storage` mounts it.
-    target = str(IMAGE_DIRECTORY) if storage.kind is Storage.LOOPBACK else DATA_ROOT
-    return Mount(target, None, type="volume", labels=labels, no_copy=True)
+    target = IMAGE_DIRECTORY if storage.kind is Storage.LOOPBACK else DATA_ROOT
+    return Mount(str(target), None, type="volume", labels=labels, no_copy=True)
 
 
 def bind(source: str, target: str, *, read_only: bool = False) -> Mount:

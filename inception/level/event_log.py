@@ -24,7 +24,7 @@ class EventLog:
     def __init__(self, paths: RunDirectory, number: int) -> None:
         self._paths = paths
         self._number = number
-        self.untold: Event | None = None
+        self.unreported: Event | None = None
         """The first failure that could not be written: of this level, or of the event file itself."""
         self._descriptor = os.open(paths.events, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
@@ -60,7 +60,7 @@ class EventLog:
         except OSError as error:
             reason = f"nothing can be written to {self._paths.events}: {error.strerror}"
             failure = event if state is State.FAIL else replace(event, state=State.FAIL, message=reason)
-            self.untold = self.untold or failure
+            self.unreported = self.unreported or failure
             if state in {State.BEGIN, State.END} and phase is not Phase.UNWIND:
                 raise LevelFailure(reason) from error
 

@@ -16,6 +16,7 @@ from inception.engine.translate import one_line
 from inception.level.engine_client import ENGINE_GONE, connect_level
 from inception.plan.chain import ChainPlan
 from inception.plan.codec import from_json
+from inception.plan.protocol import Program
 from inception.stress.chaos import Kill, Target
 from inception.stress.report.record import ChurnRecord, LevelMeasure
 
@@ -68,7 +69,7 @@ class Level:
 
     def measure(self) -> LevelMeasure:
         """What this level has of everything. Raises ExecError, and what the SDK raises."""
-        return from_json(LevelMeasure, self.output("python3", "-m", "inception.level.programs.measure"))
+        return from_json(LevelMeasure, self.output("python3", "-m", Program.MEASURE))
 
     def reach_level_0(self) -> None:
         """Send a packet through all levels above. Silence is no error: a firewall may want it.
@@ -79,7 +80,7 @@ class Level:
         gateway = next((it["Gateway"] for it in networks.values() if it["Gateway"]), None)
         if gateway is None:
             return  # This engine does not say how it is reached.
-        if lost := self.output("python3", "-m", "inception.level.programs.ttl_probe", gateway).strip():
+        if lost := self.output("python3", "-m", Program.TTL_PROBE, gateway).strip():
             raise ExecError(f"a packet from level {self.number} does not come to level 0: {lost}")
 
     def ping_s(self) -> float:

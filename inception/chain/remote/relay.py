@@ -15,6 +15,7 @@ from inception.chain.session.connection import ExecConnection, open_exec_connect
 from inception.chain.session.streams import STDOUT, Demultiplexer
 from inception.engine.translate import translated
 from inception.plan.chain import ChainPlan
+from inception.plan.protocol import Program
 
 _HIGH_WATER_MARK = 256 * 1024
 """Bytes waiting to be sent one way at which no more are taken from the other."""
@@ -36,7 +37,7 @@ class RemoteProgram:
         with translated(f"the relay in level 1 of chain {plan.name}"):
             exec_id = client.exec_create(
                 plan.level(1).container,
-                ["python3", "-m", "inception.level.programs.relay", what, str(path)],
+                ["python3", "-m", Program.RELAY, what, str(path)],
                 stdin=True,
                 environment={"PYTHONPATH": str(plan.paths.payload)},
             )["Id"]

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from inception.linux.mounts import parse_mountinfo
+from inception.plan.paths import DATA_ROOT
+from inception.plan.protocol import Program, Variable
 
 _PROC = Path("/proc")
-_DATA_ROOT = Path("/var/lib/docker")
+_DATA_ROOT = Path(DATA_ROOT)
 _KIB = 1024
 _BLOCK = 512
 """Bytes in a unit of `st_blocks`, whatever the file system's blocks are (stat(3type))."""
@@ -54,7 +56,7 @@ def measure() -> dict[str, Any]:
 
 def _processes() -> Iterator[Path]:
     """Those that were started with the same chain and level in their environment as we."""
-    wanted = {f"{name}={os.environ[name]}".encode() for name in ("INCEPTION_CHAIN", "INCEPTION_LEVEL")}
+    wanted = {f"{name}={os.environ[name]}".encode() for name in (Variable.CHAIN, Variable.LEVEL)}
     for entry in _PROC.iterdir():
         if not entry.name.isdecimal() or int(entry.name) == os.getpid():
             continue
@@ -69,7 +71,7 @@ def _processes() -> Iterator[Path]:
 def _name(process: Path) -> str | None:
     """What a process of a level is to it; None for a session, and for what runs in one."""
     words = _words(process)
-    if words[1:3] == ["-m", "inception.level"]:
+    if words[1:3] == ["-m", Program.RUNNER]:
         return _RUNNER
     program = Path(words[0]).name
     return next((name for name in _PROGRAMS if program.startswith(name)), None)

@@ -16,9 +16,9 @@ from inception.chain import running as module
 from inception.chain.running import running
 from inception.errors import ChainError, Interrupted, LevelError
 from inception.level.event_log import EventLog
-from inception.level.shutdown import EXIT_UNTOLD, UNTOLD
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, State
+from inception.plan.protocol import UNREPORTED, RunnerExit
 from tests.factories.plans import plan
 
 
@@ -48,7 +48,9 @@ def made_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ChainPlan:
     return replace(plan(1), run_directory=str(tmp_path / "runs" / "dream"))
 
 
-@pytest.mark.parametrize(("status", "reason"), [(EXIT_UNTOLD, UNTOLD), (137, "its runner ended unexpectedly")])
+@pytest.mark.parametrize(
+    ("status", "reason"), [(RunnerExit.FAILED_UNREPORTED, UNREPORTED), (137, "its runner ended unexpectedly")]
+)
 def test_a_level_1_that_is_gone_without_a_word_is_shown_and_raised(
     made_up: ChainPlan, status: int, reason: str
 ) -> None:

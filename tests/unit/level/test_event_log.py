@@ -62,9 +62,9 @@ def full(paths: RunDirectory) -> EventLog:
 def test_what_cannot_be_told_fails_since_somebody_may_wait_for_it(full: EventLog) -> None:
     with pytest.raises(LevelFailure, match="No space left"), full.phase(Phase.DOCKERD):
         raise AssertionError("it went on")
-    assert full.untold
-    assert (full.untold.level, full.untold.phase, full.untold.state) == (2, Phase.DOCKERD, State.FAIL)
-    assert "nothing can be written to" in (full.untold.message or "")
+    assert full.unreported
+    assert (full.unreported.level, full.unreported.phase, full.unreported.state) == (2, Phase.DOCKERD, State.FAIL)
+    assert "nothing can be written to" in (full.unreported.message or "")
 
 
 def test_a_failure_that_cannot_be_told_is_kept_and_keeps_nothing_from_ending(full: EventLog) -> None:
@@ -72,8 +72,8 @@ def test_a_failure_that_cannot_be_told_is_kept_and_keeps_nothing_from_ending(ful
     full.note(Phase.DOCKERD, "by the way")
     with full.phase(Phase.UNWIND):
         pass
-    assert full.untold
-    assert full.untold.message == "dockerd ended with status 1"
+    assert full.unreported
+    assert full.unreported.message == "dockerd ended with status 1"
 
 
 def test_a_line_that_has_room_for_its_beginning_only_is_untold(

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from inception.level.mailbox import Mailbox
-from inception.level.shutdown import SIGNAL_UNWIND, EndOfLevel, Shutdown
+from inception.level.shutdown import EndOfLevel, Shutdown
+from inception.plan.protocol import SIGNAL_UNWIND
 
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 SIGNALS = (*STOPPING, SIGNAL_UNWIND)
@@ -45,7 +46,7 @@ def test_what_an_engine_sends_that_stops_is_told_apart(shutdown: Shutdown) -> No
 
 
 def test_what_ends_a_chain_on_purpose_is_none(shutdown: Shutdown) -> None:
-    with pytest.raises(EndOfLevel, match="it was told to"):
+    with pytest.raises(EndOfLevel, match="the chain is ended on purpose"):
         signal.raise_signal(SIGNAL_UNWIND)
     assert not shutdown.stopped
     assert not shutdown.broken
@@ -66,7 +67,7 @@ def test_it_ends_once_only(shutdown: Shutdown) -> None:
     shutdown.request("too late", broken=True)
     assert shutdown.begun
     assert not shutdown.broken
-    assert shutdown.reason == "it was told to"
+    assert shutdown.reason == "the chain is ended on purpose"
 
 
 def test_nothing_interrupts_the_unwinding(shutdown: Shutdown) -> None:

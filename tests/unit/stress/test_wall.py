@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from inception.level.shutdown import UNTOLD
+from inception.plan.protocol import UNREPORTED
 from inception.stress.evidence import CgroupReading, Evidence, Space
 from inception.stress.wall import Cause, Failure, Incident, explain_wall
 
@@ -149,7 +149,7 @@ def test_what_nobody_knows_is_unknown_and_keeps_the_log_s_tail() -> None:
 
 def test_a_run_directory_without_room_for_an_event_is_a_full_disk() -> None:
     full = Evidence(spaces=(Space(path="/run/inception", free=1 << 20, inodes_free=1000),))
-    wall = explain_wall(incident(UNTOLD, full, level=1))
+    wall = explain_wall(incident(UNREPORTED, full, level=1))
     assert wall.cause == Cause.DISK
     assert wall.evidence == ("/run/inception has 1.05 MB free",)
 

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from inception.chain.session.control_socket import Action, ControlRequest, ControlSocket
+from inception.chain.session.control_socket import ControlSocket
 from inception.errors import Interrupted, PlanError
 from inception.plan.chain import ChainPlan
+from inception.plan.protocol import Action, ControlRequest
 from tests.factories.plans import FACTS, plan
 
 
@@ -45,7 +46,7 @@ def _ask(control_socket: ControlSocket, line: bytes) -> dict[str, Any] | None:
 
 
 def _line(**fields: object) -> bytes:
-    return json.dumps({"ask": "descend", "level": 2, "by": 1, **fields}).encode() + b"\n"
+    return json.dumps({"action": "descend", "level": 2, "by": 1, **fields}).encode() + b"\n"
 
 
 def test_a_question_is_served_and_its_status_is_the_answer(chain: ChainPlan) -> None:
@@ -80,7 +81,7 @@ def test_an_interruption_is_for_the_one_who_waits_here(chain: ChainPlan) -> None
     "line",
     [
         *(b"", b"\n", b"{}\n", b"[]\n", b"descend\n", b"{" * 10_000),
-        *(_line(ask="dig"), _line(level=0), _line(by=-1), _line(by="x")),
+        *(_line(action="dig"), _line(level=0), _line(by=-1), _line(by="x")),
     ],
 )
 def test_what_is_no_question_gets_no_answer(chain: ChainPlan, line: bytes) -> None:

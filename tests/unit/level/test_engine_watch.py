@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from inception.level.restarts import MAX_RESTARTS, RESTART_WINDOW_S, Restarts
+from inception.level.engine_watch import MAX_RESTARTS, RESTART_WINDOW_S, Restarts
 
 
 def test_so_many_restarts_and_no_more_within_that_time() -> None:
