@@ -8,7 +8,6 @@ an engine that deletes the image would otherwise delete the files of every level
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,7 +51,10 @@ class Graft:
     binds: tuple[BindReadOnly, ...]
 
     def execute(self) -> None:
-        """Make the data-root. It must not hold an image yet."""
+        """Make the data-root. It must not hold an image yet. Raises OSError."""
+        # Not at the top: it brings compression, which takes a level 2 ms, and now containerd boots meanwhile.
+        import shutil
+
         for source, target in self.copies:
             if source.is_dir():
                 shutil.copytree(source, target, symlinks=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,6 +176,8 @@ def clean_up(context: Context, outcome: Outcome) -> None:
     """Remove the run directory with level 1; a detached chain that broke keeps it until somebody has seen why."""
     broke = exit_status(outcome) is not RunnerExit.UNWOUND or outcome.child_broken
     if context.level.number == 1 and (context.plan.attached or not broke):
+        import shutil  # Not at the top: see `graft`.
+
         shutil.rmtree(context.plan.run_directory, ignore_errors=True)
 
 
