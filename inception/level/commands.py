@@ -1,4 +1,4 @@
-"""The commands that every shell of a level has beside the image's own."""
+"""Commands of a level's shells, beside those of the level image: `descend` and `kick`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PROGRAM = '#!/bin/sh\nPYTHONPATH={payload} exec python3 -m {module} {name} "$@"
 
 
 def install_commands(paths: RunDirectory, directory: Path = _DIRECTORY) -> None:
-    """Put them where shells find them. Raises OSError."""
+    """Write a script for each command into `directory`, which is on the PATH of shells. Raises OSError."""
     for name in Action:
         program = directory / name
         program.write_text(

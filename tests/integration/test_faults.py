@@ -1,4 +1,4 @@
-"""A detached chain of 4, and one thing broken in it: noticed within 5 s, told by `ls` and `tree`, nothing left at last.
+"""A detached chain of 4 with one break: `ls` and `tree` report it within 5 s, and in the end nothing is left.
 
 A level that breaks ends, and with it every level below; those above it live on.
 """
@@ -169,7 +169,7 @@ def _restarts(seen: dict[str, Any], level: int) -> int:
 
 
 @pytest.mark.usefixtures("unchanged_host", "own_run_root")
-def test_a_dockerd_that_is_restarted_keeps_what_is_below(run_inception: RunInception) -> None:
+def test_a_restarted_dockerd_keeps_the_levels_below(run_inception: RunInception) -> None:
     up = ("up", "--depth", "3", "--name", _NAME, "--restart-engines")
     assert run_inception(*up).returncode == 0
     try:
@@ -194,7 +194,7 @@ def test_a_dockerd_that_is_restarted_keeps_what_is_below(run_inception: RunIncep
 
 
 @pytest.mark.usefixtures("unchanged_host", "own_run_root")
-def test_a_dockerd_that_dies_over_and_over_is_broken(run_inception: RunInception) -> None:
+def test_a_dockerd_that_keeps_dying_breaks_its_level(run_inception: RunInception) -> None:
     assert run_inception("up", "--depth", "1", "--name", _NAME, "--restart-engines").returncode == 0
     for count in range(1, MAX_RESTARTS + 1):
         _kill_inside(run_inception, 1, "-x", "dockerd")
@@ -229,7 +229,7 @@ def private_directory(engine: Engine, level_image: str) -> Iterator[EngineDirect
 def private_home(
     private_directory: EngineDirectory, inception_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> EngineDirectory:
-    """The same, for the programs that a test starts."""
+    """That engine, for the programs that a test starts."""
     inception_environment["INCEPTION_STATE_DIR"] = str(private_directory.root.parent)
     monkeypatch.setenv("INCEPTION_STATE_DIR", str(private_directory.root.parent))
     return private_directory
@@ -262,7 +262,7 @@ def test_the_level_0_engine_killed(run_inception: RunInception, private_home: En
 @pytest.mark.usefixtures("unchanged_host", "own_run_root")
 @pytest.mark.parametrize("ending", ["down", "prune"])
 def test_the_level_0_engine_restarted(run_inception: RunInception, private_home: EngineDirectory, ending: str) -> None:
-    """It stops what it carries, as every engine does; then it is there again, and the chain is not."""
+    """It stops its containers, as every engine does, and starts again without the chain."""
     assert run_inception("up", "--engine", "private", "--depth", "2", "--name", _NAME).returncode == 0
     _signal_level_0(private_home, signal.SIGTERM)
     seen = _wait(run_inception, _is_broken)

@@ -100,7 +100,7 @@ def test_what_needs_a_client_on_that_machine_is_refused_in_one_line(
     asked = "for what in descend kick; do $what; echo $?; done"
     done = run_inception("--depth", "1", "--name", "far-asked", "-q", "--", "sh", "-c", asked)
     assert (done.returncode, done.stdout) == (0, b"125\n125\n")
-    assert [line.split(b": ")[1] for line in done.stderr.splitlines()] == [b"nobody listens here"] * 2
+    assert [line.split(b": ")[1] for line in done.stderr.splitlines()] == [b"no client listens here"] * 2
     assert left_on(far) == []
 
 

@@ -104,7 +104,7 @@ def test_a_shell_of_a_detached_chain_goes_deeper_too(run_inception: RunInception
 def test_what_nobody_can_do_is_told_in_the_level(run_inception: RunInception) -> None:
     done = run_inception("--depth", "1", "--quiet", "--", "env", "-u", "INCEPTION_CLIENT", "descend")
     assert (done.returncode, done.stdout) == (125, b"")
-    assert b"nobody holds a session here" in done.stderr
+    assert b"no client holds this session" in done.stderr
     done = run_inception("--depth", "1", "--quiet", "--", "descend", "-3")
     assert (done.returncode, done.stderr) == (2, b"usage: descend [N]\n")
     done = run_inception("--depth", "1", "--quiet", "--", "descend", "5000")

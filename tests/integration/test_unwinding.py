@@ -62,7 +62,7 @@ class Descent:
         return self.process.returncode, errors.decode()
 
 
-def test_a_command_that_ends_well(run_inception: RunInception) -> None:
+def test_a_command_that_succeeds(run_inception: RunInception) -> None:
     assert run_inception("--depth", str(_DEPTH), "--", "true").returncode == 0
 
 
@@ -70,7 +70,7 @@ def test_a_command_that_fails(run_inception: RunInception) -> None:
     assert run_inception("--depth", str(_DEPTH), "--", "false").returncode == 1
 
 
-def test_a_command_that_is_not_there(run_inception: RunInception) -> None:
+def test_a_command_that_is_missing(run_inception: RunInception) -> None:
     assert run_inception("--depth", str(_DEPTH), "--", "no-such-command").returncode == 127
 
 
@@ -111,7 +111,7 @@ def test_a_signal_at_the_bottom(tmp_path: Path, number: signal.Signals) -> None:
 @pytest.mark.parametrize(
     ("level", "phase"), [(1, Phase.DOCKERD), (2, Phase.CREATE), (3, Phase.CONTAINERD), (_DEPTH, Phase.READY)]
 )
-def test_our_own_process_killed(tmp_path: Path, level: int, phase: Phase) -> None:
+def test_the_client_killed(tmp_path: Path, level: int, phase: Phase) -> None:
     """The levels notice by themselves: within 10 s not even the run directory is left."""
     descent = Descent(tmp_path, "sleep", "60")
     descent.wait_for(level, phase, State.END if phase is Phase.READY else State.BEGIN)
@@ -183,7 +183,7 @@ def test_a_level_that_cannot_be_started(engine: Engine, plan: ChainPlan, level: 
 
 
 @pytest.mark.parametrize("level", [1, 2, 3])
-def test_a_runner_that_cannot_begin(engine: Engine, plan: ChainPlan, level: int) -> None:
+def test_a_runner_that_cannot_start(engine: Engine, plan: ChainPlan, level: int) -> None:
     error = _fail(engine, plan, lambda: _block(plan, level, "lifeline"))
     assert error.level == level
     assert "ended unexpectedly" in error.reason

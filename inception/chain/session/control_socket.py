@@ -36,6 +36,7 @@ class ControlSocket:
         self._socket = socket.socket(socket.AF_UNIX)
 
     def __enter__(self) -> Self:
+        """Bind the socket, for its owner alone, and listen. Raises OSError."""
         self._socket.bind(str(self.path))
         self.path.chmod(0o600)
         self._socket.listen()
@@ -44,6 +45,7 @@ class ControlSocket:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        """Close the socket and remove its path."""
         self._socket.close()
         self.path.unlink(missing_ok=True)
 

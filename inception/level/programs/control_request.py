@@ -14,9 +14,9 @@ from typing import NoReturn
 
 from inception.plan.protocol import Action, ControlReply, ControlRequest, Variable
 
-_NOBODY = "nobody holds a session here that could do it: use `inception shell`, or `inception {host}` on the host"
+_NOBODY = "no client holds this session: use `inception shell`, or `inception {host}` on the host"
 _ON_HOST = {Action.DESCEND: "grow", Action.KICK: "kick"}
-_FAR = "nobody listens here: who started this chain is on another machine, and can only end it there"
+_FAR = "no client listens here: the chain was started from another machine, and can only be ended there"
 _EXIT_FAILED = 125
 _EXIT_USAGE = 2
 

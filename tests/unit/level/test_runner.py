@@ -22,5 +22,5 @@ def _outcome(**fields: bool) -> Outcome:
         (_outcome(failed=True, unwinding_failed=True, unreported=True), RunnerExit.FAILED_UNREPORTED),
     ],
 )
-def test_exit_status_tells_what_the_level_above_must_know(outcome: Outcome, status: RunnerExit) -> None:
+def test_exit_status_follows_from_the_outcome(outcome: Outcome, status: RunnerExit) -> None:
     assert exit_status(outcome) is status
