@@ -132,9 +132,10 @@ def host_network_locked() -> Iterator[None]:
     """
     descriptor = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        take_within(descriptor, Mode.EXCLUSIVE, _LOCK_TIMEOUT_S)
+        try:
+            take_within(descriptor, Mode.EXCLUSIVE, _LOCK_TIMEOUT_S)
+        except BlockingIOError as error:
+            raise EngineError("another private engine is taking addresses for ever", remedy="end that one") from error
         yield
-    except BlockingIOError as error:
-        raise EngineError("another private engine is taking addresses for ever", remedy="end that one") from error
     finally:
         os.close(descriptor)
