@@ -54,7 +54,7 @@ def test_a_taken_name(run_inception: RunInception) -> None:
         taken.rmdir()
     (line,) = done.stderr.decode().splitlines()
     assert done.returncode == 125
-    assert "a chain named taken is already there" in line
+    assert "a chain named taken already exists" in line
 
 
 @pytest.fixture
