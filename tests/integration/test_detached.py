@@ -30,28 +30,24 @@ def _check(done: subprocess.CompletedProcess[bytes]) -> str:
     return done.stdout.decode()
 
 
-def test_a_chain_of_six_from_up_to_down(run_inception: RunInception, tmp_path: Path) -> None:
+def test_detached_chain_of_six_serves_every_command(run_inception: RunInception, tmp_path: Path) -> None:
     assert _check(run_inception("up", "--depth", "6", "--name", "long")) == "long\n"
+    _check_listing(run_inception)
+    for level in range(1, 7):
+        _check_level(run_inception, level)
+    _check_archives(run_inception, _check_copies(run_inception, tmp_path))
+    _check(run_inception("grow", "long", "+2"))
+    assert _check(run_inception("exec", "--", "hostname")) == "long-8\n"
+    _check(run_inception("shrink", "long", "5"))
+    assert _check(run_inception("exec", "--", "sh", "-c", "hostname; docker ps --all --quiet")) == "long-3\n"
+    _check(run_inception("down", "long"))
+    assert not list(run_root().iterdir())
 
+
+def _check_listing(run_inception: RunInception) -> None:
     (chain,) = json.loads(_check(run_inception("ls", "--json")))
     assert (chain["name"], chain["depth"], chain["condition"]) == ("long", 6, "running")
     assert re.search(r"^long +6 +no +running$", _check(run_inception("ls")), re.MULTILINE)
-
-    docker = shutil.which("docker")
-    assert docker is not None
-    for level in range(1, 7):
-        said = _check(run_inception("exec", "--level", str(level), "--", "sh", "-c", "hostname; cat", stdin=b"in"))
-        assert said == f"long-{level}\nin"
-        settings = json.loads(_check(run_inception("env", "long", "--level", str(level), "--json")))
-        named = subprocess.run(
-            [docker, "info", "--format", "{{.Name}}"],
-            env={**os.environ, **{name: value for name, value in settings.items() if value}},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert named.stdout == f"long-{level}\n"
-
     tree = json.loads(_check(run_inception("tree", "--json")))
     assert [it["presence"] for it in tree["levels"]] == ["ready"] * 6
     assert all(it["engine_version"] and it["address"] and it["memory"] > 1 << 20 for it in tree["levels"])
@@ -59,13 +55,34 @@ def test_a_chain_of_six_from_up_to_down(run_inception: RunInception, tmp_path: P
     assert "└─ 6  ready" in _check(run_inception("tree", "long"))
     assert "6 containerd: " in _check(run_inception("logs", "--level", "6"))
 
-    there = tmp_path / "there"
-    (there / "deep").mkdir(parents=True)
-    (there / "deep" / "file").write_bytes(sent := os.urandom(1 << 20))
-    _check(run_inception("cp", str(there), "long:/srv/", "--level", "3"))
+
+def _check_level(run_inception: RunInception, level: int) -> None:
+    output = _check(run_inception("exec", "--level", str(level), "--", "sh", "-c", "hostname; cat", stdin=b"in"))
+    assert output == f"long-{level}\nin"
+    settings = json.loads(_check(run_inception("env", "long", "--level", str(level), "--json")))
+    name = subprocess.run(
+        [shutil.which("docker") or "docker", "info", "--format", "{{.Name}}"],
+        env={**os.environ, **{name: value for name, value in settings.items() if value}},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert name.stdout == f"long-{level}\n"
+
+
+def _check_copies(run_inception: RunInception, tmp_path: Path) -> bytes:
+    """Copy a directory into level 3 and back; return what its file holds there."""
+    directory = tmp_path / "there"
+    (directory / "deep").mkdir(parents=True)
+    (directory / "deep" / "file").write_bytes(sent := os.urandom(1 << 20))
+    _check(run_inception("cp", str(directory), "long:/srv/", "--level", "3"))
     _check(run_inception("cp", ":/srv/there", str(tmp_path / "back"), "--level", "3"))
     assert (tmp_path / "back" / "deep" / "file").read_bytes() == sent
+    return sent
 
+
+def _check_archives(run_inception: RunInception, sent: bytes) -> None:
+    """Stream that directory from level 3 to level 5 as a tar archive."""
     archive = run_inception("cp", ":/srv/there", "-", "--level", "3")
     assert archive.returncode == 0, archive.stderr
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as opened:
@@ -73,24 +90,15 @@ def test_a_chain_of_six_from_up_to_down(run_inception: RunInception, tmp_path: P
         assert member is not None
         assert member.read() == sent
     _check(run_inception("cp", "-", "long:/mnt", "--level", "5", stdin=archive.stdout))
-    assert (
-        _check(run_inception("exec", "--level", "5", "--", "stat", "-c", "%s", "/mnt/there/deep/file")) == "1048576\n"
-    )
-    for refused, why in (("/nowhere", b"is not a directory of that level"), ("/etc/passwd", b"is not a directory")):
-        done = run_inception("cp", "-", f"long:{refused}", stdin=archive.stdout)
+    stat = ("stat", "-c", "%s", "/mnt/there/deep/file")
+    assert _check(run_inception("exec", "--level", "5", "--", *stat)) == f"{1 << 20}\n"
+    for target, reason in (("/nowhere", b"is not a directory of that level"), ("/etc/passwd", b"is not a directory")):
+        done = run_inception("cp", "-", f"long:{target}", stdin=archive.stdout)
         assert (done.returncode, done.stdout) == (2, b"")
-        assert why in done.stderr
+        assert reason in done.stderr
     no_archive = run_inception("cp", "-", "long:/mnt", stdin=b"no archive" * 1000)
     assert no_archive.returncode == 125
     assert no_archive.stderr.count(b"\n") == 1
-
-    _check(run_inception("grow", "long", "+2"))
-    assert _check(run_inception("exec", "--", "hostname")) == "long-8\n"
-    _check(run_inception("shrink", "long", "5"))
-    assert _check(run_inception("exec", "--", "sh", "-c", "hostname; docker ps --all --quiet")) == "long-3\n"
-
-    _check(run_inception("down", "long"))
-    assert not list(run_root().iterdir())
 
 
 def test_tree_shows_the_containers_of_a_level(run_inception: RunInception, level_image: str) -> None:
