@@ -20,7 +20,7 @@ def _raise_interrupted(number: int, frame: FrameType | None) -> None:
 
 @contextmanager
 def raising_interrupted() -> Iterator[None]:
-    """Raise Interrupted in the main thread for each of `ENDING_SIGNALS`; a second one interrupts the unwinding, too."""
+    """Inside, each of `ENDING_SIGNALS` raises Interrupted in the main thread; a second one ends a patient unwinding."""
     before = {number: signal.signal(number, _raise_interrupted) for number in ENDING_SIGNALS}
     try:
         yield

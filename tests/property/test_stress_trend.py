@@ -18,7 +18,7 @@ depths = st.lists(st.integers(1, 200), min_size=3, max_size=60, unique=True)
 
 
 @given(depths, st.floats(-3, 3), st.floats(1e-3, 1e3))
-def test_fit_recovers_a_power_law(xs: list[int], exponent: float, coefficient: float) -> None:
+def test_a_power_law_is_found_again(xs: list[int], exponent: float, coefficient: float) -> None:
     fit = fit_power(xs, [coefficient * x**exponent for x in xs])
     assert fit is not None
     assert fit.exponent == pytest.approx(exponent, abs=1e-6)
@@ -27,7 +27,7 @@ def test_fit_recovers_a_power_law(xs: list[int], exponent: float, coefficient: f
 
 
 @given(st.lists(st.tuples(st.integers(1, 200), positive), min_size=3, max_size=40), st.floats(1e-2, 1e2))
-def test_unit_changes_only_the_coefficient_of_a_fit(points: list[tuple[int, float]], unit: float) -> None:
+def test_a_unit_changes_the_coefficient_and_nothing_else(points: list[tuple[int, float]], unit: float) -> None:
     assume(len({x for x, _ in points}) >= 3)
     plain = fit_power([x for x, _ in points], [y for _, y in points])
     scaled = fit_power([x for x, _ in points], [y * unit for _, y in points])
@@ -39,12 +39,12 @@ def test_unit_changes_only_the_coefficient_of_a_fit(points: list[tuple[int, floa
 
 
 @given(st.lists(st.integers(1, 2), max_size=20))
-def test_fewer_than_three_depths_have_no_fit(xs: list[int]) -> None:
+def test_of_fewer_than_three_depths_there_is_no_fit(xs: list[int]) -> None:
     assert fit_power(xs, [1.0 for _ in xs]) is None
 
 
 @given(st.floats(0.1, 1e6), st.integers(LEAST_CYCLES, 40))
-def test_constant_values_do_not_drift(value: float, count: int) -> None:
+def test_what_stays_the_same_does_not_drift(value: float, count: int) -> None:
     drift = find_drift([value] * count)
     assert drift is not None
     assert drift.change == 0
@@ -52,7 +52,7 @@ def test_constant_values_do_not_drift(value: float, count: int) -> None:
 
 
 @given(st.floats(1, 1e3), st.floats(0.05, 2), st.integers(8, 40))
-def test_steady_growth_and_steady_decline_are_drift(start: float, share: float, count: int) -> None:
+def test_steady_growth_is_drift_and_its_mirror_too(start: float, share: float, count: int) -> None:
     values = [start * (1 + share * index / (count - 1)) for index in range(count)]
     up, down = find_drift(values), find_drift(values[::-1])
     assert up is not None
@@ -65,7 +65,7 @@ def test_steady_growth_and_steady_decline_are_drift(start: float, share: float, 
 
 
 @given(st.lists(st.floats(0.9, 1.1), min_size=LEAST_CYCLES, max_size=30))
-def test_single_outlier_is_no_drift(values: list[float]) -> None:
+def test_one_outlier_is_no_drift(values: list[float]) -> None:
     flat = [1.0] * len(values)
     flat[-1] = 100.0
     drift = find_drift(flat)
@@ -73,12 +73,12 @@ def test_single_outlier_is_no_drift(values: list[float]) -> None:
     assert not drift.is_beyond_noise
 
 
-def test_few_cycles_have_no_drift() -> None:
+def test_few_cycles_say_nothing_of_drift() -> None:
     assert find_drift([1.0, 2.0, 3.0, 4.0]) is None
 
 
 @given(st.lists(positive, min_size=1, max_size=40))
-def test_report_compared_with_itself_is_unchanged(costs: list[float]) -> None:
+def test_a_report_is_as_good_as_itself(costs: list[float]) -> None:
     change = compare_pairs(costs, costs)
     assert change is not None
     assert change.ratio == 1
@@ -87,7 +87,7 @@ def test_report_compared_with_itself_is_unchanged(costs: list[float]) -> None:
 
 
 @given(st.lists(positive, min_size=3, max_size=40), st.floats(1.2, 10))
-def test_higher_cost_at_every_level_is_worse_and_lower_is_better(costs: list[float], by: float) -> None:
+def test_what_costs_more_at_every_level_is_worse_and_the_other_way_round_better(costs: list[float], by: float) -> None:
     dearer = [cost * by for cost in costs]
     worse, better = compare_pairs(costs, dearer), compare_pairs(dearer, costs)
     assert worse is not None
@@ -99,7 +99,7 @@ def test_higher_cost_at_every_level_is_worse_and_lower_is_better(costs: list[flo
 
 
 @given(st.lists(st.sampled_from([0.5, 2.0]), min_size=6, max_size=6, unique=False))
-def test_ratios_that_swing_both_ways_are_noise(ratios: list[float]) -> None:
+def test_what_swings_both_ways_is_noise(ratios: list[float]) -> None:
     assume(ratios.count(0.5) == 3)
     change = compare_pairs([1.0] * 6, ratios)
     assert change is not None
@@ -108,7 +108,7 @@ def test_ratios_that_swing_both_ways_are_noise(ratios: list[float]) -> None:
 
 
 @given(st.floats(1e-279, 1e300))
-def test_ticks_cover_the_range_and_are_few(greatest: float) -> None:
+def test_ticks_cover_and_are_few(greatest: float) -> None:
     ticks = nice_ticks(greatest)
     assert ticks[0] == 0
     assert ticks[-1] >= greatest * (1 - 1e-6)
@@ -117,7 +117,7 @@ def test_ticks_cover_the_range_and_are_few(greatest: float) -> None:
 
 
 @pytest.mark.parametrize("nothing", [0.0, 5e-324, 1e-290, math.inf, math.nan, -1.0])
-def test_range_that_cannot_be_divided_still_has_an_axis(nothing: float) -> None:
+def test_what_no_ticks_can_divide_still_has_an_axis(nothing: float) -> None:
     assert nice_ticks(nothing) == (0.0, 1.0)
 
 
@@ -149,12 +149,12 @@ def test_power_laws_are_drawn_whatever_the_points(points: list[tuple[int, float]
 
 
 @given(st.integers(0, 99), st.integers(0, 59), st.integers(0, 59))
-def test_duration_is_the_sum_of_its_parts(hours: int, minutes: int, seconds: int) -> None:
+def test_durations_add_up(hours: int, minutes: int, seconds: int) -> None:
     assert parse_duration(f"{hours}h{minutes}m{seconds}s") == hours * 3600 + minutes * 60 + seconds
     assert math.isclose(parse_duration(f"{seconds}"), seconds)
 
 
 @pytest.mark.parametrize("text", ["", "s", "5x", "-5s", "5 minutes", "1h30", "5s 3"])
-def test_invalid_duration_is_refused(text: str) -> None:
+def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a duration"):
         parse_duration(text)
