@@ -1,4 +1,4 @@
-"""Signals that end us become exceptions, so that every way out unwinds."""
+"""Turn ending signals into exceptions, so that every way out of the program unwinds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import FrameType
 from inception.errors import Interrupted
 
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-"""Signals that ask us to end."""
+"""Signals that ask the program to end."""
 
 
 def _raise_interrupted(number: int, frame: FrameType | None) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from inception.chain.interrupts import raising_interrupted
 from inception.chain.prepare import prepare
 from inception.chain.publishing.publish import Publication, publish
-from inception.chain.resize import refuse_far
+from inception.chain.resize import refuse_remote_chain
 from inception.chain.running import RunningChain, running
 from inception.chain.session.run import run_local
 from inception.cli.drawing import draw
@@ -49,7 +49,7 @@ def run_at_depth(
         level_0 = stack.enter_context(connect_to(engine, drawing.progress))
         plan = prepare(level_0, request, drawing.progress)
         if climb:
-            refuse_far(plan)  # Its levels end one by one.
+            refuse_remote_chain(plan)  # Its levels end one by one.
         chain = stack.enter_context(running(level_0.client, plan, show))
         publish(plan, publications)
         with drawing.paused():

@@ -29,13 +29,13 @@ def prune(
     import shutil
     from dataclasses import asdict
 
-    from inception.chain.leftovers import left_in, left_on, remove_from
+    from inception.chain.leftovers import leftovers_in_run_root, leftovers_on_engine, remove_leftover
     from inception.cli.output import print_json
     from inception.places import run_root
 
     with ExitStack() as stack:
-        on_engines = [(it, left_on(it.client)) for it in _engines(engine, stack)]
-        directories = tuple(left_in(run_root()))
+        on_engines = [(it, leftovers_on_engine(it.client)) for it in _engines(engine, stack)]
+        directories = tuple(leftovers_in_run_root(run_root()))
         leftovers = [*(leftover for _, left in on_engines for leftover in left), *directories]
         if as_json:
             print_json([asdict(leftover) for leftover in leftovers])
@@ -49,7 +49,7 @@ def prune(
             return
         for level_0, left in on_engines:
             for leftover in left:
-                remove_from(level_0.client, leftover)
+                remove_leftover(level_0.client, leftover)
         for leftover in directories:
             shutil.rmtree(leftover.handle, ignore_errors=True)
     say(f"{len(leftovers)} removed")
