@@ -15,7 +15,7 @@ import pytest
 
 from inception.chain.prepare import plan_on
 from inception.chain.session.connection import open_exec_connection
-from inception.chain.session.session import ExecHandle
+from inception.chain.session.exec_handle import ExecHandle
 from inception.engine.connect import Engine
 from inception.image.store import find_image
 from inception.plan.chain import LABEL_CHAIN

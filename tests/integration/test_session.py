@@ -16,7 +16,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from inception.chain.session.session import GRACE_S
+from inception.chain.session.termination import GRACE_S
 from inception.engine.connect import Engine
 from tests.integration.conftest import lasting_difference, steady_inventory
 
