@@ -31,12 +31,14 @@ class RawTerminal:
         self._before = termios.tcgetattr(descriptor)
 
     def __enter__(self) -> Self:
+        """Make the terminal raw."""
         self.make_raw()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        """Restore the terminal."""
         self.restore()
 
     def make_raw(self) -> None:
