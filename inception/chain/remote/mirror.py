@@ -62,7 +62,7 @@ class Mirror:
         # It exists: the event that level 1 was created is in it.
         descriptor = os.open(self._plan.paths.events, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         rest = b""
-        # An error is not reported here: the client also waits for level 1, and learns whether it ended or is out of reach.
+        # No error is reported here: the client also waits for level 1, and learns whether it ended or is out of reach.
         with suppress(OSError, ValueError):
             for part in follower.output():
                 *lines, rest = (rest + part).split(b"\n")
