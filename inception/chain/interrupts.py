@@ -20,8 +20,12 @@ def _raise_interrupted(number: int, frame: FrameType | None) -> None:
 
 @contextmanager
 def raising_interrupted() -> Iterator[None]:
-    """Inside, each of `ENDING_SIGNALS` raises Interrupted in the main thread; a second one ends a patient unwinding."""
-    before = {number: signal.signal(number, _raise_interrupted) for number in ENDING_SIGNALS}
+    """Raise Interrupted in the main thread at each of `ENDING_SIGNALS` inside; a second one ends a patient unwinding.
+
+    Signals that our starter ignores (nohup does) stay ignored, here and in the sessions inside.
+    """
+    caught = [number for number in ENDING_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, _raise_interrupted) for number in caught}
     try:
         yield
     finally:

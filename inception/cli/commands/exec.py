@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -47,16 +48,17 @@ def _session(
     name: str | None, level: int | None, command: list[str] | None, workdir: str | None, tty: bool | None
 ) -> int:
     from inception.chain.connect import level_0_engine, require_live_level
+    from inception.chain.session.shells import Kicked, Shells
     from inception.chain.status import find_chain
     from inception.chain.teardown import remove_at_once
-    from inception.cli.shells import Kicked, Shells
+    from inception.cli.drawing import draw
 
     chain = find_chain(name)
     number = require_live_level(chain, level)
-    shells = Shells(chain.plan, lambda _: None, quiet=False)
+    shells = Shells(chain.plan, on_change=lambda _: None, draw=partial(draw.descent, quiet=False))
     try:
         with shells.open():
-            return shells.session(number, command, workdir=workdir, terminal=tty)
+            return shells.run(number, command, workdir=workdir, terminal=tty)
     except Kicked:
         with level_0_engine(chain.plan, lambda _: None) as engine:
             remove_at_once(engine.client, chain.plan)
