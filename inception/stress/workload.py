@@ -15,8 +15,8 @@ import docker
 from inception.engine.translate import one_line
 from inception.level.engine_client import ENGINE_GONE, connect_level
 from inception.plan.chain import ChainPlan
-from inception.plan.codec import from_json
 from inception.stress.chaos import Kill, Target
+from inception.stress.report.codec import from_json
 from inception.stress.report.record import ChurnRecord, LevelMeasure
 
 CLIENTS = 4

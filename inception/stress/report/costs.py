@@ -38,3 +38,9 @@ def by_level(chains: Iterable[ChainRecord], cost: Cost) -> dict[int, float]:
             if value is not None:
                 values.setdefault(level.number, []).append(value)
     return {number: median(values[number]) for number in sorted(values)}
+
+
+def median_or_none(values: Iterable[float]) -> float | None:
+    """Return the median of `values`, or None if there are none."""
+    kept = list(values)
+    return median(kept) if kept else None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, Literal
 
-from inception.plan.codec import from_json, to_json
+from inception.stress.report.codec import from_json, json_schema, to_json
 from inception.stress.report.trend import Drift, PowerFit
 
-REPORT_VERSION = 1
+REPORT_VERSION: Literal[1] = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,7 +246,7 @@ class CampaignRecord:
 class Report:
     """A whole campaign, as report.json has it. `refusal` is why it was not begun, where it was not."""
 
-    version: int
+    version: Literal[1]
     begun: float
     seconds: float
     ending: Ending
@@ -275,8 +276,18 @@ class Report:
 
     @classmethod
     def from_json(cls, text: str) -> Report:
-        """Read back what `to_json` wrote. Raises ValueError if it is no report, or one of another version."""
-        report = from_json(cls, text)
-        if report.version != REPORT_VERSION:
-            raise ValueError(f"report version {report.version}, not {REPORT_VERSION}")
-        return report
+        """Return the report that `to_json` wrote. Raises ValueError if it is no report, or one of another version."""
+        written = from_json(_Version, text).version
+        if written != REPORT_VERSION:
+            raise ValueError(f"report version {written}, not {REPORT_VERSION}")
+        return from_json(cls, text)
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """Return the JSON schema of report.json."""
+        return json_schema(cls)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Version:
+    version: int

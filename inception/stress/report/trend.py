@@ -84,7 +84,8 @@ def find_drift(values: Sequence[float]) -> Drift | None:
     deviation = math.sqrt(_variance_of_score(values))
     # One step towards zero, as the score moves in whole numbers (Mann 1945).
     sigmas = 0.0 if score == 0 or deviation == 0 else (score - math.copysign(1, score)) / deviation
-    change = 0.0 if slope == 0 else slope * (count - 1) / middle if middle else math.copysign(math.inf, slope)
+    # A median of 0 can be divided by as little as it can be written to JSON once divided.
+    change = 0.0 if slope == 0 else slope * (count - 1) / (middle or max(map(abs, values)))
     return Drift(change=change, sigmas=sigmas, cycles=count)
 
 
