@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
+import jsonschema
 import pytest
 
+from inception.cli.commands import stress
 from inception.cli.main import run_arguments
+from inception.stress.campaign import Campaign
 from inception.stress.report.compare import compare
 from inception.stress.report.files import write_report
 from inception.stress.report.gates import Gates, unmet_by_comparison, unmet_by_report
@@ -59,10 +63,12 @@ def test_compare_on_the_command_line(
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (("--fail-on-regression", "20%"), "nothing to compare with"),
+        (("--fail-on-regression", "20%"), "no report to compare with"),
         (("--fail-on-regression", "a fifth"), "is not a percentage"),
         (("--seed", "7"), "--seed is for --chaos"),
-        (("--soak", "long"), "is not a duration"),
+        (("--soak", "long"), "'long' is not a duration"),
+        (("--soak", "0s"), "'0s' is not a positive duration"),
+        (("--time-limit", "1h30"), "'1h30' is not a duration"),
         (("--max-depth", "0"), "nests nothing"),
     ],
 )
@@ -123,3 +129,28 @@ def test_what_grows_while_a_chain_is_held_is_a_finding() -> None:
     )
     steady = replace(chain(), soak=tuple(replace(it, descriptors=60) for it in samples))
     assert report(cycle(1, steady)).verdict.findings == ()
+
+
+def test_report_prints_its_schema(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_arguments(["report", "--schema"]) == 0
+    schema = json.loads(capsys.readouterr().out)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(json.loads(eventful().to_json()), schema)
+
+
+def test_report_without_a_directory_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_arguments(["report"]) == 2
+    assert "no report is named" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("1d", 86_400.0), (" 1H30m ", 5400.0), ("90", 90.0)])
+def test_soak_and_time_limit_take_every_duration(monkeypatch: pytest.MonkeyPatch, text: str, seconds: float) -> None:
+    found: list[Campaign] = []
+
+    def run(campaign: Campaign, **_: object) -> int:
+        found.append(campaign)
+        return 0
+
+    monkeypatch.setattr(stress, "_run", run)
+    assert run_arguments(["stress", "--soak", text, "--time-limit", text]) == 0
+    assert [(it.soak_s, it.time_limit_s) for it in found] == [(seconds, seconds)]
