@@ -29,7 +29,8 @@ from inception.stress.report.record import (
 )
 from inception.stress.report.trend import Drift, PowerFit, find_drift, fit_power
 from inception.stress.verdict import judge
-from inception.stress.wall import Failure, Incident, explain_wall
+from inception.stress.wall.explain import explain_wall
+from inception.stress.wall.model import Failure, Incident
 
 
 def assemble(

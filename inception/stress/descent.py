@@ -32,7 +32,8 @@ from inception.stress.report.record import (
     Span,
     WallRecord,
 )
-from inception.stress.wall import Failure, Incident, explain_wall
+from inception.stress.wall.explain import explain_wall
+from inception.stress.wall.model import Failure, Incident
 from inception.stress.workload import ExecError, Level, ProcessKiller, churn
 
 _KILL_LIMIT_S = 20.0

@@ -8,7 +8,7 @@ from inception.stress.campaign import Campaign
 from inception.stress.execute import Outcome
 from inception.stress.report.record import ChainRecord, Ending, Status, Verdict
 from inception.stress.report.trend import Drift, find_drift
-from inception.stress.wall import Cause
+from inception.stress.wall.model import Cause
 
 DRIFT_TITLES = {
     "ready_s": "the time a level takes",

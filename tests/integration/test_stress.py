@@ -12,7 +12,7 @@ import pytest
 from inception.stress.chaos import kill_for
 from inception.stress.report.files import read_report
 from inception.stress.report.record import Ending, Report, Status
-from inception.stress.wall import Cause
+from inception.stress.wall.model import Cause
 from tests.factories.trace_format import check_trace
 from tests.integration.conftest import INCEPTION, RunInception
 

@@ -25,7 +25,8 @@ from inception.stress.campaign import Campaign, ChainTask
 from inception.stress.descent import CampaignContext, Descent
 from inception.stress.evidence import Evidence
 from inception.stress.report.record import ChainRecord
-from inception.stress.wall import Cause, Failure, Incident, explain_wall
+from inception.stress.wall.explain import explain_wall
+from inception.stress.wall.model import Cause, Failure, Incident
 from tests.integration.small_disk import small_disk
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("level_image", "unchanged_host")]
