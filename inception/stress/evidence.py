@@ -88,11 +88,11 @@ def _settings() -> Iterator[tuple[str, int]]:
 
 
 def _oom_kills() -> int:
-    for line in (PROC / "vmstat").read_text().splitlines():
-        name, _, value = line.partition(" ")
-        if name == "oom_kill":
-            return int(value)
-    return 0
+    try:
+        lines = (PROC / "vmstat").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
 
 
 def _keys() -> int | None:

@@ -20,7 +20,7 @@ from inception.stress.campaign import Campaign, Cycle, cycles
 from inception.stress.descent import CampaignContext, Descent
 from inception.stress.eta import Outlook
 from inception.stress.host import read_host
-from inception.stress.inventory import Inventory, Thing, settled
+from inception.stress.inventory import Gap, Inventory, Thing, settled
 from inception.stress.leaks import Campaigners, leaked
 from inception.stress.report.record import ChainRecord, CycleRecord, Ending
 
@@ -60,6 +60,7 @@ class Execution:
         self._outlook = Outlook(campaign=campaign)
         self._done: list[tuple[CycleRecord, frozenset[Thing]]] = []
         self._inventories: list[frozenset[Thing]] = []
+        self._mentioned: frozenset[Gap] = frozenset()
         self._context = CampaignContext(
             host=engine.client,
             campaign=campaign,
@@ -104,6 +105,7 @@ class Execution:
         begun_s = time.monotonic()
         plans = [plan_on(self._engine, task.request, self._image_id) for task in cycle.tasks]
         before = Inventory.take(self._engine)
+        self._mention_gaps(before)
         host_before = read_host(self._data_root)
         descents = [Descent(self._context, plan, task) for plan, task in zip(plans, cycle.tasks, strict=True)]
         records: list[ChainRecord] = []
@@ -122,11 +124,18 @@ class Execution:
             )
             names = frozenset(task.request.name for task in cycle.tasks)
             ours = Campaigners(chains=names, run_root=PurePosixPath(run_root()))
-            self._done.append((record, leaked(before.things, after.things, ours)))
+            readable = filter(before.covers, after.things)
+            self._done.append((record, leaked(before.things, readable, ours)))
             self._inventories.append(after.things)
         self._outlook = self._outlook.after_cycle(record.seconds)
         self._on_message(self._line(record))
         return not in_time
+
+    def _mention_gaps(self, inventory: Inventory) -> None:
+        """Say once what cannot be read here, and so is not compared."""
+        for gap in sorted(inventory.gaps - self._mentioned, key=str):
+            self._on_message(f"not looked at for leaks: {gap}")
+        self._mentioned |= inventory.gaps
 
     def _carry_out(self, descents: Sequence[Descent], records: list[ChainRecord]) -> bool:
         """Run all chains at once, each in a thread of its own. Says whether they ended before the time limit."""
