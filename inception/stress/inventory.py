@@ -32,7 +32,7 @@ class Thing:
 
 @dataclass(frozen=True)
 class Gap:
-    """Things of `kind` that could not be read: those whose name starts with `prefix`, or with None some unknown ones."""
+    """Things of `kind` that could not be read: names that start with `prefix`, or some unknown names."""
 
     kind: str
     prefix: str | None

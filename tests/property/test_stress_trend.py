@@ -21,7 +21,7 @@ from inception.stress.report.svg import (
     power_laws,
     stacked_bars,
 )
-from inception.stress.report.trend import LEAST_CYCLES, compare_pairs, find_drift, fit_power
+from inception.stress.report.trend import MIN_CYCLES, compare_pairs, find_drift, fit_power
 
 positive = st.floats(1e-3, 1e6)
 depths = st.lists(st.integers(1, 200), min_size=3, max_size=60, unique=True)
@@ -53,7 +53,7 @@ def test_fit_needs_three_depths(xs: list[int]) -> None:
     assert fit_power(xs, [1.0 for _ in xs]) is None
 
 
-@given(st.floats(0.1, 1e6), st.integers(LEAST_CYCLES, 40))
+@given(st.floats(0.1, 1e6), st.integers(MIN_CYCLES, 40))
 def test_constant_cost_does_not_drift(value: float, count: int) -> None:
     drift = find_drift([value] * count)
     assert drift is not None
@@ -74,7 +74,7 @@ def test_steady_growth_and_its_mirror_are_drift(start: float, share: float, coun
         assert down.is_beyond_noise
 
 
-@given(st.lists(st.floats(0.9, 1.1), min_size=LEAST_CYCLES, max_size=30))
+@given(st.lists(st.floats(0.9, 1.1), min_size=MIN_CYCLES, max_size=30))
 def test_single_outlier_is_no_drift(values: list[float]) -> None:
     flat = [1.0] * len(values)
     flat[-1] = 100.0

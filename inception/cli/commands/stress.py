@@ -87,7 +87,7 @@ def stress(
     from inception.stress.report.gates import Gates
 
     regression = None if fail_on_regression is None else _share(fail_on_regression)
-    gates = Gates(least_depth=fail_under, no_leaks=fail_on_leak, regression=regression)
+    gates = Gates(min_depth=fail_under, no_leaks=fail_on_leak, regression=regression)
     if compare is not None:
         raise typer.Exit(_compare(*compare, gates))
     if regression is not None:

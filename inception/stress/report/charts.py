@@ -1,4 +1,4 @@
-"""The charts of a report: which there are depends on what was measured."""
+"""Makes the charts of a report from what was measured."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from inception.stress.report.record import ChainRecord, LevelRecord, Report, Soa
 from inception.stress.report.svg import Axis, Chart, Curve, Series, lines, power_laws, stacked_bars
 
 RUNNER = "runner"
-"""From the container's start until the runner's first instruction, and between its phases: Python, above all."""
+"""Time from the container's start to the runner's first instruction, and between its phases: Python, above all."""
 PHASES = (Phase.CREATE, Phase.START, RUNNER, Phase.PREPARE, Phase.IMAGE, Phase.CONTAINERD, Phase.DOCKERD, Phase.VERIFY)
 PROCESSES = ("dockerd", "containerd", "containerd-shim", "runner", "tini", "docker-proxy")
 
 
 def show_seconds(value: float) -> str:
-    """Seconds for people: 1.2 s, 340 ms, 0."""
+    """Return seconds as people read them: 1.2 s, 340 ms, 0."""
     if value == 0:
         return "0"
     return f"{value:.2f} s" if value >= 1 else f"{value * 1000:.3g} ms"
 
 
 def _axis_seconds(value: float) -> str:
-    """Seconds for an axis: no zeros that say nothing."""
+    """Return seconds for an axis, without trailing zeros."""
     return f"{value:g} s" if value >= 1 else show_seconds(value)
 
 
 def _bytes(value: float) -> str:
-    """A size for an axis: no zeros that say nothing."""
+    """Return a size for an axis, without trailing zeros."""
     if value == 0:
         return "0"
     number, unit = show_size(round(value)).split()
@@ -46,7 +46,7 @@ CYCLE = Axis(title="cycle", show=lambda value: f"{value:g}")
 
 
 def charts(report: Report) -> tuple[Chart, ...]:
-    """Every chart that the report has the numbers for, the most telling first."""
+    """Return each chart for which the report has the numbers, the most important first."""
     return tuple(
         chart
         for chart in (
@@ -63,7 +63,7 @@ def charts(report: Report) -> tuple[Chart, ...]:
 
 
 def phase_seconds(level: LevelRecord) -> dict[str, float]:
-    """How long each phase of a level took by itself, until it was ready; what no phase explains is the runner's."""
+    """Return the seconds of each phase of a level until it was ready; the rest counts for the runner."""
     took = {span.phase: span.seconds or 0.0 for span in level.spans if span.phase not in {Phase.READY, Phase.UNWIND}}
     inside = took.get(Phase.IMAGE, 0.0)
     if any(_encloses_image(level)):
@@ -73,7 +73,7 @@ def phase_seconds(level: LevelRecord) -> dict[str, float]:
 
 
 def _encloses_image(level: LevelRecord) -> Iterator[bool]:
-    """The image is grafted while containerd boots: a phase inside a phase."""
+    """Yield for each phase of containerd whether the image was grafted within it."""
     image = [span for span in level.spans if span.phase == Phase.IMAGE]
     for outer in (span for span in level.spans if span.phase == Phase.CONTAINERD):
         end_s = outer.begun_s + (outer.seconds or 0.0)
@@ -104,7 +104,7 @@ def _phases(report: Report) -> Chart | None:
     marks = stacked_bars(
         positions=list(levels), series=series, across=LEVEL, up=Axis(title="time until ready", show=_axis_seconds)
     )
-    note = "What each level waits for, from its creation until its engine answers; medians over all chains."
+    note = "From the creation of each level until its engine answers; medians over all chains."
     return Chart(name="phases", title="Time a level, by phase", note=note, marks=marks)
 
 
@@ -130,7 +130,7 @@ def _memory(report: Report) -> Chart | None:
     )
     used = tuple(it for it in series if any(it.values))
     marks = stacked_bars(positions=numbers, series=used, across=LEVEL, up=Axis(title="memory (PSS)", show=_bytes))
-    note = "What each level's own processes hold; pages that levels share are counted in parts."
+    note = "Memory of each level's own processes; pages that levels share are counted in parts."
     return Chart(name="memory", title="Memory a level, by process", note=note, marks=marks)
 
 
@@ -141,7 +141,7 @@ def _disk(report: Report) -> Chart | None:
         return None
     series = Series(name="data-root", values=tuple(points.values()))
     marks = stacked_bars(positions=list(points), series=(series,), across=LEVEL, up=Axis(title="disk", show=_bytes))
-    note = "What each level's data-root takes by itself: without the image it is grafted from, and what lies deeper."
+    note = "Size of each level's data-root, without the grafted image and without deeper levels."
     return Chart(name="disk", title="Disk a level", note=note, marks=marks)
 
 
@@ -195,7 +195,7 @@ def _median_ascent_s(chains: tuple[ChainRecord, ...]) -> float | None:
 
 
 def _cycles(report: Report) -> Chart | None:
-    if len(report.cycles) < 2:  # noqa: PLR2004 one cycle is no course
+    if len(report.cycles) < 2:  # noqa: PLR2004 one point is no line
         return None
     marks = lines(
         positions=[cycle.number for cycle in report.cycles],

@@ -1,4 +1,4 @@
-"""Two reports compared, the demands of a pipeline, and the verdict."""
+"""Two reports compared, the requirements of a pipeline, and the verdict."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from tests.factories.stress_reports import chain, cycle, eventful, report
 SLOWER = report(cycle(1, chain("dream-1", ready_s=1.35)))
 
 
-def test_a_slower_report_is_worse_in_time_alone() -> None:
+def test_slower_report_is_worse_in_time_alone() -> None:
     worse = {it.name for it in compare(report(), SLOWER).differences if it.verdict == "worse"}
     assert worse == {"time"}
     assert compare(report(), SLOWER).is_worse
     assert not compare(SLOWER, report()).is_worse
 
 
-def test_a_regression_must_be_beyond_the_threshold() -> None:
+def test_regression_must_exceed_the_threshold() -> None:
     comparison = compare(report(), SLOWER)
     assert list(unmet_by_comparison(Gates(regression=0.2), comparison)) == ["time grew by 50%, beyond noise"]
     assert list(unmet_by_comparison(Gates(regression=0.6), comparison)) == []
@@ -40,9 +40,9 @@ def test_less_depth_is_a_regression() -> None:
     assert list(unmet_by_comparison(Gates(regression=0.2), compare(report(), shallow))) == ["depth 3 was 4 before"]
 
 
-def test_demands_on_one_report() -> None:
-    assert list(unmet_by_report(Gates(least_depth=4, no_leaks=True), report())) == []
-    assert list(unmet_by_report(Gates(least_depth=5), report())) == ["depth 4 is under 5"]
+def test_gates_name_each_requirement_that_a_report_does_not_meet() -> None:
+    assert list(unmet_by_report(Gates(min_depth=4, no_leaks=True), report())) == []
+    assert list(unmet_by_report(Gates(min_depth=5), report())) == ["depth 4 is under 5"]
     unmet = list(unmet_by_report(Gates(no_leaks=True), eventful()))
     assert unmet == ["1 left behind: mount /left <behind>", "chain dream-2 had to be kicked"]
 
@@ -50,7 +50,7 @@ def test_demands_on_one_report() -> None:
 @pytest.mark.parametrize(
     ("arguments", "status"), [((), 0), (("--fail-on-regression", "20%"), 1), (("--fail-on-regression", "60%"), 0)]
 )
-def test_compare_on_the_command_line(
+def test_compare_prints_the_change_and_sets_the_status(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], status: int
 ) -> None:
     write_report(report(), tmp_path / "a")
@@ -72,14 +72,14 @@ def test_compare_on_the_command_line(
         (("--max-depth", "0"), "nests nothing"),
     ],
 )
-def test_wrong_options_are_refused_at_once(
+def test_wrong_options_are_refused_before_the_campaign(
     capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], complaint: str
 ) -> None:
     assert run_arguments(["stress", *arguments]) == 2
     assert complaint in capsys.readouterr().err
 
 
-def test_a_report_is_rendered_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_report_command_renders_a_report_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_report(eventful(), tmp_path)
     (tmp_path / "report.html").unlink()
     trace = tmp_path / "trace.json"
@@ -89,7 +89,7 @@ def test_a_report_is_rendered_again(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert trace.exists()
 
 
-def test_verdicts() -> None:
+def test_verdict_names_status_headline_and_findings() -> None:
     assert (report().verdict.status, report().verdict.headline) == (Status.REACHED, "depth 4 reached")
     assert report(cycle(1), cycle(2)).verdict.headline == "depth 4 reached, 2 times"
     assert eventful().verdict.headline == "the wall is PID namespaces, at level 3 of 4, in its phase start"
@@ -98,7 +98,7 @@ def test_verdicts() -> None:
     assert "1 thing left behind on the host" in eventful().verdict.findings
 
 
-def test_a_chain_that_outlives_its_kill_is_a_finding() -> None:
+def test_chain_that_outlives_its_kill_is_a_finding() -> None:
     made = eventful()
     killed = made.cycles[1].chains[0]
     assert killed.kill
@@ -106,7 +106,7 @@ def test_a_chain_that_outlives_its_kill_is_a_finding() -> None:
     assert report(cycle(1, alive), seed=7).verdict.findings == ("chain dream-2 went on without dockerd of level 1",)
 
 
-def test_chaos_says_whether_all_unwound() -> None:
+def test_headline_of_chaos_counts_chains_that_did_not_unwind() -> None:
     killed = replace(eventful().cycles[1].chains[0], kicked=False)
     assert report(cycle(1, killed), seed=7).verdict.headline == "1 kill in 1 chain of depth 4, all unwound"
     kicked = report(cycle(1, replace(killed, kicked=True)), seed=7)
@@ -118,7 +118,7 @@ def test_drift_beyond_noise_is_a_finding() -> None:
     assert drifting.verdict.findings == ("the time a level takes grew by 38% over 10 cycles",)
 
 
-def test_what_grows_while_a_chain_is_held_is_a_finding() -> None:
+def test_growth_while_a_chain_is_held_is_a_finding() -> None:
     samples = [
         SoakSample(at_s=it, level=1, api_s=0.001, run_s=0.3, pss=70_000_000, threads=30, descriptors=60 + it)
         for it in range(20)
