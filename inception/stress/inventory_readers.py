@@ -119,7 +119,7 @@ def control_groups(engine: Engine | None) -> Iterator[str]:
 def processes() -> Iterator[Name]:
     """Yield the processes that make up engines and levels, and all that live in other namespaces than this one.
 
-    An ordinary user cannot read the namespaces of others' processes: those are told by their programs alone.
+    An ordinary user cannot read the namespaces of others' processes: those are recognised by their programs alone.
     """
     home = _namespaces(PROC / "self")
     hidden = 0

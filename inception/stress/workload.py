@@ -63,8 +63,8 @@ class Level:
             status = above.exec_inspect(created)["ExitCode"]
         if status != 0:
             # The engine writes the reason for a command that it could not start to standard output.
-            said = one_line((errors or out or b"").decode(errors="replace"))
-            raise ExecError(f"{command[0]} in level {self.number} ended with {status}: {said}")
+            reason = one_line((errors or out or b"").decode(errors="replace"))
+            raise ExecError(f"{command[0]} in level {self.number} ended with {status}: {reason}")
         return (out or b"").decode()
 
     def measure(self) -> LevelMeasure:

@@ -24,11 +24,9 @@ _FAILED = 1
 
 
 def _with_max_depth(command: Callable[..., None]) -> Callable[..., None]:
-    """Give `command` the options of a chain, the depth as --max-depth."""
+    """Give `command` the options of a chain, its depth as --max-depth."""
     wrapped = options.with_chain_options(command)
-    hint = Annotated[
-        int, typer.Option("--max-depth", "-d", metavar="N", help="Greatest depth, if no limit stops the chain before.")
-    ]
+    hint = Annotated[int, typer.Option("--max-depth", "-d", metavar="N", help="How deep to go, if nothing gives.")]
     wrapped.__annotations__["depth"] = hint
     signature: Any = wrapped.__signature__  # type: ignore[attr-defined]
     parameters = [

@@ -40,7 +40,7 @@ class _Fact:
 
 @dataclass(frozen=True, kw_only=True)
 class _Emblem:
-    """Nested squares, as many as there were levels, or as many as the eye can tell apart."""
+    """Nested squares, one for each level, up to _MAX_FRAMES."""
 
     width: int
     label: str

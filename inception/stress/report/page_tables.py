@@ -43,7 +43,7 @@ def _cells(*texts: str) -> tuple[Cell, ...]:
 
 
 def cycles_table(report: Report) -> Table | None:
-    """Return a row for each cycle; None where one cycle left nothing behind: the page has said all of it already."""
+    """Return a row for each cycle; None where one cycle left nothing behind: the page shows all of it elsewhere."""
     if len(report.cycles) < 2 and not report.leaks:  # noqa: PLR2004 one is not to be compared with others
         return None
     headings = ("cycle", "depth", "down", "up", "memory back", "left behind")

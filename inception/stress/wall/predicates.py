@@ -105,7 +105,7 @@ def pid_namespaces(incident: Incident) -> Proof | None:
 
 
 def open_files(incident: Incident) -> Proof | None:
-    """Tell the limit of the whole system (ENFILE) from that of a process (EMFILE)."""
+    """Distinguish the limit of the whole system (ENFILE) from that of a process (EMFILE)."""
     if incident.matches("too many open files in system|enfile"):
         return _proof(_settings(incident, "fs.file-max"), "raise fs.file-max")
     return message(incident)

@@ -36,7 +36,7 @@ RULES = (
         prove=predicates.cgroup_limit,
     ),
     Rule(cause=Cause.MEMORY, title="memory", remedy="free memory, or go less deep", prove=predicates.memory),
-    # Before PID namespaces: one message fits both, and only the limits tell them apart.
+    # Before PID namespaces: one message fits both, and only the limits differ.
     Rule(
         cause=Cause.USER_NAMESPACES,
         title="user namespaces",
