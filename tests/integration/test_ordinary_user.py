@@ -124,3 +124,9 @@ def test_unreadable_file_of_one_chain_does_not_hide_the_others(as_user: RunIncep
     assert "cannot be read: Permission denied" in chains["broken"]["broken"]["reason"]
     os.chown(alive, UID, GID)
     check(as_user("down", "--all"))
+
+
+def test_user_can_run_a_campaign_which_names_what_it_cannot_read(as_user: RunInception) -> None:
+    done = as_user("stress", "--max-depth", "1", "--no-measure", "--fail-on-leak")
+    assert check(done).startswith("depth 1 reached")
+    assert done.stderr.count(b"not looked at for leaks: process: ") == 1

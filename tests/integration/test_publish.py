@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from inception.places import run_root
-from inception.stress.inventory import tcp_listeners
+from inception.stress.inventory_readers import tcp_listeners
 from tests.integration.conftest import RunInception
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("level_image", "unchanged_host", "own_run_root")]

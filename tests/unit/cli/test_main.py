@@ -15,7 +15,7 @@ from inception.cli.main import run_arguments, with_default_command
 from inception.errors import EngineUnreachable, InceptionError, Interrupted, LevelError
 
 START_LIMIT_S = 0.3
-HEAVY = ("docker", "requests", "rich", "tenacity")
+HEAVY = ("docker", "jinja2", "msgspec", "requests", "rich", "tenacity")
 
 
 @pytest.mark.parametrize(
