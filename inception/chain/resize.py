@@ -11,6 +11,7 @@ from pathlib import Path
 
 import docker
 
+from inception.callbacks import ignore
 from inception.chain.connect import level_0_engine, level_client
 from inception.chain.event_follower import as_error, follow
 from inception.chain.prepare import facts_on, refusing
@@ -32,7 +33,7 @@ def grow(plan: ChainPlan, by: int, on_event: Callable[[Event], None]) -> ChainPl
     Raises UsageError, PlanError, EngineError, or LevelError where a new level fails: then the chain is as before.
     """
     with _alone(plan) as current:
-        with level_0_engine(current, lambda _: None) as engine:
+        with level_0_engine(current, ignore) as engine:
             facts = facts_on(engine, current.image_id)
         with refusing():
             deeper = grown(current, by, facts)

@@ -1,4 +1,4 @@
-"""The commands for chains that are there: each in its own file, all put into the command line here."""
+"""Put the commands for chains into the command line; each is in a file of its own."""
 
 from __future__ import annotations
 

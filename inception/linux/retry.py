@@ -20,13 +20,18 @@ def retry(
     """
     try:
         return call()
-    except errors:
-        from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+    except errors as error:
+        import logging
 
+        from tenacity import Retrying, before_sleep_log, retry_if_exception_type, stop_after_delay, wait_fixed
+
+        log = logging.getLogger(__name__)
+        log.debug("first attempt failed, trying again for %g s: %r", limit_s, error)
         attempts = Retrying(
             retry=retry_if_exception_type(errors),
             stop=stop_after_delay(limit_s),
             wait=wait_fixed(pause_s),
+            before_sleep=before_sleep_log(log, logging.DEBUG),
             reraise=True,
         )
         return attempts(call)

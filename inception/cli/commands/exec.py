@@ -1,4 +1,4 @@
-"""`inception exec` and `inception shell`: a command or a shell in a level of a running chain, in one hop."""
+"""`inception exec` and `inception shell`: run a command or a shell in a level of a running chain."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
+from inception.callbacks import ignore
 from inception.cli import selection
 
-Workdir = Annotated[str | None, typer.Option("--workdir", "-w", metavar="DIR", help="Where to start.")]
+Workdir = Annotated[str | None, typer.Option("--workdir", "-w", metavar="DIR", help="Working directory.")]
 Terminal = Annotated[
     bool | None,
-    typer.Option("--tty/--no-tty", "-t/-T", help="Whether to give it a terminal.  [default: if we have one]"),
+    typer.Option("--tty/--no-tty", "-t/-T", help="Give it a terminal, or none.  [default: as inception itself]"),
 ]
 
 
@@ -23,7 +24,10 @@ def exec_(
     workdir: Workdir = None,
     tty: Terminal = None,
 ) -> None:
-    """Run a command in a level, and exit with its status: exec [NAME] [--level K] -- COMMAND."""
+    """Run a command in a level: exec [NAME] [--level K] -- COMMAND.
+
+    Exit with its status.
+    """
     from inception.errors import UsageError
 
     command = selection.command_behind(context)
@@ -53,11 +57,11 @@ def _session(
 
     chain = find_chain(name)
     number = require_live_level(chain, level)
-    shells = Shells(chain.plan, lambda _: None, quiet=False)
+    shells = Shells(chain.plan, ignore, quiet=False)
     try:
         with shells.open():
             return shells.session(number, command, workdir=workdir, terminal=tty)
     except Kicked:
-        with level_0_engine(chain.plan, lambda _: None) as engine:
+        with level_0_engine(chain.plan, ignore) as engine:
             remove_at_once(engine.client, chain.plan)
         return 0

@@ -26,8 +26,8 @@ def test_lines_are_for_reading_and_for_grep(capsys: pytest.CaptureFixture[str]) 
         "",
         "1 pass, 1 fail",
         "",
-        "once what fails is remedied:",
-        "400 levels with --pid auto; then stops it: 24 GB of memory free, 61 MB a level",
+        "after the failed checks are remedied:",
+        "400 levels with --pid auto; the next is stopped by: 24 GB of memory free, 61 MB a level",
     ]
 
 
