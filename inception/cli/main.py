@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from itertools import takewhile
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, get_type_hints
 
 import typer
 from typer.core import TyperGroup, TyperOption
@@ -78,6 +78,16 @@ def with_default_command(arguments: list[str]) -> list[str]:
     return arguments
 
 
+def _resolve_annotations(app: typer.Typer) -> None:
+    """Evaluate the annotations of all commands, once: typer would evaluate each of them several times."""
+    for info in app.registered_commands:
+        if info.callback is not None:
+            info.callback.__annotations__ = get_type_hints(info.callback, include_extras=True)
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            _resolve_annotations(group.typer_instance)
+
+
 app = typer.Typer(
     cls=DefaultRunGroup,
     help="Nest Docker engines to any depth.",
@@ -92,6 +102,7 @@ app.command()(report.report)
 add_commands(app)
 app.command()(doctor.doctor)
 app.add_typer(image.app, name="image")
+_resolve_annotations(app)
 
 
 def _show_version(asked: bool) -> None:

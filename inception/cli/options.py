@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import cache
 from typing import Annotated, Any, get_type_hints
 
 import typer
@@ -136,24 +137,22 @@ def with_chain_options(
     Without a `default_depth` the option of the depth is required.
     """
     hint = Annotated[int, typer.Option(depth_flag, "-d", metavar="N", help=depth_help)]
+    shared = _parameters(make_request)
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        shared = inspect.signature(make_request).parameters
-        own = [it for it in inspect.signature(command).parameters.values() if it.name != "request"]
+        own = [it for it in _parameters(command) if it.name != "request"]
 
         def wrapper(**arguments: Any) -> None:
-            request = make_request(**{name: arguments.pop(name) for name in shared})
+            request = make_request(**{it.name: arguments.pop(it.name) for it in shared})
             command(request=request, **arguments)
 
-        hints = {
-            **get_type_hints(make_request, include_extras=True),
-            **get_type_hints(command, include_extras=True),
-            "depth": hint,
-        }
-        # typer resolves no strings in a signature that is made by hand.
-        parameters = [it.replace(annotation=hints[it.name]) for it in (*shared.values(), *own)]
-        if default_depth is not None:
-            parameters[0] = parameters[0].replace(default=default_depth)
+        depth = inspect.Parameter(
+            "depth",
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if default_depth is None else default_depth,
+            annotation=hint,
+        )
+        parameters = [depth, *(it for it in shared if it.name != "depth"), *own]
         wrapper.__name__ = command.__name__
         wrapper.__doc__ = command.__doc__
         wrapper.__annotations__ = {it.name: it.annotation for it in parameters}
@@ -161,3 +160,10 @@ def with_chain_options(
         return wrapper
 
     return decorate
+
+
+@cache
+def _parameters(function: Callable[..., object]) -> tuple[inspect.Parameter, ...]:
+    """Return the parameters of `function`, their annotations evaluated, which takes some milliseconds."""
+    hints = get_type_hints(function, include_extras=True)
+    return tuple(it.replace(annotation=hints[it.name]) for it in inspect.signature(function).parameters.values())
