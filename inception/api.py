@@ -104,10 +104,10 @@ def descend(
     if depth == 0:
         raise UsageError("depth 0 is the host itself", remedy="ask for 1 level or more")
     refuse_early(request)
-    tell = on_message or ignore
+    report = on_message or ignore
     with (
-        connect_to(engine, tell) as level_0,
-        running(level_0.client, prepare(level_0, request, tell), ignore) as chain,
+        connect_to(engine, report) as level_0,
+        running(level_0.client, prepare(level_0, request, report), ignore) as chain,
         Levels(chain.plan) as levels,
     ):
         yield levels

@@ -6,14 +6,14 @@ import typer
 
 from inception.cli.commands import context, cp, down, env, grow, logs, ls, prune, tree, up
 from inception.cli.commands.exec import exec_, shell
-from inception.cli.selection import CommandBehind
+from inception.cli.selection import CommandWithTrailing
 
 
 def add_commands(app: typer.Typer) -> None:
     """Give `app` every command that makes, shows, reaches, changes or ends chains."""
     app.command()(up.up)
     app.command()(ls.ls)
-    app.command("exec", cls=CommandBehind)(exec_)
+    app.command("exec", cls=CommandWithTrailing)(exec_)
     app.command()(shell)
     app.command()(logs.logs)
     app.command()(env.env)

@@ -1,4 +1,4 @@
-"""What several commands write: lines and tables for people, JSON for programs."""
+"""Output that several commands share: lines and tables for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def say_unless(*, quiet: bool) -> Callable[[str], None]:
     return ignore if quiet else say
 
 
-def state_words(status: ChainStatus) -> str:
+def state_text(status: ChainStatus) -> str:
     """Return the state of the chain for people: if it broke, where and why."""
     if status.broken is None:
         return str(status.state)

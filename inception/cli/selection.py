@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-_BEHIND = "inception.behind"
+_TRAILING = "inception.trailing"
 
 
 def known_names(incomplete: str) -> list[str]:
@@ -17,7 +17,7 @@ def known_names(incomplete: str) -> list[str]:
     return [name for name in chain_names() if name.startswith(incomplete)]
 
 
-def known_places(incomplete: str) -> list[str]:
+def known_path_starts(incomplete: str) -> list[str]:
     """Return the beginnings of paths in levels, `NAME:`, that begin with `incomplete`."""
     return [f"{name}:" for name in known_names(incomplete)]
 
@@ -46,13 +46,13 @@ Level = Annotated[
 ]
 
 
-class CommandBehind(TyperCommand):
+class CommandWithTrailing(TyperCommand):
     """A command that takes another one after `--`: no word of that is taken for our own name or option."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 typer does not export the type
-        """Parse the arguments before `--`, and keep those after it for `command_behind`."""
-        own, behind = _split(args)
-        ctx.meta[_BEHIND] = behind
+        """Parse the arguments before `--`, and keep those after it for `trailing_command`."""
+        own, trailing = _split(args)
+        ctx.meta[_TRAILING] = trailing
         return super().parse_args(ctx, own)
 
 
@@ -63,7 +63,7 @@ def _split(words: list[str]) -> tuple[list[str], list[str]]:
     return words[:at], words[at + 1 :]
 
 
-def command_behind(context: typer.Context) -> list[str]:
+def trailing_command(context: typer.Context) -> list[str]:
     """Return the arguments after `--`."""
-    words: list[str] = context.meta[_BEHIND]
+    words: list[str] = context.meta[_TRAILING]
     return words

@@ -23,7 +23,7 @@ def cp(
         typer.Argument(
             metavar="SOURCE",
             help="[NAME]:PATH in a level, or a path of this machine.",
-            autocompletion=selection.known_places,
+            autocompletion=selection.known_path_starts,
         ),
     ],
     target: Annotated[
@@ -31,7 +31,7 @@ def cp(
         typer.Argument(
             metavar="TARGET",
             help="The same; exactly one of the two is in a level.",
-            autocompletion=selection.known_places,
+            autocompletion=selection.known_path_starts,
         ),
     ],
     level: selection.Level = None,

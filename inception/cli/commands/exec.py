@@ -30,9 +30,9 @@ def exec_(
     """
     from inception.errors import UsageError
 
-    command = selection.command_behind(context)
+    command = selection.trailing_command(context)
     if not command:
-        raise UsageError("exec needs a command behind --", remedy="for instance: inception exec -- docker ps")
+        raise UsageError("exec needs a command after --", remedy="for instance: inception exec -- docker ps")
     raise typer.Exit(_session(name, level, command, workdir, tty))
 
 

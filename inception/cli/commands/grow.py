@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from inception.plan.chain import ChainPlan
 
 _AMOUNT = re.compile(r"[+-]?(\d+)")
-Words = Annotated[
+NameAndAmount = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[NAME] [N]",
@@ -26,40 +26,40 @@ Words = Annotated[
 ]
 
 
-def grow(*, words: Words = None, quiet: options.Quiet = False) -> None:
+def grow(*, arguments: NameAndAmount = None, quiet: options.Quiet = False) -> None:
     """Add N levels below a chain's bottom: grow [NAME] [+N]."""
     from inception.chain import resize
     from inception.chain.interrupts import raising_interrupted
     from inception.chain.status import find_chain
     from inception.cli.drawing import draw
 
-    name, by = name_and_amount(words or [])
+    name, by = name_and_amount(arguments or [])
     chain = find_chain(name)
     _refuse_broken(chain)
     with raising_interrupted(), draw.descent(chain.plan.depth + by, quiet=quiet) as drawing:
         resize.grow(chain.plan, by, drawing.show)
 
 
-def shrink(*, words: Words = None, quiet: options.Quiet = False) -> None:
+def shrink(*, arguments: NameAndAmount = None, quiet: options.Quiet = False) -> None:
     """Unwind the N deepest levels of a chain: shrink [NAME] [N]."""
     from inception.chain import resize
     from inception.chain.status import find_chain
 
-    name, by = name_and_amount(words or [])
+    name, by = name_and_amount(arguments or [])
     chain = find_chain(name)
     refuse_attached(chain.plan)
     smaller = resize.shrink(chain.plan, by)
     say_unless(quiet=quiet)(f"{smaller.name}: {smaller.depth} levels")
 
 
-def name_and_amount(words: list[str]) -> tuple[str | None, int]:
+def name_and_amount(arguments: list[str]) -> tuple[str | None, int]:
     """Return the name and the number of levels in `[NAME] [+N]`. Raises UsageError if they are something else.
 
     A single word that could be either is the number.
     """
     from inception.errors import UsageError
 
-    match words:
+    match arguments:
         case []:
             return None, 1
         case [name] if _AMOUNT.fullmatch(name) is None:
@@ -68,7 +68,7 @@ def name_and_amount(words: list[str]) -> tuple[str | None, int]:
             return None, _number(amount)
         case [name, amount] if _AMOUNT.fullmatch(amount):
             return name, _number(amount)
-    raise UsageError(f"cannot read {' '.join(words)!r} as [NAME] [N]", remedy="write it like: dream +2")
+    raise UsageError(f"cannot read {' '.join(arguments)!r} as [NAME] [N]", remedy="write it like: dream +2")
 
 
 def _number(amount: str) -> int:

@@ -75,18 +75,18 @@ def _detail_fields(chain: ChainStatus, details: LevelDetails) -> dict[str, Any]:
 
 def tree_lines(chain: ChainStatus, levels: tuple[LevelDetails, ...]) -> list[str]:
     """Return the chain as an indented tree, its state first."""
-    from inception.cli.output import state_words
+    from inception.cli.output import state_text
 
-    lines = [f"{chain.name}: {state_words(chain)}, on {chain.plan.endpoint}"]
+    lines = [f"{chain.name}: {state_text(chain)}, on {chain.plan.endpoint}"]
     lines += [f"  {remark}" for remark in chain.remarks]
     for details in levels:
         indent = "   " * (details.status.number - 1)
-        lines.append(f"{indent}└─ {details.status.number}  {_level_words(chain, details)}")
+        lines.append(f"{indent}└─ {details.status.number}  {_level_text(chain, details)}")
         lines += [f"{indent}      container {container}" for container in details.containers or ()]
     return lines
 
 
-def _level_words(chain: ChainStatus, details: LevelDetails) -> str:
+def _level_text(chain: ChainStatus, details: LevelDetails) -> str:
     from inception.plan.duration import show_duration
     from inception.plan.size import show_size
 

@@ -37,7 +37,7 @@ def up(
 
     if request.depth == 0:
         raise UsageError("depth 0 is the host itself, which is up", remedy="ask for 1 level or more with --depth")
-    wanted = replace(request, attached=False, ttl_s=None if ttl is None else _seconds(ttl))
+    detached = replace(request, attached=False, ttl_s=None if ttl is None else _seconds(ttl))
     publications = parse_publications(
         publish_engine or (), address=publish_address, plain=insecure_plaintext, depth=request.depth
     )
@@ -46,7 +46,7 @@ def up(
         draw.descent(request.depth, quiet=quiet) as drawing,
         connect_to(engine, drawing.progress) as level_0,
     ):
-        plan = prepare(level_0, wanted, drawing.progress)
+        plan = prepare(level_0, detached, drawing.progress)
         start_detached(level_0.client, plan, drawing.show)
         try:
             publish(plan, publications)
