@@ -130,7 +130,9 @@ class Sabotage(Protocol):
 
 
 def _block(plan: ChainPlan, level: int, name: str) -> None:
-    (Path(plan.paths.level(level)) / name / "in the way").mkdir(parents=True)
+    blocked = Path(plan.paths.level(level)) / name
+    blocked.unlink(missing_ok=True)
+    (blocked / "in the way").mkdir(parents=True)
 
 
 _SABOTAGES: dict[Phase, Sabotage] = {
