@@ -16,7 +16,7 @@ _WIDE = 160
 
 
 def plan_table(plan: ChainPlan, *, image_is_missing: bool) -> None:
-    """Print a plan: first the values of the whole chain, then a row for each level."""
+    """Print a plan: what holds for the whole chain, then a row a level."""
     # A program that reads this gets whole words, however narrow its terminal would be.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
     granted = plan.privileges
@@ -50,7 +50,7 @@ def plan_table(plan: ChainPlan, *, image_is_missing: bool) -> None:
 
 
 def comparison_table(comparison: Comparison) -> None:
-    """Print the change of each cost from one report to another."""
+    """Print what became of each cost from one report to another."""
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
     for heading in ("what", "change", "noise", "verdict"):

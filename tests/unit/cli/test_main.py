@@ -16,7 +16,17 @@ from inception.errors import EngineUnreachable, InceptionError, Interrupted, Lev
 
 MOST_OF_TYPER = 2.0
 """Time that `inception --help` may take, as a multiple of what loading typer takes, without which there is no help."""
-HEAVY = {"docker", "inception.api", "inception.plan.chain", "logging", "requests", "rich", "tenacity"}
+HEAVY = {
+    "docker",
+    "inception.api",
+    "inception.plan.chain",
+    "jinja2",
+    "logging",
+    "msgspec",
+    "requests",
+    "rich",
+    "tenacity",
+}
 
 
 @pytest.mark.parametrize(
