@@ -53,7 +53,7 @@ def _add_verbose(command: Any) -> None:  # noqa: ANN401 the same
             is_flag=True,
             expose_value=False,
             callback=_show_log,
-            help="Log engine calls, retries and what the plan decides.",
+            help="Log engine calls, retries and the plan's decisions, as with INCEPTION_LOG=debug.",
         )
     )
     for one in getattr(command, "commands", {}).values():

@@ -16,7 +16,7 @@ EngineAddress = Annotated[
     typer.Option(
         "--engine",
         metavar="host|private|auto|ADDRESS",
-        help="Engine to start level 1 on; auto is the host's, or a private one if none answers.",
+        help="Level-0 engine; auto is the host's, or a private one if none answers.",
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
