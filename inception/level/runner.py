@@ -70,7 +70,7 @@ class Context:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How a level's life went: whether it failed before it unwound or while it did, and what else broke."""
+    """Course of a level's life: whether it failed before it unwound or while it did, and what else broke."""
 
     failed: bool
     unwinding_failed: bool
