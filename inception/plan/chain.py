@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Network, ip_address
 from math import inf
 from pathlib import PurePosixPath
-from typing import Any
 
+from inception.plan import codec
 from inception.plan.estimate import USUAL_IMAGE_SIZE, Estimate, budgets, estimate, tightest
 from inception.plan.facts import Facts
 from inception.plan.limits import TimeLimits
@@ -110,52 +110,16 @@ class ChainPlan:
         return self.levels[number - 1]
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=2) + "\n"
+        return codec.to_json(self, indent=2)
 
     @classmethod
     def from_json(cls, text: str) -> ChainPlan:
         """Read back what `to_json` wrote. Raises ValueError if it is of another version."""
-        fields: dict[str, Any] = json.loads(text)
-        if fields.get("version") != PLAN_VERSION:
-            raise ValueError(f"plan version {fields.get('version')!r}, not {PLAN_VERSION}")
-        fields["request"] = _request_from_fields(fields["request"])
-        fields["image_transfer"] = ImageTransfer(fields["image_transfer"])
-        fields["network"] = NetworkMode(fields["network"])
-        fields["dns"] = tuple(fields["dns"])
-        fields["privileges"] = Privileges(
-            privileged=fields["privileges"]["privileged"], capabilities=tuple(fields["privileges"]["capabilities"])
-        )
-        fields["limits"] = TimeLimits(**fields["limits"])
-        fields["estimate"] = Estimate(**fields["estimate"])
-        fields["levels"] = tuple(_level_from_fields(level) for level in fields["levels"])
-        return cls(**fields)
-
-
-def _request_from_fields(fields: dict[str, Any]) -> Request:
-    return Request(
-        **{
-            **fields,
-            "image_transfer": ImageTransfer(fields["image_transfer"]),
-            "pid": PidMode(fields["pid"]),
-            "storage": Storage(fields["storage"]),
-            "network": NetworkMode(fields["network"]),
-            "dns": tuple(fields["dns"]),
-        }
-    )
-
-
-def _level_from_fields(fields: dict[str, Any]) -> LevelPlan:
-    subnet = {**fields["subnet"], "address_pools": tuple(fields["subnet"]["address_pools"])}
-    storage = {**fields["storage"], "kind": Storage(fields["storage"]["kind"])}
-    return LevelPlan(
-        number=fields["number"],
-        container=fields["container"],
-        hostname=fields["hostname"],
-        pid_namespace=PidNamespace(fields["pid_namespace"]),
-        cgroup_namespace=CgroupNamespace(fields["cgroup_namespace"]),
-        subnet=Subnet(**subnet),
-        storage=LevelStorage(**storage),
-    )
+        fields = json.loads(text)
+        version = fields.get("version") if isinstance(fields, dict) else None
+        if version != PLAN_VERSION:
+            raise ValueError(f"plan version {version!r}, not {PLAN_VERSION}")
+        return codec.decode(cls, fields)
 
 
 def seed_volume_name(image_id: str) -> str:

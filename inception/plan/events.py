@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
+
+from inception.plan import codec
 
 
 class Phase(StrEnum):
@@ -50,18 +51,10 @@ class Event:
     log_tail: tuple[str, ...] = ()
 
     def to_line(self) -> str:
-        """This event as one line of JSON, its newline included; empty fields are left out."""
-        fields = {key: value for key, value in asdict(self).items() if value not in (None, ())}
-        return json.dumps(fields, separators=(",", ":")) + "\n"
+        """Return this event as one line of JSON, its newline included; fields that have their default are left out."""
+        return codec.to_line(self)
 
     @classmethod
     def from_line(cls, line: str) -> Event:
-        """Read back one line. Raises ValueError if it is not a whole event."""
-        try:
-            fields = json.loads(line)
-            fields["phase"] = Phase(fields["phase"])
-            fields["state"] = State(fields["state"])
-            fields["log_tail"] = tuple(fields.get("log_tail", ()))
-            return cls(**fields)
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
-            raise ValueError(f"not an event: {line!r}") from error
+        """Return the event of one line. Raises ValueError if it is not a whole event."""
+        return codec.from_json(cls, line)

@@ -10,7 +10,7 @@ from docker.errors import ImageNotFound
 from inception.plan.facts import Facts
 from inception.probe.capabilities import names_in
 from inception.probe.engine import Answers, ask_engine, describe_engine
-from inception.probe.host import HostReading, NotAllowed, Subject, read_host
+from inception.probe.host import MachineReading, NotAllowed, Subject, read_host
 from inception.probe.run_reader import read_in_container
 
 
@@ -41,15 +41,15 @@ def _image_size(client: docker.APIClient, image_id: str) -> int | None:
         return None
 
 
-def _read_machine(client: docker.APIClient, answers: Answers, image_id: str) -> HostReading:
+def _read_machine(client: docker.APIClient, answers: Answers, image_id: str) -> MachineReading:
     """Read the engine's machine through its process, or from a container where we cannot."""
     if answers.daemon is not None:
         try:
             return read_host(subject_of(answers, answers.daemon))
         except NotAllowed:
             pass
-    reading, _ = read_in_container(client, answers.info, image_id, owner_uid=os.getuid(), owner_gid=os.getgid())
-    return reading
+    owner_uid, owner_gid = os.getuid(), os.getgid()
+    return read_in_container(client, answers.info, image_id, owner_uid=owner_uid, owner_gid=owner_gid).machine
 
 
 def subject_of(answers: Answers, daemon: int) -> Subject:

@@ -17,8 +17,8 @@ class NotAllowed(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class HostReading:
-    """The facts of the machine, and the bit mask of the capabilities that the engine may hold at most."""
+class MachineReading:
+    """Facts of the machine, and the engine's capability bounding set as a bit mask."""
 
     host: HostFacts
     bounding_set: int
@@ -45,7 +45,7 @@ class Subject:
         return root if os.access(root / "etc", os.R_OK) else Path("/")
 
 
-def read_host(subject: Subject) -> HostReading:
+def read_host(subject: Subject) -> MachineReading:
     """Read this machine. Raises NotAllowed, and OSError where /proc is not as Linux has it."""
     process = subject.process
     with pids.nesting_pids() as nesting, overlay.trying_overlay(subject.data_root, process) as trial:
@@ -63,7 +63,7 @@ def read_host(subject: Subject) -> HostReading:
         carries = overlay.worked(trial) if trial else subject.storage_driver.startswith("overlay")
     if free is None:
         raise NotAllowed("this user may make no PID namespaces")
-    return HostReading(
+    return MachineReading(
         host=HostFacts(
             kernel=os.uname().release,
             cpus=len(os.sched_getaffinity(0)),

@@ -12,10 +12,11 @@ from inception.errors import EngineError
 from inception.probe.capabilities import names_in
 from inception.probe.engine import Answers, ask_engine, describe_engine
 from inception.probe.facts import subject_of
-from inception.probe.host import HostReading, NotAllowed, Subject, read_host
+from inception.probe.host import NotAllowed, Subject, read_host
 from inception.probe.limits import read_limits
+from inception.probe.reader import FullReading
 from inception.probe.run_reader import read_in_container
-from inception.probe.survey import HostLimits, Survey
+from inception.probe.survey import Survey
 
 _USUAL_DATA_ROOT = "/var/lib/docker"
 
@@ -24,7 +25,7 @@ def survey_engine(client: docker.APIClient, *, endpoint: str, local: bool, image
     """Survey the engine and its machine, as far as that can be read. Raises docker.errors.APIError."""
     answers = ask_engine(client, endpoint=endpoint, local=local, run_root=run_root)
     try:
-        reading, limits = _read_all(client, answers, image_id)
+        reading = _read_all(client, answers, image_id)
     except EngineError as unread:
         return Survey(
             engine=describe_engine(answers, answers.known),
@@ -35,10 +36,10 @@ def survey_engine(client: docker.APIClient, *, endpoint: str, local: bool, image
             now_s=time.time(),
         )
     return Survey(
-        engine=describe_engine(answers, names_in(reading.bounding_set)),
+        engine=describe_engine(answers, names_in(reading.machine.bounding_set)),
         silence=None,
-        host=reading.host,
-        limits=limits,
+        host=reading.machine.host,
+        limits=reading.limits,
         unread=None,
         now_s=time.time(),
     )
@@ -66,9 +67,9 @@ def _existing(directory: str) -> str:
     return str(next(place for place in (path, *path.parents) if place.is_dir()))
 
 
-def _read_all(client: docker.APIClient, answers: Answers, image_id: str) -> tuple[HostReading, HostLimits]:
+def _read_all(client: docker.APIClient, answers: Answers, image_id: str) -> FullReading:
     # Only root can look into the engine's process for all of it.
     if answers.daemon is not None and os.geteuid() == 0:
         subject = subject_of(answers, answers.daemon)
-        return read_host(subject), read_limits(subject.process, subject.root)
+        return FullReading(machine=read_host(subject), limits=read_limits(subject.process, subject.root))
     return read_in_container(client, answers.info, image_id, owner_uid=os.getuid(), owner_gid=os.getgid())

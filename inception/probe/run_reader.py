@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import io
-import json
 import tarfile
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +13,8 @@ from docker.types import LogConfig
 
 import inception
 from inception.errors import EngineError
-from inception.probe.host import HostReading
-from inception.probe.reader import ORDER_FILE, Order, parse_answer
-from inception.probe.survey import HostLimits
+from inception.plan.codec import from_json, to_json
+from inception.probe.reader import REQUEST_FILE, FullReading, ReadRequest
 
 _PACKAGE = Path(inception.__file__).parent
 _PAYLOAD = "opt/inception"
@@ -29,7 +26,7 @@ _TIMEOUT_S = 60
 
 def read_in_container(
     client: docker.APIClient, info: Mapping[str, Any], image_id: str, *, owner_uid: int, owner_gid: int
-) -> tuple[HostReading, HostLimits]:
+) -> FullReading:
     """Run the reader in a container of the image, which is removed again.
 
     Raises EngineError where it cannot read, docker.errors.APIError where the engine refuses.
@@ -41,14 +38,14 @@ def read_in_container(
         )
     container = _create(client, image_id)
     try:
-        order = Order(
+        request = ReadRequest(
             container=container,
             data_root=info["DockerRootDir"],
             storage_driver=info["Driver"],
             owner_uid=owner_uid,
             owner_gid=owner_gid,
         )
-        client.put_archive(container, "/", _archive(order))
+        client.put_archive(container, "/", _archive(request))
         client.start(container)
         status = client.wait(container, timeout=_TIMEOUT_S)["StatusCode"]
         said = client.logs(container, stdout=status == 0, stderr=status != 0).decode(errors="replace")
@@ -59,7 +56,7 @@ def read_in_container(
             f"the machine of engine {info['Name']} cannot be read: {said.strip().splitlines()[-1] if said else status}",
             remedy="run this as root on that machine",
         )
-    return parse_answer(said)
+    return from_json(FullReading, said)
 
 
 def _create(client: docker.APIClient, image_id: str) -> str:
@@ -80,14 +77,14 @@ def _create(client: docker.APIClient, image_id: str) -> str:
     return str(created["Id"])
 
 
-def _archive(order: Order) -> bytes:
+def _archive(request: ReadRequest) -> bytes:
     """The reader and what it is told to read, as they lie in the container."""
-    content = json.dumps(asdict(order)).encode()
+    content = to_json(request).encode()
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for file in (_PACKAGE / "__init__.py", *(file for part in _PARTS for file in (_PACKAGE / part).rglob("*.py"))):
             archive.add(file, arcname=f"{_PAYLOAD}/inception/{file.relative_to(_PACKAGE)}")
-        member = tarfile.TarInfo(ORDER_FILE.lstrip("/"))
+        member = tarfile.TarInfo(REQUEST_FILE.lstrip("/"))
         member.size = len(content)
         archive.addfile(member, io.BytesIO(content))
     return buffer.getvalue()

@@ -150,7 +150,8 @@ def test_a_container_reads_what_we_read_ourselves(engine: Engine, level_image: s
     image_id = engine.client.inspect_image(level_image)["Id"]
     facts = _read(engine, image_id)
     info = engine.client.info()
-    reading, limits = read_in_container(engine.client, info, image_id, owner_uid=0, owner_gid=0)
+    full = read_in_container(engine.client, info, image_id, owner_uid=0, owner_gid=0)
+    reading = full.machine
     # The network that the container was given is the engine's; what we route ourselves is only to be seen from here.
     table = Path(f"/proc/{find_daemon(engine.endpoint)}/net/fib_trie").read_text()
     assert reading.host.routes == parse_destinations(table)
@@ -160,7 +161,7 @@ def test_a_container_reads_what_we_read_ourselves(engine: Engine, level_image: s
         name: getattr(facts.host, name) for name in steady
     }
     assert reading.host.disk_free is not None
-    assert limits.bounding_set == reading.bounding_set
+    assert full.limits.bounding_set == reading.bounding_set
     assert (
         facts.engine.capabilities == decide(known=ask_known(engine.client), held=names_in(reading.bounding_set)).given
     )
@@ -173,7 +174,7 @@ def test_without_an_image_a_foreign_machine_is_refused_with_the_way_to_one(engin
 
 @pytest.mark.usefixtures("unchanged_host")
 def test_from_inside_a_pid_namespace_the_number_is_the_engines(engine: Engine, level_image: str) -> None:
-    """As in a container that has the engine's socket: the engine's process is not to be seen from there."""
+    """As in a container that has the engine's socket: the engine's process cannot be found from there."""
     image_id = engine.client.inspect_image(level_image)["Id"]
     script = f"""
 import docker

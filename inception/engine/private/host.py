@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import socket
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from inception.engine.private.network import rules, run
 from inception.errors import EngineError
+from inception.plan import codec
 
 _FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -35,16 +35,15 @@ class HostChanges:
     def write(self, path: Path) -> None:
         """Write this down at `path`, whole or not at all. Raises OSError."""
         draft = path.with_suffix(".new")
-        draft.write_text(json.dumps(asdict(self)))
+        draft.write_text(codec.to_json(self))
         draft.replace(path)
 
     @classmethod
     def read(cls, path: Path) -> HostChanges | None:
         """What is written at `path`, if anything is."""
         try:
-            fields = json.loads(path.read_text())
-            return cls(**{**fields, "directories": tuple(fields["directories"])})
-        except (OSError, ValueError, TypeError, KeyError):
+            return codec.from_json(cls, path.read_text())
+        except (OSError, ValueError):
             return None
 
 

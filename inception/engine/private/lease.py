@@ -21,7 +21,7 @@ from inception.engine.client import open_client
 from inception.engine.private.daemons import last_words
 from inception.engine.private.layout import EngineDirectory
 from inception.engine.private.locks import Share, is_free, lock, opened, try_lock, unlock
-from inception.engine.private.report import Report
+from inception.engine.private.report import StartReport
 from inception.engine.private.running_levels import living_levels
 from inception.engine.private.sweep import sweep
 from inception.engine.translate import reason
@@ -153,16 +153,16 @@ def _start(directory: EngineDirectory) -> None:
         raise EngineError(answer.failure, remedy=answer.remedy)
 
 
-def _read_report(pipe: BinaryIO, directory: EngineDirectory) -> Report:
+def _read_report(pipe: BinaryIO, directory: EngineDirectory) -> StartReport:
     see = f"see {directory.log('supervisor')}"
     readable, _, _ = select.select([pipe], [], [], START_TIMEOUT_S)
     if not readable:
-        return Report(failure=f"the private engine did not start within {START_TIMEOUT_S:g} s", remedy=see)
+        return StartReport(failure=f"the private engine did not start within {START_TIMEOUT_S:g} s", remedy=see)
     try:
-        return Report.from_line(pipe.readline().decode())
+        return StartReport.from_line(pipe.readline().decode())
     except ValueError:
         words = last_words(directory.log("supervisor"))
-        return Report(failure=f"the private engine's supervisor ended: {words}", remedy=see)
+        return StartReport(failure=f"the private engine's supervisor ended: {words}", remedy=see)
 
 
 def _leave(directory: EngineDirectory, users: int) -> None:

@@ -25,7 +25,7 @@ from inception.engine.private.addresses import EngineAddresses, NoFreeAddresses,
 from inception.engine.private.layout import EngineDirectory
 from inception.engine.private.locks import Share, held, opened, try_lock, unlock
 from inception.engine.private.network import Link, NetworkNamespace, host_network_locked, keep_from_ipv6, run
-from inception.engine.private.report import Report
+from inception.engine.private.report import StartReport
 from inception.engine.private.resolvers import reachable_list
 from inception.engine.private.running_levels import living_levels, remove_ended_levels
 from inception.engine.private.sweep import sweep
@@ -65,7 +65,7 @@ class StopRequest:
 class StartReporter:
     """Tells whoever started us, once, what came of it."""
 
-    def send(self, report: Report) -> None:
+    def send(self, report: StartReport) -> None:
         """Write the line and close standard output: its reader waits for no more."""
         try:
             os.write(sys.stdout.fileno(), report.to_line().encode())
@@ -101,7 +101,7 @@ def supervise(directory: EngineDirectory, reporter: StartReporter, request: Stop
 
         directory.ready.touch()
         undo.callback(directory.ready.unlink, missing_ok=True)
-        reporter.send(Report())
+        reporter.send(StartReport())
         _log.info("ready at %s, bridge %s, mtu %d", directory.address, addresses.bridge, mtu)
         _log.info("stopping: %s", wait_until_unneeded(client, users, (containerd, dockerd), request))
         if containerd.ended:
@@ -183,11 +183,11 @@ def main(arguments: list[str]) -> int:
         supervise(EngineDirectory(Path(root)), reporter, request)
     except InceptionError as error:
         _log.error("%s", error)
-        reporter.send(Report(failure=error.message, remedy=error.remedy))
+        reporter.send(StartReport(failure=error.message, remedy=error.remedy))
         return 1
     except OSError as error:
         _log.exception("private engine failed")
-        reporter.send(Report(failure=f"the private engine in {root} failed: {reason(error)}"))
+        reporter.send(StartReport(failure=f"the private engine in {root} failed: {reason(error)}"))
         return 1
     return 0
 

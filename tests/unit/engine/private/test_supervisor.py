@@ -15,7 +15,7 @@ import pytest
 from inception.engine.private import supervisor
 from inception.engine.private.daemons import Daemon
 from inception.engine.private.locks import Share, held, is_free, opened, try_lock
-from inception.engine.private.report import Report
+from inception.engine.private.report import StartReport
 from inception.engine.private.running_levels import living_levels, remove_ended_levels
 from inception.engine.private.supervisor import StopRequest, wait_until_unneeded
 
@@ -111,16 +111,16 @@ def test_levels_that_ended_are_removed() -> None:
 
 
 def test_a_report_is_read_as_it_was_told() -> None:
-    for report in (Report(), Report(failure="no\nspace", remedy="free some")):
+    for report in (StartReport(), StartReport(failure="no\nspace", remedy="free some")):
         line = report.to_line()
         assert line.count("\n") == 1
-        assert Report.from_line(line) == report
+        assert StartReport.from_line(line) == report
 
 
 @pytest.mark.parametrize("line", ["", "{", "{}x", '{"other": 1}', "[]"])
 def test_what_is_no_report_is_refused(line: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - of JSON's or ours, with whatever text
-        Report.from_line(line)
+        StartReport.from_line(line)
 
 
 def test_locks_die_with_their_holder(path: Path) -> None:
