@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from inception.plan.chain import ChainPlan, Refusal, plan_chain
+from inception.plan.chain import ChainPlan
 from inception.plan.facts import Facts
+from inception.plan.planner import plan_chain
+from inception.plan.refusal import Refusal
 
 
 def grown(plan: ChainPlan, by: int, facts: Facts) -> ChainPlan:

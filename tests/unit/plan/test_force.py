@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from inception.plan.chain import Refusal
 from inception.plan.pids import PidNamespace
+from inception.plan.refusal import Refusal
 from inception.plan.request import PidMode
 from tests.factories import plans
 

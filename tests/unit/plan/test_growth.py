@@ -5,9 +5,10 @@ from ipaddress import IPv4Network
 
 import pytest
 
-from inception.plan.chain import ChainPlan, Refusal
+from inception.plan.chain import ChainPlan
 from inception.plan.growth import grown, shrunk
 from inception.plan.pids import PidNamespace
+from inception.plan.refusal import Refusal
 from inception.plan.request import Storage
 from tests.factories.plans import FACTS, HOST, plan
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from inception.plan.chain import plan_chain
+from inception.plan.planner import plan_chain
 from inception.plan.request import PidMode
 from inception.probe.depth_limit import DepthLimit, depth_limits
 from inception.probe.survey import Usage
