@@ -5,18 +5,16 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import docker
 from docker.types import LogConfig
 
-import inception
 from inception.errors import EngineError
+from inception.payload import payload_archive
 from inception.plan.codec import from_json, to_json
 from inception.probe.reader import REQUEST_FILE, FullReading, ReadRequest
 
-_PACKAGE = Path(inception.__file__).parent
 _PAYLOAD = "opt/inception"
 _PARTS = ("plan", "probe")
 _CAPABILITIES = ("SYS_ADMIN", "SYS_PTRACE", "SYS_CHROOT", "DAC_READ_SEARCH")
@@ -45,7 +43,8 @@ def read_in_container(
             owner_uid=owner_uid,
             owner_gid=owner_gid,
         )
-        client.put_archive(container, "/", _archive(request))
+        client.put_archive(container, "/", payload_archive(_PAYLOAD, _PARTS))
+        client.put_archive(container, "/", _archive_of(request))
         client.start(container)
         status = client.wait(container, timeout=_TIMEOUT_S)["StatusCode"]
         said = client.logs(container, stdout=status == 0, stderr=status != 0).decode(errors="replace")
@@ -77,13 +76,11 @@ def _create(client: docker.APIClient, image_id: str) -> str:
     return str(created["Id"])
 
 
-def _archive(request: ReadRequest) -> bytes:
-    """The reader and what it is told to read, as they lie in the container."""
+def _archive_of(request: ReadRequest) -> bytes:
+    """Return a tar archive that holds the request, to be unpacked at the container's root."""
     content = to_json(request).encode()
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for file in (_PACKAGE / "__init__.py", *(file for part in _PARTS for file in (_PACKAGE / part).rglob("*.py"))):
-            archive.add(file, arcname=f"{_PAYLOAD}/inception/{file.relative_to(_PACKAGE)}")
         member = tarfile.TarInfo(REQUEST_FILE.lstrip("/"))
         member.size = len(content)
         archive.addfile(member, io.BytesIO(content))
