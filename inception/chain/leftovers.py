@@ -90,7 +90,11 @@ def _containers(client: docker.APIClient) -> Iterator[Leftover]:
 
 def _is_left(container: dict[str, Any], chain: str) -> bool:
     """Whether nobody lives in the run directory of this level, which need not be in our run root."""
-    roots = [it["Source"] for it in container["Mounts"] if it["Type"] == "bind" and it["Source"] == it["Destination"]]
+    roots = [
+        it["Source"]
+        for it in container.get("Mounts") or ()
+        if it["Type"] == "bind" and it["Source"] == it["Destination"]
+    ]
     if not roots:
         return container["State"] in _ENDED
     directories = [Path(root) / chain for root in roots]
@@ -102,9 +106,9 @@ def _volumes(client: docker.APIClient) -> Iterator[Leftover]:
     used = {
         mount["Name"]
         for container in client.containers(all=True, filters={"label": LABEL_CHAIN})
-        for mount in container["Mounts"]
+        for mount in container.get("Mounts") or ()
         if mount["Type"] == "volume"
     }
-    for volume in client.volumes(filters={"label": LABEL_CHAIN})["Volumes"] or ():
+    for volume in client.volumes(filters={"label": LABEL_CHAIN}).get("Volumes") or ():
         if volume["Name"] not in used and LABEL_SEED not in volume["Labels"]:
             yield Leftover(kind=Kind.VOLUME, handle=volume["Name"], chain=volume["Labels"][LABEL_CHAIN])

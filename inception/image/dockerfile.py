@@ -95,7 +95,7 @@ def _remove_labelled(client: docker.APIClient, build: str, base: str) -> None:
     labelled = client.images(all=True, filters={"label": f"{LABEL_BUILD}={build}"})
     # The step before the label has no label, and is the parent of the first that has one.
     ids = {image["Id"]: None for image in sorted(labelled, key=lambda image: image["Created"], reverse=True)}
-    parents = {image["ParentId"]: None for image in labelled if image["ParentId"]}
+    parents = {parent: None for image in labelled if (parent := image.get("ParentId"))}
     keep = client.inspect_image(base)["Id"]
     for image_id in ids | parents:
         if image_id != keep:

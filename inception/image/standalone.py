@@ -45,7 +45,8 @@ def ensure_standalone(
                 image = client.inspect_image(tag)
             except docker.errors.NotFound:
                 image = None
-        if image is not None and labels.items() <= (image["Config"]["Labels"] or {}).items():
+        # From API 1.52 on, engines leave empty fields out.
+        if image is not None and labels.items() <= ((image.get("Config") or {}).get("Labels") or {}).items():
             return str(image["Id"])
         with translated(f"making image {tag}"), _with_program(client, level_image_id) as container:
             repository, _, version = tag.rpartition(":")

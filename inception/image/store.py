@@ -57,11 +57,11 @@ def list_images(client: docker.APIClient) -> tuple[StoredImage, ...]:
         # leaves between its steps: the latter is nobody's image.
         bases = {image["Labels"].get(LABEL_MADE_OF) for image in images} - {image["Id"] for image in images}
         images += [it for it in client.images(all=True, filters={"label": LABEL_RECIPE}) if it["Id"] in bases]
-        volumes = {volume["Name"] for volume in client.volumes()["Volumes"] or ()}
+        volumes = {volume["Name"] for volume in client.volumes().get("Volumes") or ()}
     stored = (
         StoredImage(
             # An engine before 24 has a tag <none>:<none> for an image without any.
-            tags=tuple(tag for tag in image["RepoTags"] or () if tag != "<none>:<none>"),
+            tags=tuple(tag for tag in image.get("RepoTags") or () if tag != "<none>:<none>"),
             image_id=image["Id"],
             size_bytes=image["Size"],
             created_s=image["Created"],

@@ -52,7 +52,7 @@ def ask_engine(client: docker.APIClient, *, endpoint: str, local: bool, run_root
 
 def parse_networks(networks: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     """The IPv4 subnets (CIDR) in the answer to `GET /networks`."""
-    configs = (config for network in networks for config in network["IPAM"]["Config"] or ())
+    configs = (config for network in networks for config in (network.get("IPAM") or {}).get("Config") or ())
     return tuple(config["Subnet"] for config in configs if "." in config.get("Subnet", ""))
 
 
