@@ -1,4 +1,4 @@
-"""Copies of the program that runs outside, as far as the inside needs it: for levels, and for other containers."""
+"""Copy the parts of this program that run inside: in levels, and in the containers that read a machine."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ LABEL_LEVEL = "inception.level"
 
 
 class CgroupNamespace(StrEnum):
-    """One level's cgroup namespace: its own, or that of the level above."""
+    """Whether a level has a cgroup namespace of its own or shares that of the level above."""
 
     PRIVATE = "private"
     SHARED = "shared"
@@ -31,7 +31,7 @@ class CgroupNamespace(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class LevelPlan:
-    """One level of a chain: number 1 is the outermost. `container` is its container's name in the engine above."""
+    """Plan of one level; number 1 is the outermost. `container` is its container's name in the engine above."""
 
     number: int
     container: str
@@ -44,12 +44,12 @@ class LevelPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class ChainPlan:
-    """A whole chain. `seed_volume` is the level-0 engine's volume that holds the seed of `image_id`.
+    """Plan of a chain. `seed_volume` is the level-0 engine's volume that holds the seed of `image_id`.
 
-    `endpoint` is the address of that engine, `request` what was asked for: a chain that grows is planned from it again.
+    `endpoint` is the address of that engine. A chain that grows is planned from `request` again.
     A `remote` engine does not see this machine's file system: the run directory lies in a volume of level 1 there.
-    `podman` says that level 0 is one, which is asked for level 1 in another way. `restart_engines` has each level start
-    its dockerd again when it dies.
+    `podman`: level 0 is a Podman, whose API needs other parameters for level 1. `restart_engines`: each level restarts
+    a dockerd that died.
     Sizes are in bytes, times in seconds. `owner_uid` and `owner_gid` own the sockets and the run directory.
     """
 
@@ -81,22 +81,25 @@ class ChainPlan:
 
     @property
     def depth(self) -> int:
+        """Number of levels."""
         return len(self.levels)
 
     @property
     def paths(self) -> RunDirectory:
+        """Paths in the chain's run directory."""
         return RunDirectory(PurePosixPath(self.run_directory))
 
     def level(self, number: int) -> LevelPlan:
-        """Level `number`, counted from 1."""
+        """Return the plan of level `number`, counted from 1."""
         return self.levels[number - 1]
 
     def to_json(self) -> str:
+        """Return this plan as indented JSON, its last newline included."""
         return codec.to_json(self, indent=2)
 
     @classmethod
     def from_json(cls, text: str) -> ChainPlan:
-        """Read back what `to_json` wrote. Raises ValueError if it is of another version."""
+        """Return the plan that `to_json` wrote. Raises ValueError for another version or a wrong field."""
         fields = json.loads(text)
         version = fields.get("version") if isinstance(fields, dict) else None
         if version != PLAN_VERSION:
@@ -105,5 +108,5 @@ class ChainPlan:
 
 
 def seed_volume_name(image_id: str) -> str:
-    """The level-0 volume that holds the seed of an image."""
+    """Return the name of the level-0 volume that holds the seed of an image."""
     return f"inception-seed-{image_id.removeprefix('sha256:')[:12]}"

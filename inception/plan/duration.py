@@ -1,4 +1,4 @@
-"""Lengths of time as people write them: `90s`, `2h`, `1d12h`."""
+"""Durations as people write them: `90s`, `2h`, `1d12h`."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)([dhms])")
 
 
 def parse_duration(text: str) -> float:
-    """Seconds in `text`; a bare number is seconds. Raises ValueError."""
+    """Return the seconds in `text`; a bare number is seconds. Raises ValueError."""
     words = text.strip().lower()
     if re.fullmatch(r"\d+(\.\d+)?", words):
         seconds = float(words)
     elif words and not _PART.sub("", words):
         seconds = sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(words))
     else:
-        raise ValueError(f"{text!r} is not a length of time")
+        raise ValueError(f"{text!r} is not a duration")
     if seconds <= 0:
-        raise ValueError(f"{text!r} is no time at all")
+        raise ValueError(f"{text!r} is not a positive duration")
     return seconds
 
 
 def show_duration(seconds: float) -> str:
-    """`seconds` in its two largest units, as people write it."""
+    """Return `seconds` in its two largest units, as people write it."""
     left = int(seconds)
     parts: list[str] = []
     for unit, size in _SECONDS.items():

@@ -1,4 +1,4 @@
-"""The lines of a chain's event file: one JSON object each, appended by every level."""
+"""Events of a chain: every level appends one JSON object a line to the event file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from inception.plan import codec
 
 
 class Phase(StrEnum):
-    """The steps of one level, in the order they happen. The level above does the first two."""
+    """Phases of one level, in their order. The level above carries out the first two."""
 
     CREATE = "create"
     START = "start"
@@ -23,7 +23,7 @@ class Phase(StrEnum):
 
 
 class State(StrEnum):
-    """What an event says of its phase."""
+    """What happened to the phase of an event."""
 
     BEGIN = "begin"
     END = "end"
@@ -33,7 +33,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """One thing that happened at one level.
+    """One event at one level.
 
     `monotonic_s` compares across levels (they share one kernel and so one CLOCK_MONOTONIC) and is not moved by a
     change of the clock; `time_s` is Unix time. `seconds` is how long the phase took, on END and FAIL.

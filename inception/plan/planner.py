@@ -1,4 +1,4 @@
-"""Makes the plan of a chain from a request and the facts of a host."""
+"""Make the plan of a chain from a request and the facts of a host."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def plan_chain(request: Request, facts: Facts) -> ChainPlan:
 def _check_attached(request: Request, facts: Facts) -> None:
     if not request.attached and not facts.engine.local:
         raise misuse(
-            f"a chain on the far engine {facts.engine.endpoint} ends with the program that started it",
+            f"a chain on the remote engine {facts.engine.endpoint} ends with the program that started it",
             "stay attached, with: inception --depth N, or use `inception up` on that machine",
         )
 
@@ -93,7 +93,7 @@ def _check_socket_paths(run_directory: RunDirectory, depth: int) -> None:
 def _pid_namespaces(request: Request, facts: Facts) -> tuple[PidNamespace, ...]:
     free = facts.host.pid_namespaces_free
     if request.force and request.pid is PidMode.ISOLATED:
-        # Whoever insists runs into the kernel's own limit, to see it.
+        # With --force the chain runs into the kernel's own limit, so that users see it.
         free = max(free, request.depth + request.headroom)
     try:
         return assign_pid_namespaces(request.pid, request.depth, free, request.headroom)

@@ -8,7 +8,7 @@ from inception.plan.estimate import USUAL_IMAGE_SIZE, Budget, budgets
 from inception.plan.facts import HostFacts
 from inception.plan.refusal import GREATEST_DEPTH
 from inception.plan.request import ImageTransfer, PidMode, Storage
-from inception.probe.survey import HostLimits
+from inception.probe.doctor_facts import HostLimits
 
 HEADROOM = 1
 """PID namespaces that stay free, so that containers can run at the bottom."""

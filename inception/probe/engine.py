@@ -17,7 +17,7 @@ _PODMAN = "Podman Engine"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answers:
+class EngineAnswers:
     """What an engine answered, and which process of this machine it is, None if it cannot be seen from here.
 
     `networks` are its networks' IPv4 subnets (CIDR), `known` the capabilities that it has names for. `local` says
@@ -33,13 +33,13 @@ class Answers:
     local: bool
 
 
-def ask_engine(client: docker.APIClient, *, endpoint: str, local: bool, run_root: str) -> Answers:
+def ask_engine(client: docker.APIClient, *, endpoint: str, local: bool, run_root: str) -> EngineAnswers:
     """Ask the engine about itself. It counts as local only if it also sees `run_root` as we do.
 
     Raises docker.errors.APIError where it refuses an answer.
     """
     daemon = find_daemon(endpoint) if local else None
-    return Answers(
+    return EngineAnswers(
         endpoint=endpoint,
         info=client.info(),
         version=client.version(),
@@ -61,7 +61,7 @@ def is_podman(version: Mapping[str, Any]) -> bool:
     return any(component.get("Name") == _PODMAN for component in version.get("Components") or ())
 
 
-def describe_engine(answers: Answers, held: tuple[str, ...]) -> EngineFacts:
+def describe_engine(answers: EngineAnswers, held: tuple[str, ...]) -> EngineFacts:
     """The engine's facts out of its answers and the capabilities that it holds."""
     info, version = answers.info, answers.version
     capabilities = decide(known=answers.known, held=held)

@@ -9,7 +9,7 @@ from docker.errors import ImageNotFound
 
 from inception.plan.facts import Facts
 from inception.probe.capabilities import names_in
-from inception.probe.engine import Answers, ask_engine, describe_engine
+from inception.probe.engine import EngineAnswers, ask_engine, describe_engine
 from inception.probe.host import MachineReading, NotAllowed, Subject, read_host
 from inception.probe.run_reader import read_in_container
 
@@ -41,7 +41,7 @@ def _image_size(client: docker.APIClient, image_id: str) -> int | None:
         return None
 
 
-def _read_machine(client: docker.APIClient, answers: Answers, image_id: str) -> MachineReading:
+def _read_machine(client: docker.APIClient, answers: EngineAnswers, image_id: str) -> MachineReading:
     """Read the engine's machine through its process, or from a container where we cannot."""
     if answers.daemon is not None:
         try:
@@ -52,7 +52,7 @@ def _read_machine(client: docker.APIClient, answers: Answers, image_id: str) -> 
     return read_in_container(client, answers.info, image_id, owner_uid=owner_uid, owner_gid=owner_gid).machine
 
 
-def subject_of(answers: Answers, daemon: int) -> Subject:
+def subject_of(answers: EngineAnswers, daemon: int) -> Subject:
     """Whose machine to read: that of the engine that answered, whose process is `daemon`."""
     return Subject(
         daemon=daemon,

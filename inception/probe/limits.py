@@ -9,9 +9,9 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from inception.probe.doctor_facts import CgroupLimits, HostLimits, LoopDevices, NetworkLimits, Usage
 from inception.probe.machine import parse_bounding_set
 from inception.probe.network import in_network_of
-from inception.probe.survey import CgroupLimits, HostLimits, LoopDevices, NetworkLimits, Usage
 
 _SYSCTL = Path("/proc/sys")
 _LOOP_MAJOR = "7 loop"

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from inception.plan.codec import from_json, to_line
 from inception.probe.daemon import engine_processes
+from inception.probe.doctor_facts import HostLimits
 from inception.probe.host import MachineReading, Subject, read_host
 from inception.probe.limits import read_limits
-from inception.probe.survey import HostLimits
 
 REQUEST_FILE = "/opt/inception/request.json"
 """Path of the request in the container."""

@@ -114,7 +114,7 @@ def nothing_left(directory: EngineDirectory) -> Iterator[None]:
 
 
 def engine_is_there(directory: EngineDirectory) -> bool:
-    return any(path.exists() for path in (*directory.passing, directory.host_changes))
+    return any(path.exists() for path in (*directory.transient, directory.host_changes))
 
 
 def process_with(*words: str) -> int:
@@ -360,7 +360,7 @@ def test_a_place_that_cannot_be_written_is_one_line(monkeypatch: pytest.MonkeyPa
     with pytest.raises(EngineError) as caught, private():
         pass
     assert str(caught.value) == (
-        "a private engine cannot be kept in /proc/nowhere/engine: No such file or directory: "
+        "cannot keep a private engine in /proc/nowhere/engine: No such file or directory: "
         "name a better place with INCEPTION_STATE_DIR"
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inception.probe.checks.verdict import Finding, Verdict, failed, passed
+from inception.probe.checks.check import CheckResult, Finding, failed, passed
 
 _NAME = "boot"
 _WHY = "A level that boots proves all that the other checks only expect."
@@ -19,5 +19,5 @@ def did_not_boot(reason: str, remedy: str | None) -> Finding:
     return _finding(failed(reason, remedy or _REMEDY))
 
 
-def _finding(verdict: Verdict) -> Finding:
+def _finding(verdict: CheckResult) -> Finding:
     return Finding(name=_NAME, status=verdict.status, measured=verdict.measured, why=_WHY, remedy=verdict.remedy)

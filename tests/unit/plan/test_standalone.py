@@ -36,11 +36,11 @@ def test_a_size_may_have_a_unit() -> None:
     [
         ("LOG", "syslog", "LOG=syslog is neither file nor stdio"),
         *(
-            ("PORT", port, f"PORT={port} is no port: give a number from 1 to 65535")
+            ("PORT", port, f"PORT={port} is not a port: give a number from 1 to 65535")
             for port in ("http", "0", "65536", "-1", "1.5", "²", "9" * 5000, "127.0.0.1:80")
         ),
-        ("VAR_LIB_DOCKER_SIZE", "large", "VAR_LIB_DOCKER_SIZE=large is no size: give one in GB, such as 5"),
-        ("VAR_LIB_DOCKER_SIZE", "9" * 400, "is no size"),
+        ("VAR_LIB_DOCKER_SIZE", "large", "VAR_LIB_DOCKER_SIZE=large is not a size: give one in GB, such as 5"),
+        ("VAR_LIB_DOCKER_SIZE", "9" * 400, "is not a size"),
         ("VAR_LIB_DOCKER_SIZE", "0", "VAR_LIB_DOCKER_SIZE=0 is 0 B: give at least"),
         ("VAR_LIB_DOCKER_SIZE", "5MB", "VAR_LIB_DOCKER_SIZE=5MB is 5.00 MB: give at least"),
         ("VAR_LIB_DOCKER_SIZE", "20TB", "VAR_LIB_DOCKER_SIZE=20TB is 20.0 TB: .* at most 17.6 TB"),

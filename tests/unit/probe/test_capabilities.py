@@ -12,7 +12,7 @@ ALL = frozenset(NAMES)
 
 
 class Engine:
-    """Answers `create` as an engine that takes `known` only, in the words of its version."""
+    """EngineAnswers `create` as an engine that takes `known` only, in the words of its version."""
 
     def __init__(self, known: frozenset[str], words: str) -> None:
         self.known = known

@@ -8,9 +8,9 @@ import pytest
 from inception.plan.planner import plan_chain
 from inception.plan.request import PidMode
 from inception.probe.depth_limit import DepthLimit, depth_limits
-from inception.probe.survey import Usage
+from inception.probe.doctor_facts import Usage
+from tests.factories.doctor_facts import LIMITS
 from tests.factories.plans import FACTS, HOST, request
-from tests.factories.surveys import LIMITS
 
 
 def _depth_limit(mode: PidMode, limits: dict[str, Any] | None = None, **host: Any) -> DepthLimit:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from inception.probe import daemon
-from inception.probe.engine import Answers, describe_engine, parse_networks
+from inception.probe.engine import EngineAnswers, describe_engine, parse_networks
 
 INFO = {
     "Name": "vm",
@@ -22,8 +22,8 @@ INFO = {
 VERSION = {"Version": "26.1.5+dfsg1", "ApiVersion": "1.45"}
 
 
-def _answers(**changes: Any) -> Answers:
-    answers = Answers(
+def _answers(**changes: Any) -> EngineAnswers:
+    answers = EngineAnswers(
         endpoint="unix:///var/run/docker.sock",
         info=INFO,
         version=VERSION,

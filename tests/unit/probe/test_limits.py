@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from inception.plan.codec import from_json, to_line
+from inception.probe.doctor_facts import CgroupLimits, HostLimits, Usage
 from inception.probe.host import MachineReading
 from inception.probe.limits import (
     parse_hierarchies,
@@ -17,9 +18,8 @@ from inception.probe.limits import (
     read_limits,
 )
 from inception.probe.reader import FullReading
-from inception.probe.survey import CgroupLimits, HostLimits, Usage
+from tests.factories.doctor_facts import LIMITS
 from tests.factories.plans import HOST
-from tests.factories.surveys import LIMITS
 
 V1 = """\
 11:name=systemd:/docker/1

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from inception.probe.survey import Survey
+from inception.probe.doctor_facts import DoctorFacts
 
 
-class Status(StrEnum):
+class CheckStatus(StrEnum):
     """Fit for nesting, fit with a reservation, unfit, or not known."""
 
     PASS = "pass"  # noqa: S105 (not a password)
@@ -19,10 +19,10 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class CheckResult:
     """`measured` is what was found, in words; `remedy` is a command, where one would help."""
 
-    status: Status
+    status: CheckStatus
     measured: str
     remedy: str | None = None
 
@@ -33,7 +33,7 @@ class Check:
 
     name: str
     why: str
-    judge: Callable[[Survey], Verdict]
+    judge: Callable[[DoctorFacts], CheckResult]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,27 +41,27 @@ class Finding:
     """A check and its verdict, for people and programs."""
 
     name: str
-    status: Status
+    status: CheckStatus
     measured: str
     why: str
     remedy: str | None
 
 
-def passed(measured: str) -> Verdict:
+def passed(measured: str) -> CheckResult:
     """Fit; nothing to do."""
-    return Verdict(status=Status.PASS, measured=measured)
+    return CheckResult(status=CheckStatus.PASS, measured=measured)
 
 
-def warned(measured: str, remedy: str | None = None) -> Verdict:
+def warned(measured: str, remedy: str | None = None) -> CheckResult:
     """Fit with a reservation."""
-    return Verdict(status=Status.WARN, measured=measured, remedy=remedy)
+    return CheckResult(status=CheckStatus.WARN, measured=measured, remedy=remedy)
 
 
-def failed(measured: str, remedy: str) -> Verdict:
+def failed(measured: str, remedy: str) -> CheckResult:
     """Unfit, until the remedy is applied."""
-    return Verdict(status=Status.FAIL, measured=measured, remedy=remedy)
+    return CheckResult(status=CheckStatus.FAIL, measured=measured, remedy=remedy)
 
 
-def skipped(reason: str) -> Verdict:
+def skipped(reason: str) -> CheckResult:
     """Not known, or of no meaning here."""
-    return Verdict(status=Status.SKIP, measured=reason)
+    return CheckResult(status=CheckStatus.SKIP, measured=reason)

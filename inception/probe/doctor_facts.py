@@ -76,15 +76,15 @@ class HostLimits:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Survey:
+class DoctorFacts:
     """What could be found out. Without an `engine`, `silence` says why; the machine is then the one we run on.
 
     `host` and `limits` are None where the machine could not be read, and `unread` says why. `now_s` is Unix time here.
     """
 
     engine: EngineFacts | None
-    silence: str | None
+    engine_error: str | None
     host: HostFacts | None
     limits: HostLimits | None
-    unread: str | None
+    machine_error: str | None
     now_s: float

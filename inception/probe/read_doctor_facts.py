@@ -1,4 +1,4 @@
-"""Asks all that `doctor` judges, of the engine and of the machine, and makes a survey of it."""
+"""Asks all that `doctor` judges, of the engine and of the machine, and makes a facts of it."""
 
 from __future__ import annotations
 
@@ -10,43 +10,45 @@ import docker
 
 from inception.errors import EngineError
 from inception.probe.capabilities import names_in
-from inception.probe.engine import Answers, ask_engine, describe_engine
+from inception.probe.doctor_facts import DoctorFacts
+from inception.probe.engine import EngineAnswers, ask_engine, describe_engine
 from inception.probe.facts import subject_of
 from inception.probe.host import NotAllowed, Subject, read_host
 from inception.probe.limits import read_limits
 from inception.probe.reader import FullReading
 from inception.probe.run_reader import read_in_container
-from inception.probe.survey import Survey
 
 _USUAL_DATA_ROOT = "/var/lib/docker"
 
 
-def survey_engine(client: docker.APIClient, *, endpoint: str, local: bool, image_id: str, run_root: str) -> Survey:
-    """Survey the engine and its machine, as far as that can be read. Raises docker.errors.APIError."""
+def read_doctor_facts(
+    client: docker.APIClient, *, endpoint: str, local: bool, image_id: str, run_root: str
+) -> DoctorFacts:
+    """DoctorFacts the engine and its machine, as far as that can be read. Raises docker.errors.APIError."""
     answers = ask_engine(client, endpoint=endpoint, local=local, run_root=run_root)
     try:
         reading = _read_all(client, answers, image_id)
     except EngineError as unread:
-        return Survey(
+        return DoctorFacts(
             engine=describe_engine(answers, answers.known),
-            silence=None,
+            engine_error=None,
             host=None,
             limits=None,
-            unread=str(unread),
+            machine_error=str(unread),
             now_s=time.time(),
         )
-    return Survey(
+    return DoctorFacts(
         engine=describe_engine(answers, names_in(reading.machine.bounding_set)),
-        silence=None,
+        engine_error=None,
         host=reading.machine.host,
         limits=reading.limits,
-        unread=None,
+        machine_error=None,
         now_s=time.time(),
     )
 
 
-def survey_machine(silence: str) -> Survey:
-    """Survey this machine, where no engine answers: `silence` says why."""
+def read_machine_facts(silence: str) -> DoctorFacts:
+    """DoctorFacts this machine, where no engine answers: `silence` says why."""
     subject = Subject(
         daemon=os.getpid(),
         data_root=_existing(_USUAL_DATA_ROOT),
@@ -57,8 +59,12 @@ def survey_machine(silence: str) -> Survey:
     try:
         reading, limits = read_host(subject), read_limits(subject.process, subject.root)
     except NotAllowed as denied:
-        return Survey(engine=None, silence=silence, host=None, limits=None, unread=str(denied), now_s=time.time())
-    return Survey(engine=None, silence=silence, host=reading.host, limits=limits, unread=None, now_s=time.time())
+        return DoctorFacts(
+            engine=None, engine_error=silence, host=None, limits=None, machine_error=str(denied), now_s=time.time()
+        )
+    return DoctorFacts(
+        engine=None, engine_error=silence, host=reading.host, limits=limits, machine_error=None, now_s=time.time()
+    )
 
 
 def _existing(directory: str) -> str:
@@ -67,7 +73,7 @@ def _existing(directory: str) -> str:
     return str(next(place for place in (path, *path.parents) if place.is_dir()))
 
 
-def _read_all(client: docker.APIClient, answers: Answers, image_id: str) -> FullReading:
+def _read_all(client: docker.APIClient, answers: EngineAnswers, image_id: str) -> FullReading:
     # Only root can look into the engine's process for all of it.
     if answers.daemon is not None and os.geteuid() == 0:
         subject = subject_of(answers, answers.daemon)
