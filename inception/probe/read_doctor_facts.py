@@ -1,4 +1,4 @@
-"""Asks all that `doctor` judges, of the engine and of the machine, and makes a facts of it."""
+"""Read all facts that `doctor` judges, of the engine and of its machine."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ _USUAL_DATA_ROOT = "/var/lib/docker"
 def read_doctor_facts(
     client: docker.APIClient, *, endpoint: str, local: bool, image_id: str, run_root: str
 ) -> DoctorFacts:
-    """DoctorFacts the engine and its machine, as far as that can be read. Raises docker.errors.APIError."""
+    """Read the facts of the engine and its machine, as far as this user may. Raises docker.errors.APIError."""
     answers = ask_engine(client, endpoint=endpoint, local=local, run_root=run_root)
     try:
         reading = _read_all(client, answers, image_id)
-    except EngineError as unread:
+    except EngineError as error:
         return DoctorFacts(
             engine=describe_engine(answers, answers.known),
             engine_error=None,
             host=None,
             limits=None,
-            machine_error=str(unread),
+            machine_error=str(error),
             now_s=time.time(),
         )
     return DoctorFacts(
@@ -47,8 +47,8 @@ def read_doctor_facts(
     )
 
 
-def read_machine_facts(silence: str) -> DoctorFacts:
-    """DoctorFacts this machine, where no engine answers: `silence` says why."""
+def read_machine_facts(engine_error: str) -> DoctorFacts:
+    """Read the facts of this machine where no engine answers; `engine_error` is the reason."""
     subject = Subject(
         daemon=os.getpid(),
         data_root=_existing(_USUAL_DATA_ROOT),
@@ -58,17 +58,17 @@ def read_machine_facts(silence: str) -> DoctorFacts:
     )
     try:
         reading, limits = read_host(subject), read_limits(subject.process, subject.root)
-    except NotAllowed as denied:
+    except NotAllowed as error:
         return DoctorFacts(
-            engine=None, engine_error=silence, host=None, limits=None, machine_error=str(denied), now_s=time.time()
+            engine=None, engine_error=engine_error, host=None, limits=None, machine_error=str(error), now_s=time.time()
         )
     return DoctorFacts(
-        engine=None, engine_error=silence, host=reading.host, limits=limits, machine_error=None, now_s=time.time()
+        engine=None, engine_error=engine_error, host=reading.host, limits=limits, machine_error=None, now_s=time.time()
     )
 
 
 def _existing(directory: str) -> str:
-    """The directory, or the nearest one above it that is there."""
+    """Return the directory, or its nearest parent that exists."""
     path = Path(directory)
     return str(next(place for place in (path, *path.parents) if place.is_dir()))
 

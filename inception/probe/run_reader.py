@@ -1,4 +1,4 @@
-"""Has a container of the engine read the engine's machine: for engines whose process we cannot look through."""
+"""Run the reader in a container of the engine, where this process cannot read the engine's machine itself."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from inception.probe.reader import REQUEST_FILE, FullReading, ReadRequest
 _PAYLOAD = "opt/inception"
 _PARTS = ("plan", "probe")
 _CAPABILITIES = ("SYS_ADMIN", "SYS_PTRACE", "SYS_CHROOT", "DAC_READ_SEARCH")
-"""To nest namespaces and mount; to look through the engine's process; to enter its mounts; to read what is root's."""
+"""To nest namespaces and mount; to read the engine's /proc entries; to enter its mounts; to read root's files."""
 _TIMEOUT_S = 60
 
 
 def read_in_container(
     client: docker.APIClient, info: Mapping[str, Any], image_id: str, *, owner_uid: int, owner_gid: int
 ) -> FullReading:
-    """Run the reader in a container of the image, which is removed again.
+    """Run the reader in a container of the image, which is removed again; return its reading.
 
-    Raises EngineError where it cannot read, docker.errors.APIError where the engine refuses.
+    Raises EngineError if it cannot read, docker.errors.APIError if the engine refuses the container.
     """
     if not image_id:
         raise EngineError(
@@ -47,15 +47,15 @@ def read_in_container(
         client.put_archive(container, "/", _archive_of(request))
         client.start(container)
         status = client.wait(container, timeout=_TIMEOUT_S)["StatusCode"]
-        said = client.logs(container, stdout=status == 0, stderr=status != 0).decode(errors="replace")
+        output = client.logs(container, stdout=status == 0, stderr=status != 0).decode(errors="replace")
     finally:
         client.remove_container(container, force=True, v=True)
     if status != 0:
+        why = output.strip().splitlines()[-1] if output else f"status {status}"
         raise EngineError(
-            f"the machine of engine {info['Name']} cannot be read: {said.strip().splitlines()[-1] if said else status}",
-            remedy="run this as root on that machine",
+            f"the machine of engine {info['Name']} cannot be read: {why}", remedy="run this as root on that machine"
         )
-    return from_json(FullReading, said)
+    return from_json(FullReading, output)
 
 
 def _create(client: docker.APIClient, image_id: str) -> str:
@@ -65,7 +65,7 @@ def _create(client: docker.APIClient, image_id: str) -> str:
         environment={"PYTHONPATH": f"/{_PAYLOAD}"},
         labels={"inception.probe": ""},
         host_config=client.create_host_config(
-            # Said to an engine, `host` is where the engine itself is: there its containers start.
+            # `host` is the engine's own namespace, the one in which its containers start.
             pid_mode="host",
             network_mode="none",
             cap_add=list(_CAPABILITIES),

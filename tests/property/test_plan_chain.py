@@ -107,7 +107,7 @@ def test_every_level_is_planned_once_and_is_unlike_the_others(request: Request, 
 
 
 @given(requests, facts_of_any_host)
-def test_the_host_itself_is_refused_to_nobody(request: Request, facts: Facts) -> None:
+def test_depth_0_is_refused_only_for_a_wrong_request(request: Request, facts: Facts) -> None:
     """Depth 0 takes nothing of the host: only a request that is wrong in itself is refused."""
     nothing = _plan(replace(request, depth=0), facts)
     if isinstance(nothing, Refusal):
@@ -118,7 +118,7 @@ def test_the_host_itself_is_refused_to_nobody(request: Request, facts: Facts) ->
 
 
 @given(requests, facts_of_any_host)
-def test_force_is_only_about_what_is_estimated_and_counted(request: Request, facts: Facts) -> None:
+def test_force_changes_only_the_checks_of_resources(request: Request, facts: Facts) -> None:
     careful, bold = (_plan(replace(request, force=force), facts) for force in (False, True))
     if isinstance(careful, ChainPlan):
         assert isinstance(bold, ChainPlan)

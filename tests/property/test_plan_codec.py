@@ -64,6 +64,6 @@ def test_a_line_cut_short_is_refused(event: Event, kept: int) -> None:
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda it: st.lists(it) | st.tuples(it)))
-def test_what_is_no_object_is_refused(value: object) -> None:
+def test_json_other_than_an_object_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match=r"^invalid Event: .* is not an object$"):
         from_json(Event, json.dumps(value))

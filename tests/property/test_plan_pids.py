@@ -67,7 +67,7 @@ def test_auto_isolates_as_many_as_fit(depth: int, free: int, headroom: int) -> N
 
 
 @given(depths, headrooms)
-def test_isolated_and_shared_are_what_they_say(depth: int, headroom: int) -> None:
+def test_isolated_levels_are_all_private_and_shared_ones_all_but_level_1(depth: int, headroom: int) -> None:
     enough = depth + headroom + 1
     assert set(assign_pid_namespaces(PidMode.ISOLATED, depth, enough, headroom)) <= {PidNamespace.PRIVATE}
     assert assign_pid_namespaces(PidMode.SHARED, depth, enough, headroom).count(PidNamespace.PRIVATE) == min(depth, 1)

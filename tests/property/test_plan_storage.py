@@ -32,7 +32,7 @@ def _sizes(kind: Storage, depth: int, outermost: int | None, own: int, disk_free
 
 
 @given(sizes)
-def test_what_holds_the_data_does_so_and_nothing_smaller(data: int) -> None:
+def test_holding_is_the_smallest_size_that_holds_the_data(data: int) -> None:
     size = holding(data)
     assert size % MIB == 0
     assert usable(size) >= data
@@ -66,7 +66,7 @@ def test_too_small_is_refused_with_a_size_that_then_fits(nested: int, own: int, 
 
 
 @given(nestings, own_datas, st.none() | st.integers(0, 4 << 40))
-def test_where_nobody_says_a_size_it_always_fits(depth: int, own: int, disk_free: int | None) -> None:
+def test_the_default_size_always_fits(depth: int, own: int, disk_free: int | None) -> None:
     sizes = _sizes(Storage.LOOPBACK, depth, None, own, disk_free)
     assert len(sizes) == depth
     if disk_free is not None and disk_free >= least_size(depth, own):
@@ -83,7 +83,7 @@ def test_auto_without_an_overlay_on_volumes_puts_all_levels_into_one_image(depth
 
 
 @given(st.sampled_from(Storage), st.integers(0, 130), st.booleans(), own_datas)
-def test_every_level_has_storage_that_is_decided(kind: Storage, depth: int, carries: bool, own: int) -> None:
+def test_no_level_has_auto_storage(kind: Storage, depth: int, carries: bool, own: int) -> None:
     if kind is Storage.VOLUME and not carries:
         return
     storage = assign_storage(kind, depth, carries_overlay=carries, outermost=None, own=own, disk_free=None)

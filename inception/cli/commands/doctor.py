@@ -64,7 +64,7 @@ def _read_facts(engine: str) -> DoctorFacts:
 
 
 def _boot(engine: str) -> Finding:
-    """Boot one level and unwind it: the proof of all that the other checks only expect."""
+    """Boot one level and unwind it."""
     from inception.chain.interrupts import raising_interrupted
     from inception.chain.naming import generate_name
     from inception.chain.prepare import prepare

@@ -50,10 +50,7 @@ def kill_until_none(find: Callable[[], Collection[int]]) -> None:
         attempts(kill_round)
     except RetryError as error:
         left = ", ".join(map(str, error.last_attempt.result()))
-        raise EngineError(
-            f"processes {left} of the private engine do not end",
-            remedy="see them with: ps -o pid,stat,wchan,args -p PID",
-        ) from error
+        raise EngineError(f"processes {left} of the private engine do not end", remedy=_REMEDY) from error
 
 
 def _kill(process: int, find: Callable[[], Collection[int]]) -> None:

@@ -1,4 +1,4 @@
-"""The checks of `doctor`: pure functions from a facts to a verdict, a family a file."""
+"""Checks of `doctor`: pure functions from facts to a result, one file for each group."""
 
 from __future__ import annotations
 
@@ -22,12 +22,10 @@ CHECKS: tuple[Check, ...] = (
 
 
 def examine(facts: DoctorFacts) -> tuple[Finding, ...]:
-    """What each check finds in the facts."""
+    """Return the finding of each check."""
     return tuple(_find(check, facts) for check in CHECKS)
 
 
 def _find(check: Check, facts: DoctorFacts) -> Finding:
-    verdict = check.judge(facts)
-    return Finding(
-        name=check.name, status=verdict.status, measured=verdict.measured, why=check.why, remedy=verdict.remedy
-    )
+    result = check.judge(facts)
+    return Finding(name=check.name, status=result.status, measured=result.measured, why=check.why, remedy=result.remedy)

@@ -1,4 +1,4 @@
-"""What there is a fixed number of: namespaces, mounts, watches, keys, terminals, files, tasks, memory."""
+"""Checks of limited resources: namespaces, mounts, watches, keys, terminals, files, tasks, memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from inception.probe.checks.needs import of_host, of_limits
 from inception.probe.doctor_facts import HostLimits, Usage
 
 _SOME_LEVELS = 8
-"""Fewer than these is worth a warning."""
+"""Levels: a host with room for fewer gets a warning."""
 _FEW_NAMESPACES = 1000
 _MOUNTS_PER_LEVEL = 100
 _FEW_INOTIFY_INSTANCES = 64

@@ -1,4 +1,4 @@
-"""What a check says of a host, and what a check is."""
+"""Checks of a host and their results."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from inception.probe.doctor_facts import DoctorFacts
 
 
 class CheckStatus(StrEnum):
-    """Fit for nesting, fit with a reservation, unfit, or not known."""
+    """Whether a host can nest engines in one respect: it can, with a reservation, cannot, or is not known to."""
 
     PASS = "pass"  # noqa: S105 (not a password)
     WARN = "warn"
@@ -20,7 +20,7 @@ class CheckStatus(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class CheckResult:
-    """`measured` is what was found, in words; `remedy` is a command, where one would help."""
+    """Result of one check: `measured` describes the facts, `remedy` is a command, if one would help."""
 
     status: CheckStatus
     measured: str
@@ -29,7 +29,7 @@ class CheckResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One question about a host: `why` says what its answer means for nesting."""
+    """Check of a host in one respect; `why` explains its meaning for nesting."""
 
     name: str
     why: str
@@ -38,7 +38,7 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """A check and its verdict, for people and programs."""
+    """A check and its result, for people and programs."""
 
     name: str
     status: CheckStatus
@@ -48,20 +48,20 @@ class Finding:
 
 
 def passed(measured: str) -> CheckResult:
-    """Fit; nothing to do."""
+    """Return the result of a host that can."""
     return CheckResult(status=CheckStatus.PASS, measured=measured)
 
 
 def warned(measured: str, remedy: str | None = None) -> CheckResult:
-    """Fit with a reservation."""
+    """Return the result of a host that can, with a reservation."""
     return CheckResult(status=CheckStatus.WARN, measured=measured, remedy=remedy)
 
 
 def failed(measured: str, remedy: str) -> CheckResult:
-    """Unfit, until the remedy is applied."""
+    """Return the result of a host that cannot until the remedy is applied."""
     return CheckResult(status=CheckStatus.FAIL, measured=measured, remedy=remedy)
 
 
 def skipped(reason: str) -> CheckResult:
-    """Not known, or of no meaning here."""
+    """Return the result of a check that could not be made or does not apply here."""
     return CheckResult(status=CheckStatus.SKIP, measured=reason)

@@ -1,4 +1,4 @@
-"""Control groups: the version, the controllers, and what the first Docker-in-Docker wrapper warned of."""
+"""Checks of control groups: the version, the controllers, and the devices hierarchy of v1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The engine itself: does it answer, is it new enough, what may its containers do."""
+"""Checks of the engine: it answers, is new enough, and gives its containers the privileges they need."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from inception.probe.doctor_facts import DoctorFacts, HostLimits
 LEAST_API = (1, 41)
 """Docker 20.10: the first that gives a container a cgroup namespace of its own."""
 LEAST_PODMAN = (4, 3)
-"""The oldest Podman that a descent was seen to stand on."""
+"""Oldest Podman on which a descent has been tested."""
 _INDISPENSABLE = ("SYS_ADMIN", "NET_ADMIN", "MKNOD", "SYS_CHROOT", "SETUID", "SETGID", "CHOWN", "DAC_OVERRIDE")
 """Without one of these a level's engine cannot mount, make a bridge or device nodes, or unpack an image."""
 
@@ -38,7 +38,7 @@ def _judge_version(engine: EngineFacts) -> CheckResult:
 def _judge_podman(engine: EngineFacts) -> CheckResult:
     version = f"Podman {engine.version}, with Docker's API {engine.api_version}"
     if tuple(int(part) for part in engine.version.split(".")[:2]) < LEAST_PODMAN:
-        return warned(f"{version}: levels are tried from 4.3 on", "apt-get install --only-upgrade podman")
+        return warned(f"{version}: levels are tested from 4.3 on", "apt-get install --only-upgrade podman")
     return passed(f"{version}: level 1 is started with --privileged, the levels below it are Docker's")
 
 
@@ -79,7 +79,7 @@ def _judge_privileges(facts: DoctorFacts) -> CheckResult:
 
 
 def _lacking(limits: HostLimits) -> list[str]:
-    """The capabilities that the kernel has and the engine has not."""
+    """Return the capabilities of the kernel that the engine lacks."""
     held = names_in(limits.bounding_set)
     return [name for name in NAMES[: limits.last_capability + 1] if name not in held]
 
@@ -91,7 +91,7 @@ def _listed(names: list[str]) -> str:
 ENGINE_CHECKS = (
     Check(
         name="engine",
-        why="Level 1 is a container of this engine; the chain hangs from it.",
+        why="Level 1 is a container of this engine.",
         judge=_judge_reachable,
     ),
     Check(

@@ -1,4 +1,4 @@
-"""The machine: kernel, security modules, clock."""
+"""Checks of the machine: kernel, security modules, clock."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from inception.probe.doctor_facts import DoctorFacts, HostLimits
 _LEAST_KERNEL = (4, 19)
 _GOOD_KERNEL = (5, 9)
 _EARLIEST_S = 1_767_225_600
-"""2026-01-01: no clock that is right says less."""
+"""2026-01-01, in Unix time: a right clock shows a later time."""
 _SKEW_S = 5.0
 
 
 def _judge_kernel(host: HostFacts) -> CheckResult:
     found = re.match(r"(\d+)\.(\d+)", host.kernel)
     if found is None:
-        return skipped(f"{host.kernel!r} is no Linux release")
+        return skipped(f"{host.kernel!r} is not a Linux release")
     release = (int(found[1]), int(found[2]))
     if release < _LEAST_KERNEL:
         return failed(f"Linux {host.kernel}", "apt-get dist-upgrade")
@@ -48,7 +48,7 @@ def _judge_clock(facts: DoctorFacts) -> CheckResult:
         return failed(f"{_EARLIEST_S - clock_s:.0f} s before this program was made", "timedatectl set-ntp true")
     if abs(skew_s) > _SKEW_S:
         return warned(f"{skew_s:+.0f} s against the clock here", "timedatectl set-ntp true")
-    return passed("right, as far as can be seen")
+    return passed("right, as far as can be checked")
 
 
 MACHINE_CHECKS = (

@@ -1,4 +1,4 @@
-"""Checks that look at one part of a facts, and are skipped where that part could not be read."""
+"""Make checks of all facts from checks of one part, skipped where that part could not be read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from inception.probe.doctor_facts import DoctorFacts, HostLimits
 
 
 def of_engine(judge: Callable[[EngineFacts], CheckResult]) -> Callable[[DoctorFacts], CheckResult]:
-    """A judge of facts out of a judge of engines."""
+    """Return a check of all facts that applies `judge` to the engine's."""
 
     def judge_facts(facts: DoctorFacts) -> CheckResult:
         return skipped("no engine answers") if facts.engine is None else judge(facts.engine)
@@ -19,7 +19,7 @@ def of_engine(judge: Callable[[EngineFacts], CheckResult]) -> Callable[[DoctorFa
 
 
 def of_host(judge: Callable[[HostFacts], CheckResult]) -> Callable[[DoctorFacts], CheckResult]:
-    """A judge of facts out of a judge of what plans are made from."""
+    """Return a check of all facts that applies `judge` to the host's."""
 
     def judge_facts(facts: DoctorFacts) -> CheckResult:
         return skipped(facts.machine_error or "not read") if facts.host is None else judge(facts.host)
@@ -28,7 +28,7 @@ def of_host(judge: Callable[[HostFacts], CheckResult]) -> Callable[[DoctorFacts]
 
 
 def of_limits(judge: Callable[[HostLimits], CheckResult]) -> Callable[[DoctorFacts], CheckResult]:
-    """A judge of facts out of a judge of the machine's limits."""
+    """Return a check of all facts that applies `judge` to the machine's limits."""
 
     def judge_facts(facts: DoctorFacts) -> CheckResult:
         return skipped(facts.machine_error or "not read") if facts.limits is None else judge(facts.limits)

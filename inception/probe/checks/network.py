@@ -1,4 +1,4 @@
-"""The way outward: packet filter, forwarding, addresses, packet size, names."""
+"""Checks of the network: packet filter, forwarding, addresses, MTU, name servers."""
 
 from __future__ import annotations
 

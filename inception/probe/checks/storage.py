@@ -1,4 +1,4 @@
-"""What data-roots lie on: overlay, disk, loop devices."""
+"""Checks of the data-roots' storage: overlay, disk, loop devices."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from inception.probe.checks.needs import of_host
 from inception.probe.doctor_facts import DoctorFacts
 
 _LEAST_DISK = GIB
-"""The image, its seed and the archive in it, of 300 MB each."""
+"""Bytes of the image, its seed and the archive in it, 300 MB each."""
 _AMPLE_DISK = 4 * GIB
 _FEW_INODES = 100_000
 _LEAST_INODES = 20_000

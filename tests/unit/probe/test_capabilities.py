@@ -47,13 +47,13 @@ class Engine:
         (ALL, ""),
     ],
 )
-def test_what_the_engine_refuses_is_left_out(known: frozenset[str], words: str) -> None:
+def test_refused_capabilities_are_left_out(known: frozenset[str], words: str) -> None:
     engine = Engine(known, words)
     assert ask_known(engine) == tuple(name for name in NAMES if name in known)  # type: ignore[arg-type]
     assert len(engine.asked) == len(ALL - known) + 1
 
 
-def test_another_refusal_is_not_swallowed() -> None:
+def test_another_error_of_the_engine_is_raised() -> None:
     with pytest.raises(APIError, match="authorization denied"):
         ask_known(Engine(frozenset(), "authorization denied by plugin"))  # type: ignore[arg-type]
 

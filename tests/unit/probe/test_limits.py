@@ -61,7 +61,7 @@ def test_selinux(enforce: str | None, mode: str | None) -> None:
     assert parse_selinux(enforce) == mode
 
 
-def test_usage_is_never_below_nothing() -> None:
+def test_free_usage_is_never_negative() -> None:
     assert Usage(limit=10, used=12).free == 0
 
 

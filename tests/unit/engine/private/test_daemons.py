@@ -49,7 +49,7 @@ def test_last_message(tmp_path: Path, log: str, expected: str) -> None:
     assert last_message(tmp_path / "log") == expected
 
 
-def test_a_log_that_is_not_there_said_nothing(tmp_path: Path) -> None:
+def test_a_missing_log_counts_as_empty(tmp_path: Path) -> None:
     assert last_message(tmp_path / "log") == "its log is empty"
 
 

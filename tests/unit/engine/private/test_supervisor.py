@@ -60,19 +60,21 @@ def daemon(tmp_path: Path) -> Iterator[PrivateDaemon]:
         process.kill()
 
 
-def test_it_stops_when_nobody_uses_it(users: int, path: Path, daemon: PrivateDaemon) -> None:
+def test_the_supervisor_stops_an_unused_engine(users: int, path: Path, daemon: PrivateDaemon) -> None:
     why = wait_until_unneeded(FakeClient([]), users, (daemon,), StopRequest())
     assert why == "no client or level uses it"
     assert not is_free(path)
 
 
-def test_it_stays_as_long_as_a_level_lives(users: int, daemon: PrivateDaemon) -> None:
+def test_the_supervisor_keeps_an_engine_with_running_levels(users: int, daemon: PrivateDaemon) -> None:
     client = FakeClient(["running"], ["removing"], ["paused", "exited"], ["exited"])
     assert wait_until_unneeded(client, users, (daemon,), StopRequest()) == "no client or level uses it"
     assert client._states == [["exited"]]
 
 
-def test_it_does_not_ask_for_levels_while_it_has_a_client(users: int, path: Path, daemon: PrivateDaemon) -> None:
+def test_the_supervisor_does_not_count_levels_while_there_is_a_client(
+    users: int, path: Path, daemon: PrivateDaemon
+) -> None:
     request = StopRequest()
     with held(path, Share.WITH_OTHERS, 1):
         client = FakeClient(["asked too early"])
@@ -81,7 +83,7 @@ def test_it_does_not_ask_for_levels_while_it_has_a_client(users: int, path: Path
         assert not try_lock(users, Share.ALONE)
 
 
-def test_a_client_can_come_while_only_levels_keep_it(users: int, path: Path, daemon: PrivateDaemon) -> None:
+def test_a_client_can_join_while_only_levels_use_the_engine(users: int, path: Path, daemon: PrivateDaemon) -> None:
     request = StopRequest()
 
     class OneLevel(FakeClient):
@@ -94,7 +96,7 @@ def test_a_client_can_come_while_only_levels_keep_it(users: int, path: Path, dae
         pass
 
 
-def test_it_stops_when_a_daemon_has_ended(users: int, path: Path, daemon: PrivateDaemon) -> None:
+def test_the_supervisor_stops_when_a_daemon_has_ended(users: int, path: Path, daemon: PrivateDaemon) -> None:
     daemon.log.write_text('level=fatal msg="disk is gone"\n')
     daemon.process.kill()
     daemon.process.wait()
@@ -110,7 +112,7 @@ def test_levels_that_ended_are_removed() -> None:
     assert client.removed == ["1-created", "2-exited", "3-dead"]
 
 
-def test_a_report_is_read_as_it_was_told() -> None:
+def test_a_start_report_survives_json() -> None:
     for report in (StartReport(), StartReport(failure="no\nspace", remedy="free some")):
         line = report.to_line()
         assert line.count("\n") == 1
@@ -118,7 +120,7 @@ def test_a_report_is_read_as_it_was_told() -> None:
 
 
 @pytest.mark.parametrize("line", ["", "{", "{}x", '{"other": 1}', "[]"])
-def test_what_is_no_report_is_refused(line: str) -> None:
+def test_a_wrong_start_report_is_refused(line: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - of JSON's or ours, with whatever text
         StartReport.from_line(line)
 

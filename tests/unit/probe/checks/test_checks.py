@@ -223,7 +223,7 @@ IDS = [f"{name}-{status}-{index}" for index, (name, _, status, _) in enumerate(C
 
 
 @pytest.mark.parametrize(("name", "facts", "status", "said"), CASES, ids=IDS)
-def test_verdict(name: str, facts: DoctorFacts, status: CheckStatus, said: str) -> None:
+def test_each_check_gives_the_expected_result(name: str, facts: DoctorFacts, status: CheckStatus, said: str) -> None:
     verdict = CHECK_OF[name].judge(facts)
     assert verdict.status is status
     assert said in verdict.measured
@@ -235,7 +235,7 @@ def _judge_behind(judge: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
-def test_every_verdict_that_a_check_can_give_has_a_case(check: Check) -> None:
+def test_every_status_of_a_check_has_a_case(check: Check) -> None:
     source = inspect.getsource(_judge_behind(check.judge))
     if "_judge_usage(" in source:
         source += "passed( warned( failed("
@@ -262,6 +262,6 @@ def test_every_finding_is_whole(facts: DoctorFacts) -> None:
             assert finding.remedy
 
 
-def test_nothing_is_wrong_with_a_good_host() -> None:
+def test_a_good_host_passes_every_check() -> None:
     good = replace(DOCTOR_FACTS, engine=replace(ENGINE, privileged=True), host=replace(HOST, tasks_free=30_000))
     assert {finding.status for finding in examine(good)} <= {PASS, SKIP}
