@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
 from collections.abc import Iterator, Mapping
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from inception.errors import InceptionError
+from inception.linux import flock
 
 _PRIVATE = 0o700
 _OTHERS = 0o077
@@ -107,9 +107,5 @@ def locked(name: str) -> Iterator[None]:
     """
     directory = state_directory()
     make_private(directory)
-    descriptor = os.open(directory / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with flock.held(directory / name):
         yield
-    finally:
-        os.close(descriptor)

@@ -24,6 +24,7 @@ from inception.places import locked
 from inception.plan.chain import seed_volume_name
 from inception.plan.paths import SEED_DIRECTORY
 from inception.plan.privileges import Privileges
+from inception.plan.protocol import Program
 
 LABEL_SEED = "inception.seed"
 _PAYLOAD = "/opt/inception"
@@ -107,7 +108,7 @@ def _container(
 
 
 def _fill(client: docker.APIClient, volume: str, image: str, privileges: Privileges, patience: float) -> None:
-    command = ["tini", "-s", "--", "python3", "-m", "inception.level.programs.make_seed", image, str(patience)]
+    command = ["tini", "-s", "--", "python3", "-m", Program.MAKE_SEED, image, str(patience)]
     with _container(client, volume, image, command=command, privileges=privileges) as container:
         client.put_archive(container, "/", payload_archive(_PAYLOAD.removeprefix("/")))
         with tempfile.TemporaryFile() as tarball:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from inception.linux import flock
 
 _PREFIX = "inception-image-"
 _OPEN_TO_READ = 0o755
@@ -22,7 +23,7 @@ def staging_directory() -> Iterator[Path]:
     made = Path(tempfile.mkdtemp(prefix=f".{_PREFIX}"))
     descriptor = os.open(made, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        flock.take(descriptor, flock.Mode.EXCLUSIVE)
         made = made.rename(made.with_name(made.name.removeprefix(".")))
         made.chmod(_OPEN_TO_READ)
         yield made
@@ -37,10 +38,7 @@ def _remove_stale() -> None:
             continue
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            continue  # a build that is running
-        else:
-            shutil.rmtree(path, ignore_errors=True)
+            if flock.try_take(descriptor, flock.Mode.EXCLUSIVE):  # Otherwise its build is running.
+                shutil.rmtree(path, ignore_errors=True)
         finally:
             os.close(descriptor)

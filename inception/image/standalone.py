@@ -17,6 +17,8 @@ from inception.image.recipe import LABEL_MADE_OF
 from inception.image.store import remove_superseded
 from inception.payload import payload_archive, payload_digest
 from inception.places import locked
+from inception.plan.paths import DATA_ROOT
+from inception.plan.protocol import Program
 
 STANDALONE_TAG = "inception:latest"
 LABEL_PROGRAM = "inception.program"
@@ -24,9 +26,9 @@ LABEL_PROGRAM = "inception.program"
 _MODULES = "/usr/lib/python3/dist-packages"
 _SETTINGS = (
     # Isolated: the PYTHON variables of a user are for the user's own programs.
-    'ENTRYPOINT ["tini", "-s", "--", "python3", "-I", "-m", "inception.level.standalone.main"]',
+    f'ENTRYPOINT ["tini", "-s", "--", "python3", "-I", "-m", "{Program.STANDALONE}"]',
     # An overlay cannot have its upper directory on a container's file system, itself an overlay.
-    'VOLUME ["/var/lib/docker"]',
+    f'VOLUME ["{DATA_ROOT}"]',
 )
 _COMPILE = ("python3", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", f"{_MODULES}/inception")
 

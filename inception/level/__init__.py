@@ -1,1 +1,1 @@
-"""The runner, the main process of every level. An island: it imports `plan/`, docker and tenacity, nothing else."""
+"""The programs inside a level, above all the runner. Of this package they import only `plan/` and `linux/`."""

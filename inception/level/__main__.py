@@ -1,4 +1,4 @@
-"""`python -m inception.level <number>`: be level `number` of the chain whose plan INCEPTION_PLAN names."""
+"""`python -m inception.level NUMBER`: run level NUMBER of the chain whose plan file is INCEPTION_PLAN."""
 
 from inception.level.runner import main
 

@@ -1,151 +1,122 @@
-"""The level below, seen from its parent: made, started, watched, outlived and removed."""
+"""The child level: ChildLevel is its container, ChildSlot starts or stops it so that it matches the plan."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import docker
 from requests.exceptions import ReadTimeout
-from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from inception.level.containers import create_level, stop_timeout_s
 from inception.level.engine_client import ENGINE_GONE, connect_level
 from inception.level.event_log import EventLog, tail
 from inception.level.mailbox import Mailbox, Message
-from inception.level.shutdown import EXIT_FAILED, EXIT_UNTOLD, EXIT_UNWOUND, UNTOLD, Shutdown
+from inception.level.shutdown import Shutdown
 from inception.linux import lifeline
 from inception.linux.lifeline import Lifeline
+from inception.linux.retry import retry
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Phase, State
+from inception.plan.protocol import UNREPORTED, RunnerExit
 
 _POLL_S = 0.25
 _ENGINE_GRACE_S = 1.0
-"""Seconds that an engine may take to notice that a container's process is gone: one without containerd never does."""
+"""Seconds for an engine to notice that a container's process is gone: one without containerd never does."""
 
 
 class ChildLevel:
-    """Level `number`, in the engine of the level that we are."""
+    """The container of level `number`, in the engine of the level above, which is this one."""
 
     def __init__(self, plan: ChainPlan, number: int, events: EventLog) -> None:
         self._plan = plan
         self._number = number
         self._events = events
         self._name = plan.level(number).container
-        self._begun = False
-        self._expected_to_end = False
-        self._told_end: threading.Event | None = None
+        self._may_exist = False
+        self._started = False
+        self._ended = threading.Event()
 
-    def start(self, image: str, shutdown: Shutdown, ended: Callable[[], None]) -> None:
-        """Create it from `image` and start it. `ended` is called when it ends before it is expected to.
-
-        Raises LevelFailure.
-        """
+    def start(self, image: str) -> None:
+        """Create the container from `image` and start it. Raises LevelFailure."""
         client = connect_level(self._plan, self._number - 1)
-        self._begun = True
+        self._may_exist = True
         with self._events.phase(Phase.CREATE, level=self._number, log="dockerd"):
             create_level(client, self._plan, self._number, image)
         with self._events.phase(Phase.START, level=self._number, log="dockerd"):
             client.start(self._name)
-        told_end = self._told_end = threading.Event()
-        threading.Thread(target=self._watch, args=(shutdown, ended, told_end), name="level below", daemon=True).start()
+        self._started = True
 
-    def _watch(self, shutdown: Shutdown, ended: Callable[[], None], told_end: threading.Event) -> None:
-        status = self._status_at_end(shutdown)
-        if status is None:
-            return
-        told_end.set()
-        if shutdown.begun or self._expected_to_end:
-            return
-        if status not in {EXIT_UNWOUND, EXIT_FAILED}:
-            unexpected = f"its runner ended unexpectedly, with status {status}"
-            self._events.write(
-                Phase.READY,
-                State.FAIL,
-                level=self._number,
-                message=UNTOLD if status == EXIT_UNTOLD else unexpected,
-                log_tail=tail(Path(self._plan.paths.log(self._number, "runner"))),
-            )
-        ended()
+    def wait(self) -> int:
+        """Wait until the started container has ended; return its exit status.
 
-    def _status_at_end(self, shutdown: Shutdown) -> int | None:
-        """Wait until it has ended, and give its status; None if nobody is left to tell."""
-        while True:
-            try:
-                return int(connect_level(self._plan, self._number - 1).wait(self._name, timeout=None)["StatusCode"])
-            except docker.errors.APIError:
-                return None
-            except ENGINE_GONE:
-                # The engine itself went away. Whoever watches it says so, or starts it again.
-                if not self._plan.restart_engines or self._expected_to_end or shutdown.begun:
-                    return None
-            time.sleep(_POLL_S)
-
-    def expect_end(self) -> None:
-        """From now on its end is no news."""
-        self._expected_to_end = True
+        Raises docker.errors.APIError if the engine does not know it, one of ENGINE_GONE if the engine goes away.
+        """
+        status = int(connect_level(self._plan, self._number - 1).wait(self._name, timeout=None)["StatusCode"])
+        self._ended.set()
+        return status
 
     def outlive(self) -> None:
-        """Wait until it has ended, as it does by itself once our lifeline is free; kill it when that takes too long."""
-        if not self._begun:
+        """Wait until it has ended, as it does when the lifeline above it is released; kill it when its time is up."""
+        if not self._may_exist:
             return
         limit_s = stop_timeout_s(self._plan, self._number)
-        ended = self._ended(limit_s) if self._told_end is None else self._seen_to_end(self._told_end, limit_s)
-        if not ended:
+        # A started container is waited for already: a second request would do no more.
+        if not (self._wait_seen(limit_s) if self._started else self._wait_asked(limit_s)):
             self._events.note(Phase.UNWIND, f"level {self._number} did not end in time and was killed")
-            with suppress(*ENGINE_GONE):  # Without an engine to kill it, it ends with us.
+            with suppress(*ENGINE_GONE):  # Without an engine to kill it, it ends with this level.
                 connect_level(self._plan, self._number - 1).kill(self._name)
 
-    def _ended(self, limit_s: int) -> bool:
-        """Wait for a level that may not even have begun; returns whether it has ended within `limit_s` seconds."""
+    def _wait_asked(self, limit_s: int) -> bool:
+        """Have the engine wait for a container that may not exist; return whether it ended within `limit_s` seconds."""
         try:
             connect_level(self._plan, self._number - 1).wait(self._name, timeout=limit_s)
         except docker.errors.NotFound:
             return True
         except (ReadTimeout, docker.errors.APIError):
             return False
-        except ENGINE_GONE:  # The engine is gone, as we are here to tell.
-            return self._seen_to_end(threading.Event(), limit_s)
+        except ENGINE_GONE:
+            return self._wait_seen(limit_s)
         return True
 
-    def _seen_to_end(self, told_end: threading.Event, limit_s: float) -> bool:
-        """Wait until our engine tells that the level has ended, or can be seen to be unable to."""
+    def _wait_seen(self, limit_s: float) -> bool:
+        """Wait until `wait` has returned, or the level's runner is gone; return whether that took `limit_s` at most."""
         alive = Path(self._plan.paths.alive(self._number))
         deadline_s = time.monotonic() + limit_s
-        while not told_end.wait(_POLL_S):
+        while not self._ended.wait(_POLL_S):
             if not lifeline.is_held(alive):
-                told_end.wait(_ENGINE_GRACE_S)
+                self._ended.wait(_ENGINE_GRACE_S)
                 return True
             if time.monotonic() > deadline_s:
                 return False
         return True
 
     def remove(self) -> None:
-        """Remove its container and its volume, which nobody needs who lives on."""
-        engine_is_back = Retrying(
-            retry=retry_if_exception(lambda error: isinstance(error, ENGINE_GONE) and not _is_answer(error)),
-            stop=stop_after_delay(self._plan.limits.dockerd_s if self._plan.restart_engines else 0.0),
-            wait=wait_fixed(_POLL_S),
-            reraise=True,
-        )
+        """Remove the container and its volume, also if it is not there; without an engine, leave them to its end.
+
+        Raises docker.errors.APIError if the engine refuses.
+        """
+        client = connect_level(self._plan, self._number - 1)
         try:
-            engine_is_back(connect_level(self._plan, self._number - 1).remove_container, self._name, force=True, v=True)
+            retry(
+                lambda: client.remove_container(self._name, force=True, v=True),
+                errors=ENGINE_GONE,
+                unless=docker.errors.APIError,
+                limit_s=self._plan.limits.dockerd_s if self._plan.restart_engines else 0.0,
+                pause_s=_POLL_S,
+            )
         except docker.errors.NotFound:
             return
-        except ENGINE_GONE as error:
-            if _is_answer(error):
-                raise  # Without an engine there is nobody to remove it, and soon no level either.
-
-
-def _is_answer(error: BaseException) -> bool:
-    return isinstance(error, docker.errors.APIError)
+        except docker.errors.APIError:
+            raise
+        except ENGINE_GONE:
+            return
 
 
 class ChildSlot:
-    """The place below level `number`; `image` is what its engine calls the chain's image."""
+    """The place below level `number`, empty or with a child level made from `image`, an id in this level's engine."""
 
     def __init__(
         self, number: int, *, image: str, own_lifeline: Lifeline, events: EventLog, shutdown: Shutdown, mailbox: Mailbox
@@ -157,48 +128,88 @@ class ChildSlot:
         self._shutdown = shutdown
         self._mailbox = mailbox
         self._child: ChildLevel | None = None
+        self._stopping = threading.Event()
+        """Set while the end of `_child` is expected. Each child has one of its own: its watcher may be late."""
         self.broken = False
-        """Whether a level has ended here that should not have."""
+        """Whether a child has ended unexpectedly."""
 
     def converge(self, plan: ChainPlan, *, fate_shared: bool) -> None:
-        """Start the level below, or end it, as `plan` wants it. Raises LevelFailure if it cannot be started.
+        """Start or stop the child level so that it matches `plan`. Raises LevelFailure if it cannot be started.
 
-        With `fate_shared` its end, one day, is ours too: a client that is attached has lost its bottom. Otherwise this
-        level is a place of its own, and stays.
+        With `fate_shared` this level ends when its child does: an attached client has lost its bottom. Otherwise it
+        lives on, as somebody may be at work in it.
         """
         if plan.depth > self._number and self._child is None:
             self._start(plan, fate_shared=fate_shared)
         elif plan.depth <= self._number and self._child is not None:
-            self._end(self._child)
+            self._stop(self._child)
+
+    def clear(self) -> None:
+        """Remove the remains of a child that ended by itself or could not be started."""
+        if self._child is not None:
+            self._remove(self._child)
+
+    def outlive(self) -> None:
+        """Wait until the child has ended, as it does once the lifeline of this level is released."""
+        if self._child is not None:
+            self._child.outlive()
 
     def _start(self, plan: ChainPlan, *, fate_shared: bool) -> None:
-        self._child = ChildLevel(plan, self._number + 1, self._events)
-        self._child.start(self._image, self._shutdown, lambda: self._on_end(fate_shared=fate_shared))
+        child = self._child = ChildLevel(plan, self._number + 1, self._events)
+        stopping = self._stopping = threading.Event()
+        child.start(self._image)
+        threading.Thread(
+            target=self._watch, args=(plan, child, stopping, fate_shared), name="child level", daemon=True
+        ).start()
 
-    def _on_end(self, *, fate_shared: bool) -> None:
+    def _stop(self, child: ChildLevel) -> None:
+        self._stopping.set()
+        self._own_lifeline.release()
+        child.outlive()
+        self._own_lifeline.take()
+        self._remove(child)
+
+    def _remove(self, child: ChildLevel) -> None:
+        child.remove()
+        self._child = None
+
+    def _watch(self, plan: ChainPlan, child: ChildLevel, stopping: threading.Event, fate_shared: bool) -> None:
+        """Wait for the end of `child`; act on it unless it is expected, or nothing is known of it."""
+
+        def is_expected() -> bool:
+            return stopping.is_set() or self._shutdown.begun
+
+        status = None
+        while status is None:
+            try:
+                status = child.wait()
+            except docker.errors.APIError:
+                return
+            except ENGINE_GONE:
+                # The engine itself went away: its own watcher reports that, or starts it again.
+                if not plan.restart_engines or is_expected():
+                    return
+                time.sleep(_POLL_S)
+        if not is_expected():
+            self._report_end(plan, status)
+            self._act_on_end(fate_shared=fate_shared)
+
+    def _report_end(self, plan: ChainPlan, status: int) -> None:
+        """Write an event in place of a child that could not report its own failure."""
+        if status in {RunnerExit.UNWOUND, RunnerExit.FAILED}:
+            return
+        unexpected = f"its runner ended unexpectedly, with status {status}"
+        self._events.write(
+            Phase.READY,
+            State.FAIL,
+            level=self._number + 1,
+            message=UNREPORTED if status == RunnerExit.FAILED_UNREPORTED else unexpected,
+            log_tail=tail(Path(plan.paths.log(self._number + 1, "runner"))),
+        )
+
+    def _act_on_end(self, *, fate_shared: bool) -> None:
         if fate_shared:
             self._shutdown.request(f"level {self._number + 1} ended")
         else:
             self.broken = True
-            self._mailbox.tell(Message.CHILD_ENDED)
-
-    def _end(self, child: ChildLevel) -> None:
-        child.expect_end()
-        self._own_lifeline.let_go()
-        child.outlive()
-        self._own_lifeline.take()
-        self._forget(child)
-
-    def clear(self) -> None:
-        """Remove what is left of a level that ended by itself, or that could not be started."""
-        if self._child is not None:
-            self._forget(self._child)
-
-    def _forget(self, child: ChildLevel) -> None:
-        child.remove()
-        self._child = None
-
-    def outlive(self) -> None:
-        """Wait until nothing is below, as it comes to be once our lifeline is free."""
-        if self._child is not None:
-            self._child.outlive()
+            self._mailbox.put(Message.CHILD_ENDED)

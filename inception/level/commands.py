@@ -1,4 +1,4 @@
-"""The commands that every shell of a level has beside the image's own."""
+"""Commands of a level's shells, beside those of the level image: `descend` and `kick`."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import shlex
 from pathlib import Path
 
 from inception.plan.paths import RunDirectory
+from inception.plan.protocol import Action, Program
 
 _DIRECTORY = Path("/usr/local/bin")  # On the PATH of login shells too, which make one of their own.
-_COMMANDS = ("descend", "kick")
-_PROGRAM = '#!/bin/sh\nPYTHONPATH={payload} exec python3 -m inception.level.programs.control_request {name} "$@"\n'
+_PROGRAM = '#!/bin/sh\nPYTHONPATH={payload} exec python3 -m {module} {name} "$@"\n'
 
 
 def install_commands(paths: RunDirectory, directory: Path = _DIRECTORY) -> None:
-    """Put them where shells find them. Raises OSError."""
-    for name in _COMMANDS:
+    """Write a script for each command into `directory`, which is on the PATH of shells. Raises OSError."""
+    for name in Action:
         program = directory / name
-        program.write_text(_PROGRAM.format(payload=shlex.quote(str(paths.payload)), name=name))
+        program.write_text(
+            _PROGRAM.format(payload=shlex.quote(str(paths.payload)), module=Program.CONTROL_REQUEST, name=name)
+        )
         program.chmod(0o755)

@@ -1,4 +1,4 @@
-"""A level's container, as the engine above makes it: level 1 from outside, every deeper one from the level above it."""
+"""Creates the container of a level: the client that of level 1, each runner that of its child level."""
 
 from __future__ import annotations
 
@@ -10,25 +10,24 @@ import docker
 from docker.types import LogConfig, Mount, Ulimit
 
 from inception.plan.chain import LABEL_CHAIN, LABEL_LEVEL, CgroupNamespace, ChainPlan, LevelPlan
-from inception.plan.paths import IMAGE_DIRECTORY, SEED_DIRECTORY
+from inception.plan.paths import DATA_ROOT, IMAGE_DIRECTORY, SEED_DIRECTORY
 from inception.plan.pids import PidNamespace
 from inception.plan.privileges import Privileges
+from inception.plan.protocol import Program, Variable
 from inception.plan.request import NetworkMode, Storage
 
-DATA_ROOT = "/var/lib/docker"
 _GREATEST_PID = 4194304  # PID_MAX_LIMIT, include/linux/threads.h
 _UNKNOWN_CAPABILITY = re.compile(r"unknown capability: \"?(?:CAP_)?(?P<name>[A-Z_]+)")
-# tini reaps what loses its parent, also where it is not process 1 (-s): daemons' children in a shared PID namespace.
-# The shell hands the runner a log from its first instruction on.
-_ENTRYPOINT = ("tini", "-s", "--", "sh", "-c", 'PYTHONPATH="$0" exec python3 -m inception.level "$1" >>"$2" 2>&1')
+# tini reaps orphans, also where it is not process 1 (-s): the daemons' children in a shared PID namespace.
+# The shell opens the runner's log, so that its first error is in there, too.
+_ENTRYPOINT = ("tini", "-s", "--", "sh", "-c", f'PYTHONPATH="$0" exec python3 -m {Program.RUNNER} "$1" >>"$2" 2>&1')
 
 
 def create_level(client: docker.APIClient, plan: ChainPlan, number: int, image: str) -> str:
-    """Create the container of level `number` from `image` in the engine above it; returns its id.
+    """Create the container of level `number` from `image` in the engine above it; return its id.
 
-    Raises docker.errors.APIError.
-
-    Capabilities that this engine does not know, being older than the kernel, are left out.
+    Capabilities that this engine does not know, being older than the kernel, are left out. Raises
+    docker.errors.APIError.
     """
     privileges = plan.privileges
     while True:
@@ -55,11 +54,11 @@ def _create(client: docker.APIClient, plan: ChainPlan, level: LevelPlan, image: 
             str(plan.paths.log(level.number, "runner")),
         ],
         environment={
-            "INCEPTION_PLAN": str(plan.paths.plan),
-            "INCEPTION_CHAIN": plan.name,
-            "INCEPTION_LEVEL": str(level.number),
-            "INCEPTION_DEPTH": str(plan.depth),
-            "INCEPTION_IMAGE": plan.image,
+            Variable.PLAN: str(plan.paths.plan),
+            Variable.CHAIN: plan.name,
+            Variable.LEVEL: str(level.number),
+            Variable.DEPTH: str(plan.depth),
+            Variable.IMAGE: plan.image,
         },
         labels=labels,
         stop_timeout=stop_timeout_s(plan, level.number),
@@ -69,7 +68,7 @@ def _create(client: docker.APIClient, plan: ChainPlan, level: LevelPlan, image: 
 
 
 def stop_timeout_s(plan: ChainPlan, number: int) -> int:
-    """Seconds that level `number` may take to end: it waits for all levels below, one after the other."""
+    """Return the seconds that level `number` may take to end: it waits for all levels below, one after the other."""
     return int(plan.limits.level_stop_s * (plan.depth - number + 1)) + 1
 
 
@@ -77,10 +76,10 @@ def _host_config(
     client: docker.APIClient, plan: ChainPlan, level: LevelPlan, privileges: Privileges, labels: dict[str, str]
 ) -> dict[str, Any]:
     outermost = level.number == 1
-    # Podman's Docker API (4.3) passes over DeviceCgroupRules, MaskedPaths and ReadonlyPaths. Its --privileged says all
-    # three, and gives what Podman itself holds: unlike Docker's it asks for no capability beyond that.
+    # Podman's Docker API (4.3) passes over DeviceCgroupRules, MaskedPaths and ReadonlyPaths. Its --privileged implies
+    # all three, and gives what Podman itself holds: unlike Docker's it asks for no capability beyond that.
     by_podman = plan.podman and outermost
-    # `host`, said to an engine, is the namespace of the level that the engine runs in.
+    # To an engine, `host` is the namespace of the level that the engine runs in.
     config: dict[str, Any] = client.create_host_config(
         privileged=privileges.privileged or by_podman,
         pids_limit=_pids_limit(plan) if outermost else None,
@@ -99,7 +98,7 @@ def _host_config(
         ulimits=None if by_podman else [_open_files(plan)],
     )
     config["CgroupnsMode"] = "host" if level.cgroup_namespace is CgroupNamespace.SHARED else "private"
-    # What `--security-opt systempaths=unconfined` says: the API has these two lists instead.
+    # The API's form of `--security-opt systempaths=unconfined`.
     config["MaskedPaths"] = []
     config["ReadonlyPaths"] = []
     return config
@@ -145,14 +144,14 @@ def _shared(plan: ChainPlan, level: LevelPlan, directory: str, labels: dict[str,
 def _data_root(level: LevelPlan, labels: dict[str, str]) -> Mount:
     storage = level.storage
     if storage.kind is Storage.TMPFS:
-        return Mount(DATA_ROOT, None, type="tmpfs", tmpfs_size=storage.size)
+        return Mount(str(DATA_ROOT), None, type="tmpfs", tmpfs_size=storage.size)
     # An ext4 image lies on the volume, and `open_storage` mounts it.
-    target = str(IMAGE_DIRECTORY) if storage.kind is Storage.LOOPBACK else DATA_ROOT
-    return Mount(target, None, type="volume", labels=labels, no_copy=True)
+    target = IMAGE_DIRECTORY if storage.kind is Storage.LOOPBACK else DATA_ROOT
+    return Mount(str(target), None, type="volume", labels=labels, no_copy=True)
 
 
 def bind(source: str, target: str, *, read_only: bool = False) -> Mount:
-    """A bind mount without the mounts below `source`: with them, each level would inherit those of all levels above."""
+    """Return a bind mount without the mounts below `source`, so that no level inherits those of all levels above."""
     mount = Mount(target, source, type="bind", read_only=read_only)
     mount["BindOptions"] = {"NonRecursive": True, "Propagation": "private"}
     return mount

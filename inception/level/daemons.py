@@ -14,12 +14,11 @@ from pathlib import Path
 
 from inception.level.failure import PhaseError
 from inception.level.network import own_bridge
-from inception.linux.capabilities import Capability, held
+from inception.linux.capabilities import held
 from inception.linux.retry import retry
 from inception.plan.chain import ChainPlan, LevelPlan
 
 CONTAINERD_SOCKET = Path("/run/containerd/containerd.sock")
-DATA_ROOT = Path("/var/lib/docker")
 DOCKERD_PID_FILE = Path("/run/docker.pid")
 _CONTAINERD_CONFIG = Path("/run/inception-containerd.toml")
 _POLL_S = 0.004
@@ -44,13 +43,13 @@ _UNUSED_PLUGINS = (
 
 @dataclass(frozen=True)
 class Daemon:
-    """One running daemon."""
+    """A daemon and its process."""
 
     name: str
     process: subprocess.Popen[bytes]
 
     def stop(self, timeout_s: float) -> bool:
-        """Ask it to end, and end it after `timeout_s` seconds. Says whether it ended by itself."""
+        """Send SIGTERM, and SIGKILL after `timeout_s` seconds; return whether it ended by itself."""
         self.process.terminate()
         try:
             self.process.wait(timeout_s)
@@ -80,21 +79,21 @@ def _start(name: str, command: list[str], log: Path | None) -> Daemon:
 
 
 def containerd_config(root: Path, *, oom_score: int) -> str:
-    """The configuration of a level's containerd, its content under `root`. Its state stays below /run, as ever."""
+    """Return the configuration of a level's containerd: its content is under `root`, its state in /run as usual."""
     disabled = ", ".join(f'"{plugin}"' for plugin in _UNUSED_PLUGINS)
     return f'version = 2\nroot = "{root}"\noom_score = {oom_score}\ndisabled_plugins = [{disabled}]\n'
 
 
 def start_containerd(data_root: Path, log: Path) -> Daemon:
-    """Start containerd. It is ready when `CONTAINERD_SOCKET` answers: see `wait_for_socket`."""
-    # Who may not lower it (proc_pid_oom_score_adj(5)) would only log an error.
-    oom_score = _OOM_SCORE if Capability.SYS_RESOURCE in held() else 0
+    """Start containerd; it is ready when `CONTAINERD_SOCKET` answers (`wait_for_socket`). Raises OSError."""
+    # Without the capability to lower it (proc_pid_oom_score_adj(5)), containerd would log an error.
+    oom_score = _OOM_SCORE if "SYS_RESOURCE" in held() else 0
     _CONTAINERD_CONFIG.write_text(containerd_config(data_root / "containerd-root", oom_score=oom_score))
     return _start("containerd", ["containerd", "--config", str(_CONTAINERD_CONFIG)], log)
 
 
 def dockerd_command(plan: ChainPlan, level: LevelPlan, data_root: Path) -> list[str]:
-    """The command line of a level's dockerd."""
+    """Return the command line of a level's dockerd."""
     command = [
         "dockerd",
         f"--containerd={CONTAINERD_SOCKET}",
@@ -111,13 +110,13 @@ def dockerd_command(plan: ChainPlan, level: LevelPlan, data_root: Path) -> list[
     ]
     command += [f"--dns={server}" for server in plan.dns]
     if plan.restart_engines:
-        # What runs outlives its dockerd, and the next one takes it over by way of containerd.
+        # Containers outlive their dockerd, and the next one takes them over by way of containerd.
         command.append("--live-restore")
     return command
 
 
 def start_dockerd(command: list[str], log: Path | None) -> Daemon:
-    """Start dockerd with `command`'s words. Without a `log` it writes to our standard error."""
+    """Start dockerd by `command`. Without a `log` it writes to this process's standard error. Raises OSError."""
     return _start("dockerd", command, log)
 
 

@@ -1,4 +1,4 @@
-"""Tells the outside what happens here: appends to the chain's event file."""
+"""Appends the events of one level to the chain's event file, which the client follows."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _CRASH = ("runtime: ", "runtime/cgo: ", "fatal error: ", "panic: ")
 
 
 class EventLog:
-    """Appends events of level `number`. Whole lines: each is one write on an O_APPEND descriptor."""
+    """Appends events of level `number`, each by one write(2) of a whole line on an O_APPEND descriptor."""
 
     def __init__(self, paths: RunDirectory, number: int) -> None:
         self._paths = paths
         self._number = number
-        self.untold: Event | None = None
+        self.unreported: Event | None = None
         """The first failure that could not be written: of this level, or of the event file itself."""
         self._descriptor = os.open(paths.events, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
@@ -41,8 +41,8 @@ class EventLog:
     ) -> None:
         """Append one event, of this level unless `level` says another.
 
-        Raises LevelFailure where it cannot be written and somebody may be waiting for it. What ends goes on ending: a
-        failure that nobody can read, for want of space, must not keep a level from unwinding.
+        Raises LevelFailure where it cannot be written and somebody may be waiting for it. Failures and notes are kept
+        in `unreported` instead, so that a full disk does not keep a level from unwinding.
         """
         event = Event(
             time_s=time.time(),
@@ -60,24 +60,24 @@ class EventLog:
         except OSError as error:
             reason = f"nothing can be written to {self._paths.events}: {error.strerror}"
             failure = event if state is State.FAIL else replace(event, state=State.FAIL, message=reason)
-            self.untold = self.untold or failure
+            self.unreported = self.unreported or failure
             if state in {State.BEGIN, State.END} and phase is not Phase.UNWIND:
                 raise LevelFailure(reason) from error
 
     def _append(self, line: bytes) -> None:
-        # What is left of a disk takes the beginning of a line.
+        # A disk that is nearly full takes the beginning of a line.
         if os.write(self._descriptor, line) < len(line):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def note(self, phase: Phase, message: str) -> None:
-        """Say something that the user should know, though nothing failed."""
+        """Append a note: something that the user should know, though nothing failed."""
         self.write(phase, State.NOTE, message=message)
 
     @contextmanager
     def phase(self, phase: Phase, *, level: int | None = None, log: str = "runner") -> Iterator[None]:
-        """Report a phase's begin and its end, or its failure with the tail of this level's `log`.
+        """Report the begin and the end of a phase, or its failure with the tail of this level's `log`.
 
-        Raises LevelFailure in place of the error that ended the phase, once: an inner phase's failure passes through.
+        Raises LevelFailure in place of the error that ended the phase. That of an inner phase is reported already.
         """
         self.write(phase, State.BEGIN, level=level)
         begun_s = time.monotonic()
@@ -101,9 +101,9 @@ class EventLog:
 
 
 def tail(log: Path) -> tuple[str, ...]:
-    """The last lines of a log, oldest first; none if there is no such log.
+    """Return the last lines of a log, oldest first; none if there is no such log.
 
-    A program in Go that crashes says first why, and then a lot about its threads: of those the lines that say why.
+    A program in Go that crashes first reports why, and then all its threads: the lines from the former on are returned.
     """
     try:
         lines = log.read_text(errors="replace").splitlines()

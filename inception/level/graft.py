@@ -1,6 +1,6 @@
-"""Give a level the chain's image without copying it: bind the layers of the seed, read-only, into its data-root.
+"""Gives a level the chain's image without copying it: binds the layers of the seed, read-only, into its data-root.
 
-What an engine knows about an image is small (`image/overlay2`, and two or three little files a layer): it is copied.
+An engine's metadata on an image are small (`image/overlay2`, and two or three little files a layer): they are copied.
 The layers' files are large and never change: each layer's `diff` is bound from the seed. The binds must be read-only:
 an engine that deletes the image would otherwise delete the files of every level.
 """
@@ -8,7 +8,6 @@ an engine that deletes the image would otherwise delete the files of every level
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,10 +19,9 @@ _LAYER_FILES = ("link", "lower", "committed")
 
 @dataclass(frozen=True, kw_only=True)
 class Seed:
-    """A data-root that holds just the chain's image, and what its engine said of it.
+    """A data-root that holds just the chain's image, in `directory`.
 
-    `image_id` is the image's id as a level's engine reports it: level 0 may name it otherwise (containerd's image
-    store does).
+    `image_id` is the image's id in a level's engine. That in level 0's may differ, as with containerd's image store.
     """
 
     directory: Path
@@ -31,28 +29,33 @@ class Seed:
 
     @property
     def data_root(self) -> Path:
+        """Directory that a dockerd has used as its data-root."""
         return self.directory / "data-root"
 
     @property
     def tarball(self) -> Path:
+        """The image as `docker save` writes it, for levels that load it."""
         return self.directory / "image.tar"
 
     @classmethod
     def read(cls, directory: Path) -> Seed:
-        """The seed in `directory`. Raises OSError or ValueError if it is not whole."""
+        """Read the seed in `directory`. Raises OSError or ValueError if it is not complete."""
         fields = json.loads((directory / "seed.json").read_text())
         return cls(directory=directory, image_id=fields["image_id"])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Graft:
-    """What one level needs of a seed: directories to copy, small files to copy, layers to bind."""
+    """Steps that give one level a seed's image: directories and small files to copy, layers to bind."""
 
     copies: tuple[tuple[Path, Path], ...]
     binds: tuple[BindReadOnly, ...]
 
     def execute(self) -> None:
-        """Make the data-root. It must not hold an image yet."""
+        """Make the data-root. It must not hold an image yet. Raises OSError."""
+        # Not at the top: it brings compression, which takes a level 2 ms, and now containerd boots meanwhile.
+        import shutil
+
         for source, target in self.copies:
             if source.is_dir():
                 shutil.copytree(source, target, symlinks=True)
@@ -65,7 +68,7 @@ class Graft:
 
 
 def plan_graft(seed: Seed, data_root: Path) -> Graft:
-    """How to graft `seed` into `data_root`. Raises FileNotFoundError if the seed is not an overlay2 data-root."""
+    """Plan the graft of `seed` into `data_root`. Raises FileNotFoundError if the seed is no overlay2 data-root."""
     copies = [
         (seed.data_root / "image", data_root / "image"),
         (seed.data_root / _DRIVER / "l", data_root / _DRIVER / "l"),

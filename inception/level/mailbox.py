@@ -1,4 +1,4 @@
-"""What a level is told while it lives, one thing after the other: its plan has changed, the level below has ended."""
+"""Mailbox of a runner's main thread: messages from signals and from other threads, one after the other."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from enum import Enum, auto
 from queue import SimpleQueue
 from types import FrameType
 
-SIGNAL_PLAN_CHANGED = signal.SIGUSR1
-"""Sent to the runner that has to act on a new plan: the one right above what comes or goes."""
+from inception.plan.protocol import SIGNAL_PLAN_CHANGED
 
 
 class Message(Enum):
-    """What a level can be told."""
+    """Messages that a runner acts on while its level lives."""
 
     PLAN_CHANGED = auto()
     CHILD_ENDED = auto()
 
 
 class Mailbox:
-    """News from signals and from other threads, for the main thread."""
+    """Queue of messages; it turns SIGNAL_PLAN_CHANGED into PLAN_CHANGED."""
 
     def __init__(self) -> None:
         # Its `put` may interrupt itself, as it does in a signal handler (queue.SimpleQueue, "reentrant").
@@ -30,10 +29,10 @@ class Mailbox:
         del number, frame
         self._queue.put(Message.PLAN_CHANGED)
 
-    def tell(self, message: Message) -> None:
-        """Leave `message`, from any thread."""
+    def put(self, message: Message) -> None:
+        """Add `message`, from any thread."""
         self._queue.put(message)
 
     def wait(self) -> Message:
-        """The next news; sleeps until there is one, or until a signal handler raises."""
+        """Return the next message; sleep until there is one, or until a signal handler raises."""
         return self._queue.get()

@@ -1,4 +1,4 @@
-"""This level's network, as far as its engine does not make it: bridges in a shared namespace, and packets' lives."""
+"""Sets up what the engine of a level does not: a bridge in a shared network namespace, and the TTL of packets."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _DEFAULT_TTL = Path("/proc/sys/net/ipv4/ip_default_ttl")
 
 
 def own_bridge(plan: ChainPlan, level: LevelPlan) -> str | None:
-    """The bridge of a level that shares its network with the one above: docker0 there is not its own."""
+    """Return the name of the bridge of a level that shares the network of the one above, where docker0 is taken."""
     return f"incept{level.number}" if plan.network is NetworkMode.HOST and level.number > 1 else None
 
 
 def open_network(plan: ChainPlan, level: LevelPlan) -> None:
-    """Choose the iptables, make this level's own bridge, and let packets live long enough for a deep chain.
+    """Choose the iptables, make this level's own bridge, and set a TTL that suffices for a deep chain.
 
     Raises PhaseError or OSError.
     """
@@ -34,7 +34,7 @@ def open_network(plan: ChainPlan, level: LevelPlan) -> None:
 
 
 def close_network(plan: ChainPlan, level: LevelPlan) -> None:
-    """Take this level's own bridge away. Raises PhaseError."""
+    """Delete this level's own bridge. Raises PhaseError."""
     if (bridge := own_bridge(plan, level)) is not None:
         _run("ip", "link", "delete", bridge)
 

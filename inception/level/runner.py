@@ -1,120 +1,199 @@
-"""One level, from its first instruction to its last: prepare, boot the engine, go one deeper, live, unwind."""
+"""The runner: boots one level's engine, starts the child level, lives until the level is to end, and unwinds."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Timer
 from typing import TYPE_CHECKING, NoReturn
 
 from inception.level.commands import install_commands
 from inception.level.engine import LevelEngine
+from inception.level.engine_watch import EngineWatch
 from inception.level.event_log import EventLog
 from inception.level.failure import LevelFailure
 from inception.level.mailbox import Mailbox, Message
 from inception.level.network import close_network, open_network
-from inception.level.shutdown import EXIT_FAILED, EXIT_UNTOLD, EXIT_UNWOUND, EndOfLevel, Shutdown
+from inception.level.shutdown import EndOfLevel, Shutdown
 from inception.level.storage import close_storage, open_storage
 from inception.linux import cgroups, fds, lifeline
 from inception.linux.mounts import RemountWritable, parse_mountinfo
 from inception.plan.chain import ChainPlan, LevelPlan
 from inception.plan.events import Phase, State
+from inception.plan.paths import DATA_ROOT
+from inception.plan.protocol import RunnerExit, Variable
 
 if TYPE_CHECKING:
     from inception.level.child import ChildSlot
 
-_DATA_ROOT = Path("/var/lib/docker")
+_DATA_ROOT = Path(DATA_ROOT)
+
+
+@dataclass(kw_only=True)
+class Context:
+    """A level while it lives. `engine` and `child` come as it boots, so that half a boot can be unwound, too."""
+
+    plan_file: Path
+    plan: ChainPlan
+    level: LevelPlan
+    shutdown: Shutdown
+    mailbox: Mailbox
+    events: EventLog
+    own_lifeline: lifeline.Lifeline
+    alive: int
+    """Descriptor of the lock that is held until this process ends."""
+    engine: LevelEngine | None = None
+    child: ChildSlot | None = None
+
+    @classmethod
+    def of_level(cls, plan_file: Path, number: int) -> Context:
+        """Read the plan, take over the signals, open the event file and hold the locks of level `number`."""
+        plan = ChainPlan.from_json(plan_file.read_text())
+        shutdown = Shutdown()
+        mailbox = Mailbox()
+        events = EventLog(plan.paths, number)
+        own_lifeline = lifeline.Lifeline(Path(plan.paths.lifeline(number)))
+        own_lifeline.take()
+        return cls(
+            plan_file=plan_file,
+            plan=plan,
+            level=plan.level(number),
+            shutdown=shutdown,
+            mailbox=mailbox,
+            events=events,
+            own_lifeline=own_lifeline,
+            alive=lifeline.hold(Path(plan.paths.alive(number))),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a level's life went: whether it failed before it unwound or while it did, and what else broke."""
+
+    failed: bool
+    unwinding_failed: bool
+    unreported: bool
+    """Whether a failure could not be written to the event file."""
+    child_broken: bool
+    """Whether a child level ended unexpectedly, which this level survived."""
+
+
+def exit_status(outcome: Outcome) -> RunnerExit:
+    """Return the runner's exit status, which tells the level above what it cannot read in the event file."""
+    if outcome.unreported:
+        return RunnerExit.FAILED_UNREPORTED
+    return RunnerExit.FAILED if outcome.failed or outcome.unwinding_failed else RunnerExit.UNWOUND
 
 
 def main() -> None:
-    """Be the level whose number is the first argument, of the chain whose plan INCEPTION_PLAN names."""
+    """Run the level whose number is the first argument, of the chain whose plan Variable.PLAN names."""
     fds.close_inherited()
-    plan_file = Path(os.environ["INCEPTION_PLAN"])
+    plan_file = Path(os.environ[Variable.PLAN])
     sys.exit(run(plan_file, int(sys.argv[1])))
 
 
-def run(plan_file: Path, number: int) -> int:
-    """Be level `number` of the plan in `plan_file` until it ends; returns the exit status."""
-    plan = ChainPlan.from_json(plan_file.read_text())
-    shutdown = Shutdown()
-    mailbox = Mailbox()
-    events = EventLog(plan.paths, number)
-    own_lifeline = lifeline.Lifeline(Path(plan.paths.lifeline(number)))
-    own_lifeline.take()
-    alive = lifeline.hold(Path(plan.paths.alive(number)))  # Until the very end of this process.
-    level = plan.level(number)
-    engine, child = None, None
+def run(plan_file: Path, number: int) -> RunnerExit:
+    """Run level `number` of the plan in `plan_file` until it ends; return the exit status."""
+    context = Context.of_level(plan_file, number)
+    failed = False
     try:
-        _end_in_time(plan, number, shutdown)
-        with events.phase(Phase.READY):
-            with events.phase(Phase.PREPARE):
-                prepare(plan, level)
-                engine = LevelEngine(plan, number, _DATA_ROOT, events)
-            engine.boot()
-            engine.watch(shutdown)
-            lifeline.say_ready(alive)
-        # Not at the top: it brings the Docker SDK, which engine.boot() imports while dockerd boots.
-        from inception.level.child import ChildSlot
-
-        child = ChildSlot(
-            number, image=engine.image_id, own_lifeline=own_lifeline, events=events, shutdown=shutdown, mailbox=mailbox
-        )
-        child.converge(plan, fate_shared=plan.attached)
-        live(child, mailbox, plan_file)
+        engine = boot(context)
+        live(context, engine)
     except EndOfLevel:
-        status = EXIT_FAILED if shutdown.broken or shutdown.stopped else EXIT_UNWOUND
-        if shutdown.stopped:
-            events.write(Phase.READY, State.FAIL, message=shutdown.reason)
+        failed = context.shutdown.broken or context.shutdown.stopped
+        if context.shutdown.stopped:
+            context.events.write(Phase.READY, State.FAIL, message=context.shutdown.reason)
     except LevelFailure:
-        status = EXIT_FAILED
-    shutdown.unwind_now()
+        failed = True
+    context.shutdown.unwind_now()
+    outcome = Outcome(
+        failed=failed,
+        unwinding_failed=not unwind(context),
+        unreported=context.events.unreported is not None,
+        child_broken=context.child is not None and context.child.broken,
+    )
+    clean_up(context, outcome)
+    return exit_status(outcome)
+
+
+def boot(context: Context) -> LevelEngine:
+    """Prepare the container, boot its engine and return it once it answers. Raises LevelFailure or EndOfLevel."""
+    _end_in_time(context)
+    with context.events.phase(Phase.READY):
+        with context.events.phase(Phase.PREPARE):
+            prepare(context.plan, context.level)
+            engine = context.engine = LevelEngine(context.plan, context.level.number, _DATA_ROOT, context.events)
+        engine.boot()
+        EngineWatch(engine, context.plan, context.level.number, context.events, context.shutdown).start()
+        lifeline.mark_ready(context.alive)
+    return engine
+
+
+def live(context: Context, engine: LevelEngine) -> NoReturn:
+    """Start the child level, then follow changes of the plan. Raises EndOfLevel, or LevelFailure if it cannot start."""
+    # Not at the top: it imports the Docker SDK, as the engine did while dockerd booted (`engine`).
+    from inception.level.child import ChildSlot
+
+    child = context.child = ChildSlot(
+        context.level.number,
+        image=engine.image_id,
+        own_lifeline=context.own_lifeline,
+        events=context.events,
+        shutdown=context.shutdown,
+        mailbox=context.mailbox,
+    )
+    child.converge(context.plan, fate_shared=context.plan.attached)
+    while True:
+        match context.mailbox.wait():
+            case Message.PLAN_CHANGED:
+                try:
+                    child.converge(ChainPlan.from_json(context.plan_file.read_text()), fate_shared=False)
+                except LevelFailure:
+                    child.clear()  # The failure is reported, and this level is whole.
+            case Message.CHILD_ENDED:
+                child.clear()
+
+
+def unwind(context: Context) -> bool:
+    """End the child level, then the engine, and undo `prepare`; return whether nothing failed."""
     try:
-        with events.phase(Phase.UNWIND):
-            own_lifeline.let_go()
-            if child is not None:
-                child.outlive()
-            if engine is not None:
-                engine.stop()
-            close_network(plan, level)
-            close_storage(level.storage, _DATA_ROOT)
+        with context.events.phase(Phase.UNWIND):
+            context.own_lifeline.release()
+            if context.child is not None:
+                context.child.outlive()
+            if context.engine is not None:
+                context.engine.stop()
+            close_network(context.plan, context.level)
+            close_storage(context.level.storage, _DATA_ROOT)
     except LevelFailure:
-        status = EXIT_FAILED
-    if events.untold is not None:
-        status = EXIT_UNTOLD
-    # A detached chain that broke keeps what tells why, until somebody has seen it.
-    broke = status != EXIT_UNWOUND or (child is not None and child.broken)
-    if number == 1 and (plan.attached or not broke):
-        shutil.rmtree(plan.run_directory, ignore_errors=True)
-    return status
+        return False
+    return True
 
 
-def _end_in_time(plan: ChainPlan, number: int, shutdown: Shutdown) -> None:
-    """Arrange that this level ends with whoever it lives for: the level above, the client, or its time."""
+def clean_up(context: Context, outcome: Outcome) -> None:
+    """Remove the run directory with level 1; a detached chain that broke keeps it until somebody has seen why."""
+    broke = exit_status(outcome) is not RunnerExit.UNWOUND or outcome.child_broken
+    if context.level.number == 1 and (context.plan.attached or not broke):
+        import shutil  # Not at the top: see `graft`.
+
+        shutil.rmtree(context.plan.run_directory, ignore_errors=True)
+
+
+def _end_in_time(context: Context) -> None:
+    """Arrange that this level ends with the level above or the client, or when its time to live is over."""
+    plan, number, shutdown = context.plan, context.level.number, context.shutdown
     if number > 1 or plan.attached:
         above = Path(plan.paths.lifeline(number - 1))
-        # A client far away can only take hold of it by a command in this container, so once it runs.
+        # A client on another machine takes it by a command in this container, so once that runs.
         late_s = plan.limits.lifeline_s if plan.remote and number == 1 else 0.0
         lifeline.call_when_free(above, lambda: shutdown.request(f"level {number - 1} is gone"), held_within_s=late_s)
     if number == 1 and plan.ttl_s is not None:
         # It counts on CLOCK_MONOTONIC: a clock that is set does not move it.
-        timer = Timer(plan.ttl_s, shutdown.request, ("its time is over",))
+        timer = Timer(plan.ttl_s, shutdown.request, ("its time to live is over",))
         timer.daemon = True
         timer.start()
-
-
-def live(child: ChildSlot, mailbox: Mailbox, plan_file: Path) -> NoReturn:
-    """Do what there is to do, until EndOfLevel is raised: the plan changes, or the level below ends."""
-    while True:
-        match mailbox.wait():
-            case Message.PLAN_CHANGED:
-                try:
-                    child.converge(ChainPlan.from_json(plan_file.read_text()), fate_shared=False)
-                except LevelFailure:
-                    child.clear()  # It is told already, and here nothing is broken.
-            case Message.CHILD_ENDED:
-                child.clear()
 
 
 def prepare(plan: ChainPlan, level: LevelPlan) -> None:

@@ -1,6 +1,6 @@
-"""Why this level ends: a signal, a lifeline that fell free, a daemon or a level below that is gone.
+"""Shutdown of a level: signals, a lifeline that is released, a daemon or a child level that is gone.
 
-Each of them ends in one place: as EndOfLevel, raised once in the main thread, wherever it is.
+All of them become one EndOfLevel, raised once in the main thread, wherever that is.
 """
 
 from __future__ import annotations
@@ -9,33 +9,26 @@ import os
 import signal
 from types import FrameType
 
-SIGNAL_UNWIND = signal.SIGUSR2
-"""Sent by whoever ends a chain on purpose: SIGTERM is what an engine sends to all that it has when it stops itself."""
-EXIT_UNWOUND = 0
-EXIT_FAILED = 70
-"""A runner that failed, said so in the event file and unwound (EX_SOFTWARE of sysexits.h; python's own is 1)."""
-EXIT_UNTOLD = 74
-"""A runner that failed and unwound, but could not write so (EX_IOERR)."""
-UNTOLD = "it failed, and nothing could be written to the run directory to say how"
+from inception.plan.protocol import SIGNAL_UNWIND
 
 
 class EndOfLevel(BaseException):
-    """It is time to unwind. Not an Exception: no phase may take it for its own failure."""
+    """The level shall unwind. Not an Exception: no phase may take it for its own failure."""
 
 
 class Shutdown:
-    """Turns signals and `request` into one EndOfLevel in the main thread. Later ones are noted and change nothing."""
+    """Turns signals and `request` into one EndOfLevel in the main thread. Later ones change nothing."""
 
     _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, SIGNAL_UNWIND)
 
     def __init__(self) -> None:
         self._begun = False
-        self._told = False
-        self.reason = "it was told to"
+        self._requested = False
+        self.reason = "the chain is ended on purpose"
         self.broken = False
-        """Whether it ends because something broke."""
+        """Whether the level ends because something broke."""
         self.stopped = False
-        """Whether it ends because its container is stopped: to a level that is a break, which nobody has told yet."""
+        """Whether its container is stopped: for a level that is a break, which nobody has reported yet."""
         for number in self._SIGNALS:
             signal.signal(number, self._on_signal)
 
@@ -44,23 +37,24 @@ class Shutdown:
         if self._begun:
             return
         self._begun = True
-        if not self._told and number != SIGNAL_UNWIND:
+        if not self._requested and number != SIGNAL_UNWIND:
             self.reason = f"the engine above stopped it ({signal.Signals(number).name})"
             self.stopped = True
         raise EndOfLevel(self.reason)
 
     @property
     def begun(self) -> bool:
+        """Whether the level unwinds."""
         return self._begun
 
     def request(self, reason: str, *, broken: bool = False) -> None:
-        """End the level, from any thread."""
+        """End the level, from any thread. `broken` says that something broke, which is reported already."""
         if not self._begun:
-            self._told = True
+            self._requested = True
             self.reason = reason
             self.broken = broken
             os.kill(os.getpid(), signal.SIGTERM)
 
     def unwind_now(self) -> None:
-        """From here on nothing interrupts the main thread."""
+        """Begin the shutdown without EndOfLevel: from here on nothing interrupts the main thread."""
         self._begun = True

@@ -1,7 +1,7 @@
-"""What carries this level's data-root: a volume or a tmpfs comes with the container, an ext4 image is made here.
+"""File system of this level's data-root: a volume or a tmpfs comes with the container, an ext4 image is made here.
 
 The image is a sparse file on a volume of the engine above. Its loop device has the autoclear flag (mount(8), "loop"),
-so that the kernel lets go of it when the mount ends, however the level ends.
+so that the kernel detaches it when the mount ends, however the level ends.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _LOOP_CTL_GET_FREE = 0x4C82  # include/uapi/linux/loop.h
 _LOOP_MAJOR = 7  # Documentation/admin-guide/devices.txt
 _LOOP_CONTROL = (10, 237)  # include/linux/miscdevice.h
 _SPARE_NODES = 8
-"""Other levels and programs take devices at the same time: so many nodes beyond the free one are made."""
+"""Nodes made beyond the first free one: other levels and programs take devices at the same time."""
 _MOUNT_ATTEMPTS_S = 10.0
 _DETACH_LIMIT_S = 10.0
 _PAUSE_S = 0.02
 
 
 def open_storage(storage: LevelStorage, data_root: Path) -> None:
-    """Make and mount what `data_root` lies on, where the container does not bring it. Raises PhaseError or OSError."""
+    """Make and mount an ext4 image on `data_root` if `storage` wants one. Raises PhaseError or OSError."""
     if storage.kind is not Storage.LOOPBACK or storage.size is None:
         return
     make_image(_IMAGE, storage.size)
@@ -40,35 +40,35 @@ def open_storage(storage: LevelStorage, data_root: Path) -> None:
 
 
 def make_image(image: Path, size: int) -> None:
-    """Make the file `image` an empty ext4 of `size` bytes. Raises PhaseError or OSError."""
+    """Make an empty ext4 of `size` bytes in the file `image`. Raises PhaseError or OSError."""
     with image.open("wb") as file:
         file.truncate(size)
     _run("mkfs.ext4", *MKFS_OPTIONS, str(image))
 
 
 def mend_image(image: Path) -> None:
-    """See that the ext4 in `image` is sound: it has no journal that would tell what was half done. Raises PhaseError.
+    """Repair the ext4 in `image`, which has no journal, after its container was killed. Raises PhaseError.
 
-    The status is that of e2fsck(8): 1 is "errors corrected".
+    Status 1 of e2fsck(8) is "errors corrected".
     """
-    _run("e2fsck", "-p", str(image), well=(0, 1))
+    _run("e2fsck", "-p", str(image), successes=(0, 1))
 
 
 def mount_image(image: Path, data_root: Path) -> None:
     """Mount the ext4 in `image` on `data_root`. Raises PhaseError or OSError."""
     data_root.mkdir(parents=True, exist_ok=True)
-    # Another process can take the free device between our look and mount's.
+    # Another process can take the free device before mount does.
     retry(lambda: _mount(image, data_root), errors=PhaseError, limit_s=_MOUNT_ATTEMPTS_S, pause_s=_PAUSE_S)
 
 
 def close_storage(storage: LevelStorage, data_root: Path) -> None:
-    """Unmount what `open_storage` mounted: see `unmount_image`."""
+    """Unmount the image that `open_storage` mounted. Raises OSError (`unmount_image`)."""
     if storage.kind is Storage.LOOPBACK:
         unmount_image(data_root)
 
 
 def unmount_image(data_root: Path) -> None:
-    """Unmount what `mount_image` mounted, if it did, and wait until the kernel has let go of the loop device.
+    """Unmount the image on `data_root`, if there is one, and wait until the kernel has detached its loop device.
 
     Detaching is asynchronous: the image of the level above stays busy until that of this one is gone. Raises OSError
     when it takes longer than `_DETACH_LIMIT_S` seconds.
@@ -77,16 +77,16 @@ def unmount_image(data_root: Path) -> None:
         return
     attached_to = _read(backing)
 
-    def see_detached() -> None:
+    def check_detached() -> None:
         if attached_to is not None and _read(backing) == attached_to:
             raise OSError(errno.EBUSY, "the loop device stays attached", attached_to)
 
-    for step in (lambda: unmount(data_root), see_detached):
+    for step in (lambda: unmount(data_root), check_detached):
         retry(step, errors=OSError, limit_s=_DETACH_LIMIT_S, pause_s=_PAUSE_S)
 
 
 def _backing_file(data_root: Path) -> Path | None:
-    """Where the kernel says what the loop device under `data_root` is attached to; None if none is mounted there."""
+    """Return the sysfs file that names the backing file of the loop device on `data_root`; None if none is mounted."""
     mounts = parse_mountinfo(Path("/proc/self/mountinfo").read_text())
     devices = [mount.source for mount in mounts if mount.target == data_root]
     if not devices or not devices[-1].startswith("/dev/loop"):
@@ -106,15 +106,15 @@ def _mount(image: Path, data_root: Path) -> None:
     _run("mount", "-t", "ext4", "-o", "loop,noatime", str(image), str(data_root))
 
 
-def _run(*command: str, well: tuple[int, ...] = (0,)) -> None:
+def _run(*command: str, successes: tuple[int, ...] = (0,)) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode not in well:
+    if done.returncode not in successes:
         reason = " ".join(done.stderr.split()) or f"status {done.returncode}"
         raise PhaseError(f"{command[0]}: {reason}", remedy="use --storage volume or tmpfs, or a larger --storage-size")
 
 
 def _make_nodes() -> None:
-    """Make the device nodes that `mount -o loop` looks for: a container has those of the host's start, or none."""
+    """Make the device nodes for `mount -o loop`: a container has those of the host's boot, or none."""
     control = Path("/dev/loop-control")
     _make_node(control, stat.S_IFCHR, os.makedev(*_LOOP_CONTROL))
     descriptor = os.open(control, os.O_RDWR | os.O_CLOEXEC)
@@ -131,5 +131,5 @@ def _make_node(path: Path, kind: int, device: int) -> None:
         os.mknod(path, 0o660 | kind, device)
     except FileExistsError:
         return
-    except OSError as error:  # It does not say of which file it speaks.
+    except OSError as error:  # Its error has no file name.
         raise OSError(error.errno, error.strerror, str(path)) from error

@@ -1,1 +1,1 @@
-"""Linux: mounts, control groups, capabilities, locks. It imports only `plan/` and tenacity."""
+"""Interfaces of the kernel: mounts, control groups, capabilities, locks. Of this package they import only `plan/`."""

@@ -1,6 +1,6 @@
-"""Control groups: open what the engine above closed, and keep the cgroups of all levels side by side.
+"""Control groups: makes the hierarchies writable, and keeps the cgroups of all levels side by side.
 
-Level 1 has a cgroup namespace of its own, and its root is where every level below builds its cgroups too: those
+Level 1 has a cgroup namespace of its own, and every level below builds its cgroups in the root of that one, too: those
 levels share the namespace and mount the hierarchies afresh, which shows them that root in place of their own cgroup.
 An engine that gives level 1 no namespace (Podman on v1) makes no difference: then level 1 takes one itself.
 Nested the usual way, a cgroup would be as deep as the chain, and each wake-up and page charge would walk that path.
@@ -20,7 +20,7 @@ from inception.plan.chain import CgroupNamespace
 
 _ROOT = Path("/sys/fs/cgroup")
 _LEAF = "inception"
-"""The cgroup that takes the processes of a v2 root: only an empty one may give controllers to its children."""
+"""Cgroup for the processes of a v2 root: only an empty one may give controllers to its children."""
 _EVACUATION_LIMIT_S = 1.0
 _EVACUATION_PAUSE_S = 0.05
 _CLONE_NEWCGROUP = 0x02000000
@@ -30,9 +30,9 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def open_hierarchies(namespace: CgroupNamespace, mounts: Iterable[MountPoint]) -> None:
-    """Make the hierarchies among `mounts` (this level's own) writable, with all controllers to give. Raises OSError."""
+    """Make the hierarchies among `mounts` (this level's own) writable, all controllers delegated. Raises OSError."""
     private = namespace is CgroupNamespace.PRIVATE
-    # After entering one only now, what is mounted still shows the one before: it is mounted anew, as if it were shared.
+    # The mounts still show the namespace before one that is entered only now: they are made anew, as if it were shared.
     late = private and take_namespace(Path("/proc/self/cgroup").read_text())
     for mount in plan_mounts(CgroupNamespace.SHARED if late else namespace, mounts):
         mount.execute()
@@ -41,9 +41,9 @@ def open_hierarchies(namespace: CgroupNamespace, mounts: Iterable[MountPoint]) -
 
 
 def take_namespace(membership: str) -> bool:
-    """Enter a cgroup namespace of our own unless we are at the root of one; says whether that was needed.
+    """Enter a new cgroup namespace unless this process is at the root of one; return whether that was needed.
 
-    `membership` is the text of /proc/self/cgroup. Podman's Docker API (4.3) passes over CgroupnsMode, and on v1 its
+    `membership` is the text of /proc/self/cgroup. Podman's Docker API (4.3) ignores CgroupnsMode, and on v1 its
     containers share the host's namespace by default: there the levels below would build their cgroups beside level 1's,
     among the host's, where they would outlive a kicked chain. Raises OSError.
     """
@@ -56,7 +56,7 @@ def take_namespace(membership: str) -> bool:
 
 
 def plan_mounts(namespace: CgroupNamespace, mounts: Iterable[MountPoint]) -> tuple[Mount, ...]:
-    """What opens the hierarchies among `mounts` (this level's own): v1, hybrid or v2."""
+    """Return the mount operations that make the cgroup hierarchies among `mounts` writable (v1, hybrid or v2)."""
     hierarchies = [mount for mount in mounts if mount.filesystem in {"cgroup", "cgroup2"}]
     if namespace is CgroupNamespace.PRIVATE:
         return tuple(RemountWritable(mount.target) for mount in hierarchies)
@@ -71,10 +71,10 @@ def plan_mounts(namespace: CgroupNamespace, mounts: Iterable[MountPoint]) -> tup
 
 
 def _hierarchy_name(mount: MountPoint) -> str:
-    """The mount option that selects a v1 hierarchy: its controllers, or `name=systemd` and the like."""
+    """Return the mount option that selects a v1 hierarchy: its controllers, or `name=systemd` and the like."""
     flags = {"rw", "ro", "xattr", "noprefix", "clone_children", "cpuset_v2_mode", "seclabel"}
     names = [option for option in mount.super_options if option not in flags and "release_agent" not in option]
-    # A hierarchy without controllers is asked for as such (cgroup-v1/cgroups.rst, "none").
+    # A hierarchy without controllers is mounted with the option "none" (cgroup-v1/cgroups.rst).
     return ",".join(["none", *names] if any(name.startswith("name=") for name in names) else names)
 
 
@@ -82,8 +82,7 @@ def delegate_controllers(root: Path = _ROOT) -> None:
     """On v2, move every process of `root` into a leaf and hand all controllers to the children of `root`.
 
     A cgroup with processes of its own cannot give controllers to children (EBUSY; cgroup-v2.rst, "No Internal Process
-    Constraint"), and a `docker exec` can bring a new one in at any time: hence the bounded loop. Raises OSError when
-    it runs out.
+    Constraint"), and a `docker exec` can add one at any time: hence the retries, for a second. Raises OSError.
     """
     if not (root / "cgroup.controllers").exists():
         return

@@ -1,7 +1,7 @@
-"""Which of the two iptables this level uses: nft or legacy, chosen without loading a module into the host.
+"""Chooses between the two iptables, nft and legacy, without loading a module into the host.
 
 A kernel applies the rules of both, but a program sees only its own, and the first use of either loads its modules. So
-what the host has loaded already decides.
+the modules that the host has loaded already decide.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ _PROGRAMS = ("iptables", "ip6tables")
 
 
 class Flavour(StrEnum):
-    """The kernel's interface that the programs speak to."""
+    """Kernel interface that the programs use."""
 
     NFT = "nft"
     LEGACY = "legacy"
 
 
 def loaded_flavour(modules: str) -> Flavour | None:
-    """The flavour whose modules are loaded, out of the text of /proc/modules; None if none is, or both are built in."""
+    """Return the flavour that is loaded by `modules`, the text of /proc/modules; None if none is, or it is built in."""
     loaded = {line.partition(" ")[0] for line in modules.splitlines()}
     if "nf_tables" in loaded:
         return Flavour.NFT
@@ -31,7 +31,7 @@ def loaded_flavour(modules: str) -> Flavour | None:
 
 
 def choose_iptables() -> None:
-    """Let `iptables` in this level be the flavour that the kernel can be spoken to with."""
+    """Make `iptables` in this level the flavour that the kernel supports."""
     # A kernel that takes no modules has no such file.
     flavour = loaded_flavour(_MODULES.read_text()) if _MODULES.exists() else None
     # Nothing is loaded: the kernel has nft built in, or can load it, or is older than nft.

@@ -1,11 +1,10 @@
-"""Locks that die with their holder: how a level learns that whoever it lives for is gone.
+"""Lifelines: locks from whose release a level learns that the level above, or the client, is gone.
 
-flock(2) locks belong to an open file description, which the kernel closes when its last process ends, however it ends.
+A lock is free as soon as its holder has ended, however it ended (`flock`).
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import threading
 import time
@@ -13,24 +12,20 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from inception.linux.retry import retry
+from inception.linux import flock
 
 _HELD = b"held\n"
 _READY = b"ready\n"
 _POLL_S = 0.01
-_BEING_LOOKED_AT_S = 1.0
-"""Whoever looks whether a lock is free holds it for a moment."""
+_TAKE_LIMIT_S = 1.0
+"""Seconds for a holder to take a lock: `is_held` of another process takes it for a moment."""
 
 
 def hold(path: Path) -> int:
-    """Take `path`'s lock and return its descriptor: close it to let go. Raises BlockingIOError if another holds it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-
-    def lock() -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
+    """Take `path`'s lock and return its descriptor: close it to release. Raises BlockingIOError if another holds it."""
+    descriptor = flock.open_file(path)
     try:
-        retry(lock, errors=BlockingIOError, limit_s=_BEING_LOOKED_AT_S, pause_s=_POLL_S)
+        flock.take_within(descriptor, flock.Mode.EXCLUSIVE, _TAKE_LIMIT_S)
         os.ftruncate(descriptor, 0)
     except OSError:
         os.close(descriptor)
@@ -41,7 +36,7 @@ def hold(path: Path) -> int:
 
 
 class Lifeline:
-    """A level's own, which it can let go of and take again: whatever is below ends, and it itself does not."""
+    """Lifeline that a level holds, and can release and take again to end the levels below, while it lives on."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -52,20 +47,20 @@ class Lifeline:
         if self._descriptor is None:
             self._descriptor = hold(self._path)
 
-    def let_go(self) -> None:
-        """Let the level below end."""
+    def release(self) -> None:
+        """Release it: the level below unwinds."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
 
-def say_ready(held: int) -> None:
-    """Let everybody know that the level which holds this lock has an engine that answers."""
-    os.pwrite(held, _READY, 0)
+def mark_ready(descriptor: int) -> None:
+    """Write into the lock file `descriptor` that the engine of the level that holds it answers. Raises OSError."""
+    os.pwrite(descriptor, _READY, 0)
 
 
 def is_ready(path: Path) -> bool:
-    """Whether the last holder of `path`'s lock said that it is ready."""
+    """Return whether the last holder of `path`'s lock has marked it ready."""
     try:
         return path.read_bytes() == _READY
     except OSError:
@@ -73,7 +68,7 @@ def is_ready(path: Path) -> bool:
 
 
 def was_held(path: Path) -> bool:
-    """Whether `path`'s lock has ever been held: its file may have been made beforehand, for its holder."""
+    """Return whether `path`'s lock has ever been held. An empty file has been made beforehand, for its holder."""
     try:
         return path.stat().st_size > 0
     except FileNotFoundError:
@@ -81,35 +76,22 @@ def was_held(path: Path) -> bool:
 
 
 def is_held(path: Path) -> bool:
-    """Whether somebody holds `path`'s lock. Raises OSError where it cannot be read."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
+    """Return whether a process holds `path`'s lock. Raises OSError where the file cannot be read."""
+    return not flock.is_free(path)
 
 
 def call_when_free(path: Path, callback: Callable[[], None], *, held_within_s: float = 0.0) -> None:
     """Call `callback`, from a thread of its own, as soon as nobody holds `path`'s lock.
 
-    Whoever is to hold it may come as late as `held_within_s` seconds from now.
+    Its holder may take it as late as `held_within_s` seconds from now.
     """
 
     def wait() -> None:
         deadline_s = time.monotonic() + held_within_s
         while time.monotonic() < deadline_s and not is_held(path):
             time.sleep(_POLL_S)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH)
-        finally:
-            os.close(descriptor)
+        with flock.held(path, flock.Mode.SHARED):
+            pass
         callback()
 
     threading.Thread(target=wait, name=f"lifeline {path.name}", daemon=True).start()

@@ -1,4 +1,4 @@
-"""Mounts as frozen values: each says what it does (`describe`) and does it (`execute`)."""
+"""Mount operations as frozen values: `describe` returns the equivalent command, `execute` does it or raises OSError."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _mount(source: str, target: Path, filesystem: str | None, flags: int, data: 
 
 
 def unmount(target: Path, *, lazily: bool = False) -> None:
-    """Take away the mount at `target`; `lazily` also one in use. Raises OSError (EBUSY)."""
+    """Unmount `target`; with `lazily` also if it is in use. Raises OSError (EBUSY)."""
     if _libc.umount2(os.fsencode(target), _MNT_DETACH if lazily else 0) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), str(target))
@@ -41,28 +41,32 @@ def unmount(target: Path, *, lazily: bool = False) -> None:
 
 @dataclass(frozen=True)
 class RemountWritable:
-    """Open a mount that the engine above made read-only in this mount namespace."""
+    """Make a mount writable that the engine above made read-only in this mount namespace."""
 
     target: Path
 
     def describe(self) -> str:
+        """Return the equivalent shell command."""
         return f"mount -o remount,bind,rw {self.target}"
 
     def execute(self) -> None:
+        """Do it. Raises OSError."""
         _mount("none", self.target, None, _MS_REMOUNT | _MS_BIND, None)
 
 
 @dataclass(frozen=True)
 class BindReadOnly:
-    """Show `source` at `target`, read-only. Both exist already."""
+    """Bind `source` to `target`, read-only. Both exist already."""
 
     source: Path
     target: Path
 
     def describe(self) -> str:
+        """Return the equivalent shell command."""
         return f"mount --bind -o ro {self.source} {self.target}"
 
     def execute(self) -> None:
+        """Do it. Raises OSError."""
         _mount(str(self.source), self.target, None, _MS_BIND, None)
         # A bind takes its flags from the source: read-only needs a second call (mount(2), "Creating a bind mount").
         _mount("none", self.target, None, _MS_REMOUNT | _MS_BIND | _MS_RDONLY, None)
@@ -80,17 +84,19 @@ class RemountCgroup:
     options: str | None = None
 
     def describe(self) -> str:
+        """Return the equivalent shell command."""
         options = f" -o {self.options}" if self.options else ""
         return f"umount -l {self.target} && mount -t {self.filesystem}{options} {self.filesystem} {self.target}"
 
     def execute(self) -> None:
+        """Do it. Raises OSError."""
         unmount(self.target, lazily=True)
         _mount(self.filesystem, self.target, self.filesystem, _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, self.options)
 
 
 @dataclass(frozen=True, kw_only=True)
 class MountOverlay:
-    """Show `lower` and what was changed in it, which goes to `upper`, at `target`. All of them exist already."""
+    """Mount `lower` at `target`, changes going to `upper`. All directories exist already."""
 
     lower: Path
     upper: Path
@@ -98,9 +104,11 @@ class MountOverlay:
     target: Path
 
     def describe(self) -> str:
+        """Return the equivalent shell command."""
         return f"mount -t overlay -o {self._options()} overlay {self.target}"
 
     def execute(self) -> None:
+        """Do it. Raises OSError."""
         _mount("overlay", self.target, "overlay", 0, self._options())
 
     def _options(self) -> str:
@@ -121,7 +129,7 @@ class MountPoint:
 
 
 def parse_mountinfo(text: str) -> tuple[MountPoint, ...]:
-    """The mounts that the text of a mountinfo file lists, in its order."""
+    """Parse the text of a mountinfo file into its mounts, in their order."""
     return tuple(_parse_line(line) for line in text.splitlines())
 
 

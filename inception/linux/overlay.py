@@ -1,4 +1,4 @@
-"""Whether a directory can hold the upper directory of an overlay, as an engine's data-root must: by trying it."""
+"""Tries whether a directory can hold the upper directory of an overlay, as an engine's data-root must."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from inception.linux.mounts import MountOverlay, unmount
 
 
 def carries_overlay(directory: Path) -> bool:
-    """Mount an overlay in `directory` and remove a file of its lower layer; nothing of it stays.
+    """Mount an overlay in `directory` for a moment, remove a file of its lower layer; return whether both worked.
 
     Removing leaves a whiteout in the upper directory, which not every file system can hold.
     """

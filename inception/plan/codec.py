@@ -1,7 +1,7 @@
 """Frozen dataclasses to JSON and back, by their type hints.
 
-Known are dataclasses, enums, `X | None`, `tuple[X, ...]`, `dict[str, X]`, and JSON's own str, int, float and bool.
-A field that the JSON lacks takes its default; one that the class lacks is an error, since somebody meant it.
+Known are dataclasses, enums, `X | None`, `tuple[X, ...]`, and JSON's own str, int, float and bool.
+A field missing in the JSON takes its default; a field that the class lacks is an error.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ Kind = Any
 Decoder = Callable[[Json], Any]
 
 
-def to_json(value: object, *, indent: int = 1) -> str:
-    """Return `value` as JSON with `indent` spaces a level, its last newline included."""
+def to_json(value: object, *, indent: int | None = None) -> str:
+    """Return `value` as JSON, its last newline included: with `indent` spaces a level, or on one line."""
     return json.dumps(encode(value), indent=indent) + "\n"
 
 
@@ -32,7 +32,7 @@ def to_line(value: object) -> str:
     return json.dumps(_encode_changed(value), separators=(",", ":")) + "\n"
 
 
-def from_json(kind: type[T], text: str | bytes) -> T:
+def from_json(kind: type[T], text: str) -> T:
     """Return the `kind` that `text` is the JSON of. Raises ValueError that names the wrong field."""
     try:
         value = json.loads(text)
@@ -61,8 +61,6 @@ def encode(value: Json) -> Json:
         return {field.name: encode(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, tuple):
         return [encode(item) for item in value]
-    if isinstance(value, dict):
-        return {key: encode(item) for key, item in value.items()}
     return value.value if isinstance(value, Enum) else value
 
 
@@ -93,8 +91,6 @@ def _decoder(kind: Kind) -> Decoder:
         return _optional(*(it for it in arguments if it is not NoneType))
     if origin is tuple:
         return _sequence(_decoder(arguments[0]))
-    if origin is dict:
-        return _mapping(_decoder(arguments[1]))
     if is_dataclass(kind):
         return _record(kind)
     return _enumeration(kind) if issubclass(kind, Enum) else _plain(kind)
@@ -116,22 +112,6 @@ def _sequence(item: Decoder) -> Decoder:
         except _WrongField as error:
             raise error.inside(f"[{len(decoded)}]") from None
         return tuple(decoded)
-
-    return decode
-
-
-def _mapping(item: Decoder) -> Decoder:
-    def decode(value: Json) -> dict[str, Any]:
-        if type(value) is not dict:
-            raise _WrongField(f"{value!r} is not an object")
-        key = ""
-        decoded: dict[str, Any] = {}
-        try:
-            for key, each in value.items():
-                decoded[key] = item(each)
-        except _WrongField as error:
-            raise error.inside(f"[{key!r}]") from None
-        return decoded
 
     return decode
 

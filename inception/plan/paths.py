@@ -19,6 +19,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+DATA_ROOT = PurePosixPath("/var/lib/docker")
+"""Data-root of each level's engine."""
+
 SEED_DIRECTORY = PurePosixPath("/var/lib/inception/seed")
 """Directory of the seed in each level, read-only: `seed.json`, `image.tar` and `data-root/`."""
 

@@ -13,50 +13,7 @@ from dataclasses import dataclass
 import docker
 from docker.errors import APIError, NotFound
 
-NAMES = (
-    "CHOWN",
-    "DAC_OVERRIDE",
-    "DAC_READ_SEARCH",
-    "FOWNER",
-    "FSETID",
-    "KILL",
-    "SETGID",
-    "SETUID",
-    "SETPCAP",
-    "LINUX_IMMUTABLE",
-    "NET_BIND_SERVICE",
-    "NET_BROADCAST",
-    "NET_ADMIN",
-    "NET_RAW",
-    "IPC_LOCK",
-    "IPC_OWNER",
-    "SYS_MODULE",
-    "SYS_RAWIO",
-    "SYS_CHROOT",
-    "SYS_PTRACE",
-    "SYS_PACCT",
-    "SYS_ADMIN",
-    "SYS_BOOT",
-    "SYS_NICE",
-    "SYS_RESOURCE",
-    "SYS_TIME",
-    "SYS_TTY_CONFIG",
-    "MKNOD",
-    "LEASE",
-    "AUDIT_WRITE",
-    "AUDIT_CONTROL",
-    "SETFCAP",
-    "MAC_OVERRIDE",
-    "MAC_ADMIN",
-    "SYSLOG",
-    "WAKE_ALARM",
-    "BLOCK_SUSPEND",
-    "AUDIT_READ",
-    "PERFMON",
-    "BPF",
-    "CHECKPOINT_RESTORE",
-)
-"""Every capability, at the index that is its number (include/uapi/linux/capability.h)."""
+from inception.linux.capabilities import NAMES
 
 _ABSENT_IMAGE = "inception/asks-about-capabilities:none"
 """Name of an image that does not exist: an engine checks capabilities first, so the request creates nothing."""
@@ -70,11 +27,6 @@ class Capabilities:
 
     given: tuple[str, ...]
     privileged: bool
-
-
-def names_in(mask: int) -> tuple[str, ...]:
-    """Return the names of the capabilities in a bit mask, as in `/proc/PID/status`. Unknown bits are left out."""
-    return tuple(name for number, name in enumerate(NAMES) if mask >> number & 1)
 
 
 def decide(*, known: tuple[str, ...], held: tuple[str, ...]) -> Capabilities:

@@ -7,8 +7,8 @@ import os
 import docker
 from docker.errors import ImageNotFound
 
+from inception.linux.capabilities import names_in
 from inception.plan.facts import Facts
-from inception.probe.capabilities import names_in
 from inception.probe.engine import EngineAnswers, ask_engine, describe_engine
 from inception.probe.host import MachineReading, NotAllowed, Subject, read_host
 from inception.probe.run_reader import read_in_container

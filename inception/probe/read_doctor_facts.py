@@ -9,7 +9,7 @@ from pathlib import Path
 import docker
 
 from inception.errors import EngineError
-from inception.probe.capabilities import names_in
+from inception.linux.capabilities import names_in
 from inception.probe.doctor_facts import DoctorFacts
 from inception.probe.engine import EngineAnswers, ask_engine, describe_engine
 from inception.probe.facts import subject_of

@@ -16,7 +16,8 @@ from inception.plan.codec import from_json, to_json
 from inception.probe.reader import REQUEST_FILE, FullReading, ReadRequest
 
 _PAYLOAD = "opt/inception"
-_PARTS = ("plan", "probe")
+PARTS = ("plan", "probe")
+"""Subpackages that the reader runs."""
 _CAPABILITIES = ("SYS_ADMIN", "SYS_PTRACE", "SYS_CHROOT", "DAC_READ_SEARCH")
 """To nest namespaces and mount; to read the engine's /proc entries; to enter its mounts; to read root's files."""
 _TIMEOUT_S = 60
@@ -43,7 +44,7 @@ def read_in_container(
             owner_uid=owner_uid,
             owner_gid=owner_gid,
         )
-        client.put_archive(container, "/", payload_archive(_PAYLOAD, _PARTS))
+        client.put_archive(container, "/", payload_archive(_PAYLOAD, PARTS))
         client.put_archive(container, "/", _archive_of(request))
         client.start(container)
         status = client.wait(container, timeout=_TIMEOUT_S)["StatusCode"]

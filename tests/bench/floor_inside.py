@@ -20,9 +20,10 @@ from inception.level.graft import Seed, plan_graft
 from inception.level.runner import prepare
 from inception.linux import fds
 from inception.plan.chain import ChainPlan
-from inception.plan.paths import SEED_DIRECTORY
+from inception.plan.paths import DATA_ROOT, SEED_DIRECTORY
+from inception.plan.protocol import Variable
 
-_DATA_ROOT = Path("/var/lib/docker")
+_DATA_ROOT = Path(DATA_ROOT)
 _POLL_S = 0.001
 _LIMIT_S = 60.0
 _FIFO = Path("/run/first-instruction")
@@ -73,7 +74,7 @@ def _dial(path: Path) -> None:
 def main() -> None:
     """Time the daemons of level 1 and write floor.json to the run directory."""
     fds.close_inherited()
-    plan = ChainPlan.from_json(Path(os.environ["INCEPTION_PLAN"]).read_text())
+    plan = ChainPlan.from_json(Path(os.environ[Variable.PLAN]).read_text())
     level = plan.level(1)
     prepare(plan, level)
     seed = Seed.read(Path(SEED_DIRECTORY))

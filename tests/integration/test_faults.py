@@ -1,4 +1,4 @@
-"""A detached chain of 4, and one thing broken in it: noticed within 5 s, told by `ls` and `tree`, nothing left at last.
+"""A detached chain of 4 with one break: `ls` and `tree` report it within 5 s, and in the end nothing is left.
 
 A level that breaks ends, and with it every level below; those above it live on.
 """
@@ -20,7 +20,7 @@ import pytest
 from inception.chain.status import chain_names
 from inception.engine.connect import Engine, EngineChoice, connect
 from inception.engine.private.layout import EngineDirectory
-from inception.level.restarts import MAX_RESTARTS
+from inception.level.engine_watch import MAX_RESTARTS
 from inception.places import run_root
 from tests.integration.conftest import RunInception
 
@@ -120,7 +120,7 @@ def test_a_runner_killed(run_inception: RunInception, level: int) -> None:
     seen = _wait(run_inception, _is_broken)
     assert seen["broken"]["level"] == level
     assert seen["broken"]["reason"] == (
-        "its runner is gone without a word" if level == 1 else "its runner ended unexpectedly, with status 137"
+        "its runner ended without reporting why" if level == 1 else "its runner ended unexpectedly, with status 137"
     )
     _check_what_is_left(run_inception, level)
 
@@ -140,8 +140,8 @@ def test_an_event_file_cut_short(run_inception: RunInception) -> None:
     os.truncate(run_root() / _NAME / "events.jsonl", 100)
     seen = _wait(run_inception, lambda it: bool(it["remarks"]))
     assert seen["condition"] == "running"
-    assert seen["remarks"] == ["its event file was cut short: some of what happened is not known"]
-    assert b"cut short" in run_inception("tree", _NAME).stdout
+    assert seen["remarks"] == ["its event file was truncated: some events are missing"]
+    assert b"truncated" in run_inception("tree", _NAME).stdout
     _kill_inside(run_inception, 3, "-x", "dockerd")
     broken = _wait(run_inception, lambda it: _is_broken(it) and it["broken"]["level"] == 3)["broken"]
     assert broken["reason"] == "dockerd ended with status -9"
@@ -169,7 +169,7 @@ def _restarts(seen: dict[str, Any], level: int) -> int:
 
 
 @pytest.mark.usefixtures("unchanged_host", "own_run_root")
-def test_a_dockerd_that_is_restarted_keeps_what_is_below(run_inception: RunInception) -> None:
+def test_a_restarted_dockerd_keeps_the_levels_below(run_inception: RunInception) -> None:
     up = ("up", "--depth", "3", "--name", _NAME, "--restart-engines")
     assert run_inception(*up).returncode == 0
     try:
@@ -194,7 +194,7 @@ def test_a_dockerd_that_is_restarted_keeps_what_is_below(run_inception: RunIncep
 
 
 @pytest.mark.usefixtures("unchanged_host", "own_run_root")
-def test_a_dockerd_that_dies_over_and_over_is_broken(run_inception: RunInception) -> None:
+def test_a_dockerd_that_keeps_dying_breaks_its_level(run_inception: RunInception) -> None:
     assert run_inception("up", "--depth", "1", "--name", _NAME, "--restart-engines").returncode == 0
     for count in range(1, MAX_RESTARTS + 1):
         _kill_inside(run_inception, 1, "-x", "dockerd")
@@ -229,7 +229,7 @@ def private_directory(engine: Engine, level_image: str) -> Iterator[EngineDirect
 def private_home(
     private_directory: EngineDirectory, inception_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> EngineDirectory:
-    """The same, for the programs that a test starts."""
+    """That engine, for the programs that a test starts."""
     inception_environment["INCEPTION_STATE_DIR"] = str(private_directory.root.parent)
     monkeypatch.setenv("INCEPTION_STATE_DIR", str(private_directory.root.parent))
     return private_directory
@@ -255,14 +255,14 @@ def test_the_level_0_engine_killed(run_inception: RunInception, private_home: En
     _signal_level_0(private_home, signal.SIGKILL)
     # Levels below that have time to notice what breaks around them may tell first.
     seen = _wait(run_inception, lambda it: _is_broken(it) and it["broken"]["level"] == 1)
-    assert seen["broken"] == {"level": 1, "reason": "its runner is gone without a word", "log_tail": []}
+    assert seen["broken"] == {"level": 1, "reason": "its runner ended without reporting why", "log_tail": []}
     _end(run_inception, ending)
 
 
 @pytest.mark.usefixtures("unchanged_host", "own_run_root")
 @pytest.mark.parametrize("ending", ["down", "prune"])
 def test_the_level_0_engine_restarted(run_inception: RunInception, private_home: EngineDirectory, ending: str) -> None:
-    """It stops what it carries, as every engine does; then it is there again, and the chain is not."""
+    """It stops its containers, as every engine does, and starts again without the chain."""
     assert run_inception("up", "--engine", "private", "--depth", "2", "--name", _NAME).returncode == 0
     _signal_level_0(private_home, signal.SIGTERM)
     seen = _wait(run_inception, _is_broken)

@@ -26,7 +26,7 @@ def output(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def test_a_host_that_does_not_forward_is_made_to_and_left_as_it_was(tmp_path: Path) -> None:
+def test_forwarding_is_enabled_and_restored(tmp_path: Path) -> None:
     with closing(NetworkNamespace()) as host_like:
         host_like.call(FORWARDING.write_text, "0")
         made = tmp_path / "made"
@@ -50,7 +50,7 @@ def test_a_host_that_does_not_forward_is_made_to_and_left_as_it_was(tmp_path: Pa
 
 
 @pytest.mark.parametrize("other", ["docker0", "incep89abcdef"])
-def test_forwarding_stays_where_another_engine_has_come_to_need_it(other: str) -> None:
+def test_forwarding_stays_where_another_engine_needs_it(other: str) -> None:
     with closing(NetworkNamespace()) as host_like:
         host_like.call(FORWARDING.write_text, "0")
         changes = host_like.call(intended_changes, "inceptest0", ADDRESSES.host, ())

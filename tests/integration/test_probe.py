@@ -14,12 +14,13 @@ from docker.errors import ImageNotFound
 
 from inception.engine.connect import Engine
 from inception.errors import EngineError
+from inception.linux.capabilities import names_in
 from inception.plan.estimate import DISK_PER_LOOPBACK
 from inception.plan.facts import Facts
 from inception.plan.size import MIB
 from inception.plan.storage import MKFS_OPTIONS, usable
 from inception.probe import scripts
-from inception.probe.capabilities import ask_known, decide, names_in
+from inception.probe.capabilities import ask_known, decide
 from inception.probe.daemon import find_daemon
 from inception.probe.facts import read_facts
 from inception.probe.network import in_network_of, parse_destinations, read_destinations, read_mtu

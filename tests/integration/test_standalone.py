@@ -1,4 +1,4 @@
-"""The image without the command line: `docker run` gives a shell, a command or a port with an engine, and ends."""
+"""The standalone image: `docker run` starts an engine, and a shell, a command or a port to use it."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def stop(run_docker: Docker) -> float:
     return time.monotonic() - started_s
 
 
-def test_a_command_has_an_engine_and_gives_its_status(run_docker: Docker) -> None:
+def test_a_command_has_an_engine_and_returns_its_status(run_docker: Docker) -> None:
     script = """
         docker info --format '{{.Driver}}'
         tar -C / -c usr/bin/tini-static | docker import - tiny >/dev/null
@@ -116,7 +116,9 @@ def test_an_engine_on_a_port_serves_and_stops_with_what_runs_in_it(run_docker: D
         said = run_docker("logs", NAME)
         assert said.stdout == b""
         # Nothing more than that: both daemons have ended by themselves.
-        assert said.stderr.startswith(b"inception: warning: whoever reaches port 2375 of this container is root in it")
+        assert said.stderr.startswith(
+            b"inception: warning: everybody who reaches port 2375 of this container is root in it"
+        )
         assert said.stderr.count(b"\n") == 1
 
 
@@ -133,7 +135,7 @@ def test_a_shell_on_a_terminal_stops_at_once(run_docker: Docker, environment: di
         assert shell.exitstatus == 129
 
 
-def test_one_that_has_hardly_begun_stops_at_once(run_docker: Docker) -> None:
+def test_a_container_that_is_still_booting_stops_at_once(run_docker: Docker) -> None:
     with removed(run_docker):
         run_docker("run", "--detach", "--name", NAME, *OPTIONS, "inception", "sleep", "600")
         assert stop(run_docker) < STOP_LIMIT_S / 2
@@ -141,7 +143,7 @@ def test_one_that_has_hardly_begun_stops_at_once(run_docker: Docker) -> None:
         assert run_docker("logs", NAME).stderr == b""
 
 
-def test_where_no_overlay_can_lie_an_ext4_carries_the_data(run_docker: Docker) -> None:
+def test_data_are_on_an_ext4_where_no_overlay_can_lie(run_docker: Docker) -> None:
     script = """
         mount -t tmpfs tmpfs /mnt
         mkdir /mnt/lower /mnt/upper /mnt/work
@@ -172,7 +174,7 @@ def test_a_size_holds_and_a_killed_container_starts_again_with_its_data(run_dock
         assert ended.returncode == 5, ended.stderr
 
 
-def test_what_cannot_be_is_one_line_that_says_why(run_docker: Docker) -> None:
+def test_a_wrong_setting_is_reported_in_one_line(run_docker: Docker) -> None:
     for arguments, said in (
         (("inception", "true"), "an engine needs CAP_SYS_ADMIN and CAP_NET_ADMIN: docker run with --privileged, or"),
         (("--env", "PORT=http", "inception"), "PORT=http is not a port: give a number from 1 to 65535"),

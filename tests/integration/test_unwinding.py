@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -44,10 +44,10 @@ def _wait_for(file: Path, level: int, phase: Phase, state: State) -> None:
 class Descent:
     """A descent in a process of its own, which a test can send signals to."""
 
-    def __init__(self, directory: Path, *command: str) -> None:
+    def __init__(self, directory: Path, *command: str, starter: Sequence[str] = ()) -> None:
         self.events = directory / "events.jsonl"
         self.process = subprocess.Popen(
-            [INCEPTION, "--depth", str(_DEPTH), "--json-events", str(self.events), "--", *command],
+            [*starter, INCEPTION, "--depth", str(_DEPTH), "--json-events", str(self.events), "--", *command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -62,7 +62,7 @@ class Descent:
         return self.process.returncode, errors.decode()
 
 
-def test_a_command_that_ends_well(run_inception: RunInception) -> None:
+def test_a_command_that_succeeds(run_inception: RunInception) -> None:
     assert run_inception("--depth", str(_DEPTH), "--", "true").returncode == 0
 
 
@@ -70,7 +70,7 @@ def test_a_command_that_fails(run_inception: RunInception) -> None:
     assert run_inception("--depth", str(_DEPTH), "--", "false").returncode == 1
 
 
-def test_a_command_that_is_not_there(run_inception: RunInception) -> None:
+def test_a_command_that_is_missing(run_inception: RunInception) -> None:
     assert run_inception("--depth", str(_DEPTH), "--", "no-such-command").returncode == 127
 
 
@@ -108,10 +108,21 @@ def test_a_signal_at_the_bottom(tmp_path: Path, number: signal.Signals) -> None:
     assert status == 128 + number, errors
 
 
+def test_a_signal_that_nohup_ignores_ends_nothing(tmp_path: Path) -> None:
+    descent = Descent(tmp_path, "sleep", "2", starter=["nohup"])
+    descent.wait_for(1, Phase.START, State.BEGIN)
+    descent.process.send_signal(signal.SIGHUP)
+    descent.wait_for(_DEPTH, Phase.READY, State.END)
+    time.sleep(0.3)
+    descent.process.send_signal(signal.SIGHUP)
+    status, errors = descent.end()
+    assert status == 0, errors
+
+
 @pytest.mark.parametrize(
     ("level", "phase"), [(1, Phase.DOCKERD), (2, Phase.CREATE), (3, Phase.CONTAINERD), (_DEPTH, Phase.READY)]
 )
-def test_our_own_process_killed(tmp_path: Path, level: int, phase: Phase) -> None:
+def test_the_client_killed(tmp_path: Path, level: int, phase: Phase) -> None:
     """The levels notice by themselves: within 10 s not even the run directory is left."""
     descent = Descent(tmp_path, "sleep", "60")
     descent.wait_for(level, phase, State.END if phase is Phase.READY else State.BEGIN)
@@ -130,7 +141,9 @@ class Sabotage(Protocol):
 
 
 def _block(plan: ChainPlan, level: int, name: str) -> None:
-    (Path(plan.paths.level(level)) / name / "in the way").mkdir(parents=True)
+    blocked = Path(plan.paths.level(level)) / name
+    blocked.unlink(missing_ok=True)
+    (blocked / "in the way").mkdir(parents=True)
 
 
 _SABOTAGES: dict[Phase, Sabotage] = {
@@ -183,7 +196,7 @@ def test_a_level_that_cannot_be_started(engine: Engine, plan: ChainPlan, level: 
 
 
 @pytest.mark.parametrize("level", [1, 2, 3])
-def test_a_runner_that_cannot_begin(engine: Engine, plan: ChainPlan, level: int) -> None:
+def test_a_runner_that_cannot_start(engine: Engine, plan: ChainPlan, level: int) -> None:
     error = _fail(engine, plan, lambda: _block(plan, level, "lifeline"))
     assert error.level == level
     assert "ended unexpectedly" in error.reason

@@ -1,61 +1,33 @@
-"""Where programs in the levels ask the client for what only it can do: it holds the terminal.
+"""Control socket on which `descend` and `kick`, run inside a level, send requests to the client.
 
-A unix socket in the run directory, which every level sees at the same path, for one line each way.
+The client alone holds the terminal. The socket is a unix socket in the run directory, which every level sees at the
+same path; each connection carries one line each way (`plan/protocol.py`).
 """
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from inception.errors import InceptionError, Interrupted
 from inception.plan.chain import ChainPlan
+from inception.plan.protocol import ControlReply, ControlRequest
 
-_PATIENCE_S = 5.0
-"""Seconds for a caller to say what it wants: it does so at once, or never."""
+_REQUEST_TIMEOUT_S = 5.0
+"""Seconds for a caller to send its request: it does so at once, or never."""
 _LINE_LIMIT = 4096
-
-
-class Action(StrEnum):
-    """What can be asked for."""
-
-    DESCEND = "descend"
-    KICK = "kick"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ControlRequest:
-    """What a program in level `level` asks for; `by` is how many levels deeper."""
-
-    action: Action
-    level: int
-    by: int
-
-    @classmethod
-    def from_line(cls, line: bytes) -> ControlRequest:
-        """Read one line. Raises ValueError if it is no question."""
-        try:
-            fields = json.loads(line)
-            request = cls(action=Action(fields["ask"]), level=int(fields["level"]), by=int(fields["by"]))
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
-            raise ValueError(f"not a question: {line!r}") from error
-        if request.level < 1 or request.by < 1:
-            raise ValueError(f"no such level: {line!r}")
-        return request
+"""Greatest length of a request in bytes."""
 
 
 class ControlSocket:
-    """The socket, open while this is entered. `serve` does what is asked for and returns an exit status.
+    """Listening socket, open while it is entered. `serve` carries out a request and returns an exit status.
 
-    What it raises is the answer too, but for Interrupted, and for what is no error: they are for our own caller.
+    An InceptionError that `serve` raises becomes the reply. Interrupted and all others pass through `answer`.
     """
 
     def __init__(self, plan: ChainPlan, serve: Callable[[ControlRequest], int]) -> None:
@@ -64,6 +36,7 @@ class ControlSocket:
         self._socket = socket.socket(socket.AF_UNIX)
 
     def __enter__(self) -> Self:
+        """Bind the socket, for its owner alone, and listen. Raises OSError."""
         self._socket.bind(str(self.path))
         self.path.chmod(0o600)
         self._socket.listen()
@@ -72,31 +45,32 @@ class ControlSocket:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        """Close the socket and remove its path."""
         self._socket.close()
         self.path.unlink(missing_ok=True)
 
     def fileno(self) -> int:
+        """Return the listening socket's descriptor, for poll(2)."""
         return self._socket.fileno()
 
     def answer(self) -> None:
-        """Let the next one in who waits at the door, and do what it asks for."""
+        """Accept one connection, carry out its request and send the reply; hang up on what is no request."""
         caller, _ = self._socket.accept()
         with caller:
-            caller.settimeout(_PATIENCE_S)
+            caller.settimeout(_REQUEST_TIMEOUT_S)
             try:
-                with caller.makefile("rb") as words:
-                    request = ControlRequest.from_line(words.readline(_LINE_LIMIT))
+                with caller.makefile("rb") as stream:
+                    request = ControlRequest.from_line(stream.readline(_LINE_LIMIT))
             except (OSError, ValueError):
                 return
-            answer = self._answer(request)
+            reply = self._reply(request)
             with suppress(OSError):
-                caller.sendall(answer)
+                caller.sendall(reply.to_line())
 
-    def _answer(self, request: ControlRequest) -> bytes:
+    def _reply(self, request: ControlRequest) -> ControlReply:
         try:
-            answer: dict[str, object] = {"status": self._serve(request)}
+            return ControlReply(status=self._serve(request))
         except Interrupted:
             raise
         except InceptionError as error:
-            answer = {"error": str(error)}
-        return json.dumps(answer).encode() + b"\n"
+            return ControlReply(error=str(error))

@@ -14,18 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
-
 import inception
 from inception.engine.client import open_client
 from inception.engine.private.daemons import last_message
 from inception.engine.private.layout import EngineDirectory
-from inception.engine.private.locks import Share, is_free, lock, opened, try_lock, unlock
 from inception.engine.private.report import StartReport
 from inception.engine.private.running_levels import count_running_levels
 from inception.engine.private.sweep import sweep
 from inception.engine.translate import reason
 from inception.errors import EngineError, EngineUnreachable
+from inception.linux.flock import Mode, is_free, opened, release, take_within, try_take
+from inception.linux.retry import wait_until
 
 START_TIMEOUT_S = 150.0
 """Seconds for an engine to start, with both its daemons at their slowest."""
@@ -73,9 +72,9 @@ def private_engine(directory: EngineDirectory, on_message: Callable[[str], None]
         raise EngineUnreachable(f"a private engine {missing.why}", remedy=missing.remedy)
     _make(directory)
     with opened(directory.users_lock) as users:
-        _lock(users, Share.WITH_OTHERS, STOP_TIMEOUT_S, "the private engine is still stopping")
+        _lock(users, Mode.SHARED, STOP_TIMEOUT_S, "the private engine is still stopping")
         with opened(directory.start_lock) as starting:
-            _lock(starting, Share.ALONE, START_TIMEOUT_S, "another client is still starting the private engine")
+            _lock(starting, Mode.EXCLUSIVE, START_TIMEOUT_S, "another client is still starting the private engine")
             if not _runs(directory):
                 on_message("starting a private engine")
                 _start(directory)
@@ -113,10 +112,10 @@ def _make(directory: EngineDirectory) -> None:
         ) from error
 
 
-def _lock(descriptor: int, share: Share, timeout_s: float, otherwise: str) -> None:
+def _lock(descriptor: int, mode: Mode, timeout_s: float, otherwise: str) -> None:
     try:
-        lock(descriptor, share, timeout_s)
-    except TimeoutError as error:
+        take_within(descriptor, mode, timeout_s)
+    except BlockingIOError as error:
         raise EngineError(f"{otherwise} after {timeout_s:g} s", remedy="see supervisor.log in its directory") from error
 
 
@@ -126,7 +125,7 @@ def _runs(directory: EngineDirectory) -> bool:
     def settled() -> bool:
         return takes_clients(directory) or is_free(directory.supervisor_lock)
 
-    if not _wait_until(settled, START_TIMEOUT_S):
+    if not wait_until(settled, limit_s=START_TIMEOUT_S, pause_s=_POLL_S):
         raise EngineError(
             f"the private engine has neither started nor stopped within {START_TIMEOUT_S:g} s",
             remedy=f"see {directory.log('supervisor')}",
@@ -167,11 +166,11 @@ def _read_report(pipe: BinaryIO, directory: EngineDirectory) -> StartReport:
 
 def _leave(directory: EngineDirectory, users: int) -> None:
     """Release the engine. Its last client waits until it has stopped, unless levels still run in it."""
-    last = try_lock(users, Share.ALONE)
+    last = try_take(users, Mode.EXCLUSIVE)
     in_use = last and _has_running_levels(directory)
-    unlock(users)
+    release(users)
     if last and not in_use:
-        _wait_until(lambda: is_free(directory.supervisor_lock), STOP_TIMEOUT_S)
+        wait_until(lambda: is_free(directory.supervisor_lock), limit_s=STOP_TIMEOUT_S, pause_s=_POLL_S)
         _sweep_after_killed(directory)
 
 
@@ -186,18 +185,8 @@ def _has_running_levels(directory: EngineDirectory) -> bool:
 def _sweep_after_killed(directory: EngineDirectory) -> None:
     """Sweep up after a supervisor that was killed, which left its engine and its changes on the host."""
     with opened(directory.supervisor_lock) as supervisor:
-        if try_lock(supervisor, Share.ALONE) and directory.host_changes.exists():
+        if try_take(supervisor, Mode.EXCLUSIVE) and directory.host_changes.exists():
             sweep(directory)
-
-
-def _wait_until(settled: Callable[[], bool], timeout_s: float) -> bool:
-    attempts = Retrying(
-        retry=retry_if_result(lambda done: not done), stop=stop_after_delay(timeout_s), wait=wait_fixed(_POLL_S)
-    )
-    try:
-        return attempts(settled)
-    except RetryError:
-        return False
 
 
 def _path() -> str:

@@ -18,9 +18,9 @@ from typing import ParamSpec, TypeVar
 
 from inception.engine.private.addresses import EngineAddresses
 from inception.engine.private.kernel import CLONE_NEWNET, unshare
-from inception.engine.private.locks import Share, lock
 from inception.engine.translate import one_line, reason
 from inception.errors import EngineError
+from inception.linux.flock import Mode, take_within
 
 _LOCK_TIMEOUT_S = 20.0
 _COMMAND_TIMEOUT_S = 20.0
@@ -132,9 +132,10 @@ def host_network_locked() -> Iterator[None]:
     """
     descriptor = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        lock(descriptor, Share.ALONE, _LOCK_TIMEOUT_S)
+        try:
+            take_within(descriptor, Mode.EXCLUSIVE, _LOCK_TIMEOUT_S)
+        except BlockingIOError as error:
+            raise EngineError("another private engine blocks the choice of addresses", remedy="end that one") from error
         yield
-    except TimeoutError as error:
-        raise EngineError("another private engine blocks the choice of addresses", remedy="end that one") from error
     finally:
         os.close(descriptor)

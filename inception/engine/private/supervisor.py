@@ -23,7 +23,6 @@ from inception.engine.client import open_client
 from inception.engine.private import daemons, host, kernel
 from inception.engine.private.addresses import EngineAddresses, NoFreeAddresses, choose_addresses
 from inception.engine.private.layout import EngineDirectory
-from inception.engine.private.locks import Share, held, opened, try_lock, unlock
 from inception.engine.private.network import Link, NetworkNamespace, host_network_locked, keep_from_ipv6, run
 from inception.engine.private.report import StartReport
 from inception.engine.private.resolvers import reachable_list
@@ -31,6 +30,7 @@ from inception.engine.private.running_levels import count_running_levels, remove
 from inception.engine.private.sweep import sweep
 from inception.engine.translate import reason
 from inception.errors import EngineError, InceptionError
+from inception.linux.flock import Mode, held, opened, release, try_take
 from inception.probe.network import read_destinations, read_mtu
 
 DAEMON_START_TIMEOUT_S = 60.0
@@ -79,7 +79,7 @@ class StartReporter:
 def supervise(directory: EngineDirectory, reporter: StartReporter, request: StopRequest) -> None:
     """Run one engine from its start to its end. Raises EngineError or OSError if it cannot start."""
     with ExitStack() as undo:
-        undo.enter_context(held(directory.supervisor_lock, Share.ALONE, _LOCK_TIMEOUT_S))
+        undo.enter_context(held(directory.supervisor_lock, Mode.EXCLUSIVE, limit_s=_LOCK_TIMEOUT_S))
         users = undo.enter_context(opened(directory.users_lock))
         sweep(directory)
         undo.callback(sweep, directory)
@@ -158,14 +158,14 @@ def wait_until_unneeded(
             if daemon.ended:
                 return f"{daemon.name} ended: {daemons.last_message(daemon.log)}"
         pause_s = _POLL_S
-        if try_lock(users, Share.ALONE):
+        if try_take(users, Mode.EXCLUSIVE):
             try:
                 levels = count_running_levels(client)
             except EngineError as error:
                 return str(error)
             if not levels:
                 return "no client or level uses it"
-            unlock(users)
+            release(users)
             pause_s = _POLL_LEVELS_S
         time.sleep(pause_s)
 

@@ -1,1 +1,1 @@
-"""Programs run in a level by `docker exec`, each with `python3 -m`."""
+"""Programs that `docker exec` runs in a level, each with `python3 -m`."""

@@ -1,6 +1,7 @@
-"""`python -m inception.level.programs.make_seed <tag> <patience>`: make the seed of an image, with a real engine.
+"""`python -m inception.level.programs.make_seed TAG PATIENCE`: make the seed of an image, with a real engine.
 
-Runs once an image, in a container of that image whose seed directory is the volume, with `image.tar` already in it.
+The client runs it once for each image, in a container of that image whose seed directory is the volume and already
+has `image.tar` in it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _LOGS = Path("/run")
 
 
 def main() -> None:
-    """Load `image.tar` into a fresh data-root, and write `seed.json` last: a seed without it is not whole."""
+    """Load `image.tar` into a fresh data-root, and write `seed.json` last: a seed without it is not complete."""
     make_seed(Path(SEED_DIRECTORY), sys.argv[1], TimeLimits().scaled(float(sys.argv[2])))
 
 

@@ -1,7 +1,7 @@
-"""`python -m inception.level.programs.measure`: what this level has of everything, as one JSON object on stdout.
+"""`python -m inception.level.programs.measure`: print this level's use of resources, as one JSON object.
 
-It runs by `docker exec` in the level. Processes belong to a level by the environment that its runner hands on, not by
-the PID namespace, which levels may share; so what deeper levels have is not counted.
+It runs by `docker exec` in the level. Processes belong to a level by the environment that they inherit from its runner,
+not by the PID namespace, which levels may share; so deeper levels are not counted.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from inception.linux.mounts import parse_mountinfo
+from inception.plan.paths import DATA_ROOT
+from inception.plan.protocol import Program, Variable
 
 _PROC = Path("/proc")
-_DATA_ROOT = Path("/var/lib/docker")
+_DATA_ROOT = Path(DATA_ROOT)
 _KIB = 1024
 _BLOCK = 512
 """Bytes in a unit of `st_blocks`, whatever the file system's blocks are (stat(3type))."""
@@ -24,7 +26,7 @@ _PROGRAMS = ("containerd-shim", "containerd", "dockerd", "docker-proxy", "tini")
 _INIT = "tini"
 _RUNNER = "runner"
 _BELOW = "volumes"
-"""In a data-root: the levels below have theirs there."""
+"""Directory in a data-root where the levels below have theirs."""
 
 
 def main() -> None:
@@ -33,11 +35,11 @@ def main() -> None:
 
 
 def measure() -> dict[str, Any]:
-    """This level's processes, descriptors it was started with, mounts, cgroups, links, PID namespace, disk, inodes.
+    """Measure this level's processes, inherited descriptors, mounts, cgroups, links, PID namespace, disk and inodes.
 
     Sizes are in bytes. The fields are those of `inception.stress.report.record.LevelMeasure`.
     """
-    own = {process: name for process in _processes() if (name := _name(process)) is not None}
+    own = {process: name for process in _processes() if (name := _role(process)) is not None}
     disk, inodes = _usage(_DATA_ROOT)
     return {
         "processes": [found for process, name in own.items() if (found := _measure_process(process, name))],
@@ -53,8 +55,8 @@ def measure() -> dict[str, Any]:
 
 
 def _processes() -> Iterator[Path]:
-    """Those that were started with the same chain and level in their environment as we."""
-    wanted = {f"{name}={os.environ[name]}".encode() for name in ("INCEPTION_CHAIN", "INCEPTION_LEVEL")}
+    """Yield the processes with the same chain and level in their environment as this one, but for this one."""
+    wanted = {f"{name}={os.environ[name]}".encode() for name in (Variable.CHAIN, Variable.LEVEL)}
     for entry in _PROC.iterdir():
         if not entry.name.isdecimal() or int(entry.name) == os.getpid():
             continue
@@ -66,10 +68,10 @@ def _processes() -> Iterator[Path]:
             yield entry
 
 
-def _name(process: Path) -> str | None:
-    """What a process of a level is to it; None for a session, and for what runs in one."""
+def _role(process: Path) -> str | None:
+    """Return the role of a process in its level; None if it belongs to a user's session."""
     words = _words(process)
-    if words[1:3] == ["-m", "inception.level"]:
+    if words[1:3] == ["-m", Program.RUNNER]:
         return _RUNNER
     program = Path(words[0]).name
     return next((name for name in _PROGRAMS if program.startswith(name)), None)
@@ -98,7 +100,7 @@ def _measure_process(process: Path, name: str) -> dict[str, Any] | None:
 
 
 def _inherited(process: Path) -> list[int]:
-    """What `process`, a tini, was started with beside the standard three: it opens nothing itself."""
+    """Return the descriptors of `process`, a tini, beyond the standard three: it opens none itself."""
     try:
         return [it for it in (int(entry.name) for entry in (process / "fd").iterdir()) if it >= _STANDARD_DESCRIPTORS]
     except OSError:
@@ -113,7 +115,7 @@ def _lines(file: Path) -> list[str]:
 
 
 def _usage(root: Path) -> tuple[int, int]:
-    """Bytes and inodes of the data-root itself: neither what is mounted inside it nor what the levels below keep."""
+    """Return the bytes and inodes of the data-root, without the mounts in it and the volumes of the levels below."""
     foreign = {mount.target for mount in parse_mountinfo((_PROC / "self/mountinfo").read_text())}
     disk = inodes = 0
     for directory, children, files in os.walk(root):
@@ -124,7 +126,7 @@ def _usage(root: Path) -> tuple[int, int]:
                 status = path.lstat()
             except OSError:
                 continue  # It was removed meanwhile.
-            # A file with several names is one inode: each name counts for its part.
+            # A file with several names is one inode: each name counts for its share.
             disk += status.st_blocks * _BLOCK // (1 if path == here else status.st_nlink)
             inodes += 1
     return disk, inodes

@@ -1,6 +1,6 @@
-"""What a client far away has run in level 1, where it sees neither files nor sockets: its hands and its eyes there.
+"""Helper programs that a client on another machine runs in level 1: it sees neither files nor sockets there.
 
-`python -m inception.level.programs.relay hold|follow|connect PATH`, each with its standard streams for the way home.
+`python -m inception.level.programs.relay hold|follow|connect PATH`, each connected to the client by standard streams.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ _POLL_S = 0.01
 
 
 def main() -> None:
-    """Do what the first argument says with the path that the second one is."""
+    """Run the program that the first argument names, with the path that is the second one."""
     what, path = sys.argv[1:]
     {"hold": hold, "follow": follow, "connect": connect}[what](Path(path))
 
 
 def hold(path: Path) -> None:
-    """Hold the lock at `path` until standard input ends. Tells first what the clocks show, as a sign that it is held.
+    """Hold the lock at `path` until standard input ends. Print both clocks in seconds as soon as it is held.
 
-    The engine ends standard input when it loses whoever has this run, so that this lock dies with them, too.
+    The engine closes standard input when it loses the client, so that this lock is released then, too.
     """
     lifeline.hold(path)
     sys.stdout.write(f"{time.time()} {time.monotonic()}\n")
@@ -38,7 +38,7 @@ def hold(path: Path) -> None:
 
 
 def follow(path: Path) -> None:
-    """Pass on what is in the file at `path` and what is added to it, for ever; it is made if it is not there."""
+    """Copy the file at `path`, and all that is appended to it, to standard output, for ever; make it if need be."""
     path.touch(mode=0o600)
     with path.open("rb", buffering=0) as file:
         while True:
@@ -48,16 +48,16 @@ def follow(path: Path) -> None:
 
 
 def connect(path: Path) -> None:
-    """Be the wire to the socket at `path` until it ends. That standard input ends is passed on, and the wire stays."""
+    """Copy standard input to the socket at `path`, and its output back, until the socket ends; pass on a half-close."""
     with socket.socket(socket.AF_UNIX) as far:
         far.connect(str(path))
-        threading.Thread(target=_pass_on_input, args=(far,), daemon=True).start()
+        threading.Thread(target=_send_input, args=(far,), daemon=True).start()
         while data := far.recv(_CHUNK):
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
 
 
-def _pass_on_input(far: socket.socket) -> None:
+def _send_input(far: socket.socket) -> None:
     while data := os.read(0, _CHUNK):
         far.sendall(data)
     far.shutdown(socket.SHUT_WR)

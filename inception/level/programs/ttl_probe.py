@@ -1,7 +1,7 @@
-"""`python -m inception.level.programs.ttl_probe ADDRESS`: whether packets live long enough to come to ADDRESS.
+"""`python -m inception.level.programs.ttl_probe ADDRESS`: check that packets reach ADDRESS before their TTL is used up.
 
-Each level is a router, and takes one off a packet's time to live. Where one dies, that router says so (RFC 792), which
-is written to standard output; nothing is where the packet arrives, or nobody says anything.
+Each level is a router, which takes one off a packet's time to live. The router that drops one reports it (RFC 792),
+and this program prints that. It prints nothing if the packet arrives, or if no router reports anything.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ _TTL = Path("/proc/sys/net/ipv4/ip_default_ttl")
 
 
 def main() -> None:
-    """Send one packet to the address that is the first argument, and tell what became of it."""
-    if (router := where_it_died(sys.argv[1])) is not None:
+    """Send one packet to the address that is the first argument, and print which router dropped it, if any."""
+    if (router := find_dropping_router(sys.argv[1])) is not None:
         print(f"time to live exceeded at {router}, sent with {_TTL.read_text().strip()}")  # noqa: T201 its output
 
 
-def where_it_died(address: str) -> str | None:
-    """The router that threw a packet to `address` away because it had come too far; None if none has said so."""
+def find_dropping_router(address: str) -> str | None:
+    """Return the router that dropped a packet to `address` as its TTL was used up; None if none reports that."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         sender.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
         sender.sendto(b"", (address, _DISCARD_PORT))
         watch = select.poll()
-        watch.register(sender, 0)  # Errors come unasked for.
+        watch.register(sender, 0)  # POLLERR is always reported.
         if not watch.poll(_WAIT_S * 1000):
             return None
         _, ancillary, _, _ = sender.recvmsg(_SIZE, _SIZE, socket.MSG_ERRQUEUE)

@@ -1,1 +1,1 @@
-"""An engine in a container that a user started, no chain around it."""
+"""The standalone image: an engine in a container that a user started, without a chain."""

@@ -1,4 +1,4 @@
-"""The engine of a container that runs alone: containerd and dockerd as the user's variables want them."""
+"""The engine of a standalone container: containerd and dockerd, set up by the user's environment variables."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from inception.plan.limits import TimeLimits
 from inception.plan.standalone import StandaloneSettings
 
 _LOG = Path("/var/log/docker.log")
-"""Where dockerd writes with LOG=file; to standard error without."""
+"""Log of dockerd with LOG=file; without it dockerd writes to standard error."""
 _CONTAINERD_LOG = Path("/var/log/containerd.log")
-"""A file always: each shim has some lines to say about each container, whatever the level of the log."""
+"""Always a file: each shim logs some lines about each container, whatever the log level."""
 SOCKET = Path("/run/docker.sock")
 # `docker stop` gives 10 s for everything, of which the command may have taken 2.
 _CONTAINERS_S = 3.0
@@ -34,13 +34,13 @@ class StandaloneEngine:
         self._settings = settings
         self._data_root = data_root
         self._log = _LOG if settings.log_to_file else None
-        # On a terminal, or between a command's own words, only what went wrong is worth a line.
+        # On a terminal, or between the lines of a command, only failures are worth a line.
         self._log_level = "info" if settings.log_to_file else "warn"
         self._daemons: list[Daemon] = []
         self._stopping = False
 
     def boot(self) -> None:
-        """Bring it up, until it answers. Raises PhaseError."""
+        """Start both daemons, and wait until the engine answers. Raises PhaseError."""
         limits = TimeLimits()
         containerd = start_containerd(self._data_root, _CONTAINERD_LOG)
         self._daemons.append(containerd)
@@ -59,13 +59,13 @@ class StandaloneEngine:
         except (docker.errors.DockerException, RequestException) as error:
             raise PhaseError(f"dockerd does not answer: {error}") from error
 
-    def last_words(self) -> tuple[str, ...]:
-        """The end of the log of the daemon that was started last; none if it goes to standard error."""
+    def log_tail(self) -> tuple[str, ...]:
+        """Return the end of the log of the daemon that was started last; none if it goes to standard error."""
         log = {"containerd": _CONTAINERD_LOG, "dockerd": self._log}[self._daemons[-1].name]
         return () if log is None else tail(log)
 
     def watch(self, shutdown: Shutdown | None, on_message: Callable[[str], None]) -> None:
-        """Tell when a daemon ends before its time, and end with it where there is a `shutdown`."""
+        """Report a daemon that ends unexpectedly, and request a `shutdown` then if there is one."""
         for daemon in self._daemons:
             threading.Thread(target=self._watch, args=(daemon, shutdown, on_message), daemon=True).start()
 
@@ -77,21 +77,21 @@ class StandaloneEngine:
                 shutdown.request(f"{daemon.name} ended", broken=True)
 
     def stop(self, on_message: Callable[[str], None]) -> None:
-        """Take both daemons down, dockerd with its containers first; tell if one had to be killed."""
+        """Stop both daemons, dockerd with its containers first; report one that had to be killed."""
         self._stopping = True
         limits = {"dockerd": _DOCKERD_S, "containerd": _CONTAINERD_S}
-        # dockerd gives each container 10 s: as long as we may have altogether.
-        hurry = threading.Timer(_CONTAINERS_S, _kill_containers)
-        hurry.daemon = True
-        hurry.start()
+        # dockerd gives each container 10 s, which is all the time that there is.
+        killer = threading.Timer(_CONTAINERS_S, _kill_containers)
+        killer.daemon = True
+        killer.start()
         for daemon in reversed(self._daemons):
             if not daemon.stop(limits[daemon.name]):
                 on_message(f"warning: {daemon.name} did not stop in time and was killed")
-        hurry.cancel()
+        killer.cancel()
 
 
 def dockerd_command(settings: StandaloneSettings, data_root: Path, log_level: str) -> list[str]:
-    """The command line of dockerd. The user's own words come last: dockerd takes the last of two."""
+    """Return the command line of dockerd. The user's arguments come last: of two, dockerd takes the last."""
     command = [
         "dockerd",
         f"--containerd={CONTAINERD_SOCKET}",
@@ -103,13 +103,13 @@ def dockerd_command(settings: StandaloneSettings, data_root: Path, log_level: st
     if settings.port is not None:
         command.append(f"--host=tcp://0.0.0.0:{settings.port}")
         if not settings.own_tls:
-            # Said in so many words, it saves 15 s in which dockerd waits for second thoughts.
+            # Without it, dockerd warns and waits 15 s before it listens unencrypted.
             command.append("--tls=false")
     return [*command, *settings.daemon_arguments]
 
 
 def mtu_options(routes: str, links: Path) -> tuple[str, ...]:
-    """The size of packets on the way out, of which `routes` (the text of /proc/net/route) tells: docker0 needs it."""
+    """Return the --mtu of docker0: that of the link with the default route in `routes`, the text of /proc/net/route."""
     for line in routes.splitlines()[1:]:
         link, destination, *_ = line.split()
         if int(destination, 16) == 0:
@@ -124,9 +124,9 @@ def _kill_containers() -> None:
 
 
 def _children_of_shims() -> Iterator[int]:
-    """The first process of each container, and of each `docker exec`: those that a containerd-shim has started.
+    """Return the children of containerd-shims: the first process of each container, and of each `docker exec`.
 
-    The shims are in our mount namespace. With `--pid=host` those of the host are in sight too.
+    Only shims in this mount namespace count: with `--pid=host` those of the host are visible, too.
     """
     ours = Path("/proc/self/ns/mnt").readlink()
     parents: dict[int, int] = {}

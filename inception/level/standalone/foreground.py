@@ -1,4 +1,4 @@
-"""One command in the foreground: it has the terminal, gets the signals that we get, and gives its exit status."""
+"""Runs one command in the foreground: it gets the terminal and the signals of this process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FORWARDED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, sign
 
 
 class CannotRun(Exception):
-    """The command is not there, or is no program; `status` is what a shell would give."""
+    """The command is missing, or is no program; `status` is the exit status of a shell in this case."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -25,9 +25,9 @@ class CannotRun(Exception):
 
 
 def run_in_foreground(command: Sequence[str], *, grace_s: float) -> int:
-    """Run `command` to its end; returns its status as a shell does. Raises CannotRun.
+    """Run `command` to its end; return its status as a shell does. Raises CannotRun.
 
-    SIGTERM ends it: `grace_s` seconds later it is killed.
+    SIGTERM is passed on like other signals, and `grace_s` seconds later the command is killed.
     """
     foreground = _Foreground(grace_s)
     try:
@@ -40,7 +40,7 @@ def run_in_foreground(command: Sequence[str], *, grace_s: float) -> int:
 
 
 class _Foreground:
-    """The command's process, if it runs, and the signals on their way to it."""
+    """The process of the command, and the signals that came before it was started."""
 
     def __init__(self, grace_s: float) -> None:
         self._grace_s = grace_s
@@ -48,10 +48,10 @@ class _Foreground:
         self._early: list[int] = []
 
     def run(self, command: Sequence[str]) -> int:
-        """Run it to its end; returns what `Popen.wait` does. Raises OSError where it cannot start."""
+        """Run `command` to its end; return the status of `Popen.wait`. Raises OSError if it cannot start."""
         for number in _FORWARDED:
             signal.signal(number, self._on_signal)
-        # A process group of its own: what is typed at a terminal then reaches it alone.
+        # A process group of its own: Ctrl-C at a terminal then reaches it alone.
         self._process = subprocess.Popen(command, process_group=0)
         if os.isatty(0):
             self._hand_over_terminal(self._process.pid)
@@ -64,7 +64,7 @@ class _Foreground:
         with suppress(OSError):  # The terminal may have gone.
             os.tcsetpgrp(0, group)
         with suppress(ProcessLookupError):
-            # It may have read from the terminal before that was its own, and was stopped for it (SIGTTIN).
+            # It may have read from the terminal too early, and have been stopped for that (SIGTTIN).
             os.killpg(group, signal.SIGCONT)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
@@ -78,8 +78,7 @@ class _Foreground:
         self._send(number)
         if number == signal.SIGTERM:
             if os.isatty(0):
-                # An interactive shell passes over SIGTERM. This is what it gets when its terminal goes, as this one
-                # does.
+                # An interactive shell ignores SIGTERM. SIGHUP tells it that its terminal goes away, as it does.
                 self._send(signal.SIGHUP)
             killer = threading.Timer(self._grace_s, self._send, (signal.SIGKILL,))
             killer.daemon = True

@@ -1,7 +1,7 @@
-"""`python -m inception.level.standalone.main [COMMAND...]`: an engine in a container that a user started, no chain.
+"""`python -m inception.level.standalone.main [COMMAND...]`: run an engine in a container that a user started.
 
 It prepares the container as a runner prepares a level, boots the engine, runs the command (or a login shell, or just
-the engine where it was given a PORT), and takes everything down again within the 10 s that `docker stop` gives.
+the engine where PORT is set), and stops everything within the 10 s that `docker stop` gives.
 """
 
 from __future__ import annotations
@@ -21,21 +21,22 @@ from inception.level.standalone.engine import StandaloneEngine
 from inception.level.standalone.foreground import CannotRun, run_in_foreground
 from inception.level.storage import make_image, mend_image, mount_image, unmount_image
 from inception.linux import cgroups, fds
-from inception.linux.capabilities import Capability, held
+from inception.linux.capabilities import held
 from inception.linux.iptables import choose_iptables
 from inception.linux.mounts import MountPoint, RemountWritable, parse_mountinfo
 from inception.linux.overlay import carries_overlay
 from inception.plan.chain import CgroupNamespace
+from inception.plan.paths import DATA_ROOT
 from inception.plan.standalone import DEFAULT_SIZE, StandaloneSettings, WrongSetting
 
-_DATA_ROOT = Path("/var/lib/docker")
+_DATA_ROOT = Path(DATA_ROOT)
 _IMAGE = _DATA_ROOT / "data-root.ext4"
-"""It lies where it is mounted, on what the container brings: so it is there again when the container is."""
+"""The image lies where it is mounted, in the container's own file system: a container started again still has it."""
 _STATE = ("docker", "docker.pid", "docker.sock", "containerd")
-"""The daemons' own, below /run: a container started again still has it, while process numbers start anew."""
+"""State of the daemons in /run: a container started again still has it, while process numbers start anew."""
 _SHELL = ("bash", "--login")
-_NEEDED = (Capability.SYS_ADMIN, Capability.NET_ADMIN)
-"""What `docker run` does not give by itself."""
+_NEEDED = ("SYS_ADMIN", "NET_ADMIN")
+"""Capabilities that `docker run` does not give by default."""
 _OPTIONS = (
     "docker run with --privileged, or with --cap-add SYS_ADMIN --cap-add NET_ADMIN --security-opt seccomp=unconfined"
     " --security-opt apparmor=unconfined --device-cgroup-rule 'a *:* rwm'"
@@ -46,11 +47,11 @@ _COMMAND_GRACE_S = 2.0
 
 
 class CannotServe(Exception):
-    """What keeps this container from having an engine, and what to do, in one line."""
+    """This container cannot have an engine; the message names the reason and the remedy in one line."""
 
 
 def main() -> None:
-    """Be the main program of a container, and report what fails."""
+    """Run the container, and report its failure in one line."""
     fds.close_inherited()
     try:
         status = run(sys.argv[1:], StandaloneSettings.from_environment(os.environ))
@@ -64,7 +65,7 @@ def main() -> None:
 
 
 def run(command: Sequence[str], settings: StandaloneSettings) -> int:
-    """Live, with an engine, as long as `command` does; returns the exit status. Raises CannotServe or CannotRun."""
+    """Run `command` beside an engine; return its exit status. Raises CannotServe or CannotRun."""
     shutdown = Shutdown()
     engine = StandaloneEngine(settings, _DATA_ROOT)
     serving = not command and settings.port is not None
@@ -74,11 +75,11 @@ def run(command: Sequence[str], settings: StandaloneSettings) -> int:
         engine.watch(shutdown if serving else None, _report)
         if settings.port is not None and not settings.own_tls:
             _report(
-                f"warning: whoever reaches port {settings.port} of this container is root in it: nothing is encrypted,"
-                " nobody is asked who they are (--tlsverify in DOCKER_DAEMON_ARGS does both)"
+                f"warning: everybody who reaches port {settings.port} of this container is root in it: it has neither"
+                " encryption nor authentication (--tlsverify in DOCKER_DAEMON_ARGS gives both)"
             )
         if serving:
-            _wait_for_the_end()
+            _wait_for_signals()
         return run_in_foreground(command or _SHELL, grace_s=_COMMAND_GRACE_S)
     except EndOfLevel:
         if shutdown.broken:
@@ -87,21 +88,21 @@ def run(command: Sequence[str], settings: StandaloneSettings) -> int:
     finally:
         shutdown.unwind_now()
         engine.stop(_report)
-        with _otherwise("what is mounted ends with this container"):
+        with _translated("what is mounted ends with this container"):
             unmount_image(_DATA_ROOT)
 
 
 def _boot(engine: StandaloneEngine) -> None:
-    with _otherwise("see what it said above, and DOCKER_DAEMON_ARGS"):
+    with _translated("see its log above, and check DOCKER_DAEMON_ARGS"):
         try:
             engine.boot()
         except PhaseError:
-            # The files end with this container.
-            sys.stderr.writelines(f"    {line}\n" for line in engine.last_words())
+            # The log files end with this container.
+            sys.stderr.writelines(f"    {line}\n" for line in engine.log_tail())
             raise
 
 
-def _wait_for_the_end() -> NoReturn:
+def _wait_for_signals() -> NoReturn:
     while True:
         signal.pause()
 
@@ -109,31 +110,31 @@ def _wait_for_the_end() -> NoReturn:
 def prepare(storage_size: int | None) -> None:
     """Make this container fit for an engine. Raises CannotServe."""
     mounts = parse_mountinfo(Path("/proc/self/mountinfo").read_text())
-    with _otherwise(_OPTIONS):
+    with _translated(_OPTIONS):
         _check_capabilities()
-        _open_kernel(mounts)
+        _open_settings(mounts)
         choose_iptables()
     _clear_state(mounts)
-    with _otherwise(f"give it a volume at {_DATA_ROOT}, room, and {_OPTIONS}"):
+    with _translated(f"give it a volume at {_DATA_ROOT}, room, and {_OPTIONS}"):
         _open_data_root(storage_size)
 
 
 def _check_capabilities() -> None:
-    if missing := [f"CAP_{capability.name}" for capability in _NEEDED if capability not in held()]:
+    if missing := [f"CAP_{name}" for name in _NEEDED if name not in held()]:
         raise PhaseError(f"an engine needs {' and '.join(missing)}")
 
 
-def _open_kernel(mounts: Sequence[MountPoint]) -> None:
+def _open_settings(mounts: Sequence[MountPoint]) -> None:
     """Make settings and control groups writable. Raises OSError."""
     for mount in mounts:
         if mount.target in {Path("/sys"), Path("/proc/sys")}:
             RemountWritable(mount.target).execute()
-    # Unless it is told otherwise, `docker run` gives no namespace of its own on v1: see `take_namespace`.
+    # By default `docker run` gives no namespace of its own on v1: see `take_namespace`.
     cgroups.open_hierarchies(CgroupNamespace.PRIVATE, mounts)
 
 
 def _open_data_root(size: int | None) -> None:
-    """Mount an ext4 of `size` bytes on the data-root; without a size only where it carries no overlay by itself."""
+    """Mount an ext4 of `size` bytes on the data-root; without a size only if no overlay can lie on it otherwise."""
     _DATA_ROOT.mkdir(parents=True, exist_ok=True)
     if _IMAGE.exists():
         mend_image(_IMAGE)
@@ -145,10 +146,10 @@ def _open_data_root(size: int | None) -> None:
 
 
 def _clear_state(mounts: Sequence[MountPoint]) -> None:
-    """Remove what the container's last life left in /run. Raises CannotServe where that is somebody else's."""
+    """Remove the daemons' state of the container's last run. Raises CannotServe if it is mounted from outside."""
     for path in (Path("/run", name) for name in _STATE):
         if foreign := foreign_mount(path, mounts):
-            raise CannotServe(f"{foreign} is mounted here, and the engine inside needs {path}: leave that mount out")
+            raise CannotServe(f"{foreign} is mounted here, and the engine inside needs {path}: remove that mount")
         if path.is_dir():
             shutil.rmtree(path)
         else:
@@ -156,7 +157,7 @@ def _clear_state(mounts: Sequence[MountPoint]) -> None:
 
 
 def foreign_mount(path: Path, mounts: Sequence[MountPoint]) -> Path | None:
-    """The mount that brings what there is at `path`, or something below it; None if it is the container's own."""
+    """Return the mount that `path`, or something below it, comes from; None if it is the container's own."""
     for target in (mount.target for mount in mounts if mount.target != Path("/")):
         if target.is_relative_to(path) or (path.is_relative_to(target) and path.exists()):
             return target
@@ -164,8 +165,8 @@ def foreign_mount(path: Path, mounts: Sequence[MountPoint]) -> Path | None:
 
 
 @contextmanager
-def _otherwise(remedy: str) -> Iterator[None]:
-    """Raise what goes wrong inside as CannotServe, with what to do about it."""
+def _translated(remedy: str) -> Iterator[None]:
+    """Turn PhaseError and OSError into CannotServe with this remedy."""
     try:
         yield
     except (PhaseError, OSError) as error:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from inception.linux.capabilities import NAMES, names_in
 from inception.plan.facts import EngineFacts
-from inception.probe.capabilities import NAMES, names_in
 from inception.probe.checks.check import Check, CheckResult, failed, passed, skipped, warned
 from inception.probe.checks.needs import of_engine
 from inception.probe.doctor_facts import DoctorFacts, HostLimits

@@ -1,4 +1,4 @@
-"""The level below, where its engine has gone away: what ends, ends, and nothing more is said to have failed."""
+"""A child level whose engine has gone away ends all the same, and nothing more is reported to have failed."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def _hang_up(listener: socket.socket) -> None:
             listener.accept()[0].close()
 
 
-def _child(chain: ChainPlan, told_end: threading.Event | None) -> ChildLevel:
+def _child(chain: ChainPlan, *, started: bool) -> ChildLevel:
     child = ChildLevel(chain, 2, EventLog(chain.paths, 1))
-    child._begun = True
-    child._told_end = told_end
+    child._may_exist = True
+    child._started = started
     return child
 
 
@@ -52,24 +52,24 @@ def _events(chain: ChainPlan) -> list[Event]:
     return [Event.from_line(line) for line in Path(chain.paths.events).read_text().splitlines()]
 
 
-@pytest.mark.parametrize("told_end", [None, threading.Event()], ids=["started", "seen to start"])
-def test_a_level_whose_engine_is_gone_is_outlived(chain: ChainPlan, told_end: threading.Event | None) -> None:
+@pytest.mark.parametrize("started", [False, True])
+def test_outlive_waits_for_a_level_whose_engine_is_gone(chain: ChainPlan, started: bool) -> None:
     held = lifeline.hold(Path(chain.paths.alive(2)))
     threading.Timer(0.3, os.close, (held,)).start()
     begun_s = time.monotonic()
-    _child(chain, told_end).outlive()
+    _child(chain, started=started).outlive()
     assert time.monotonic() - begun_s > 0.2
     assert _events(chain) == []
 
 
-def test_one_that_does_not_end_is_told_of_and_nothing_else(chain: ChainPlan) -> None:
+def test_outlive_reports_a_level_that_does_not_end_and_nothing_else(chain: ChainPlan) -> None:
     impatient = replace(chain, limits=chain.limits.scaled(0.01))
     held = lifeline.hold(Path(chain.paths.alive(2)))
-    _child(impatient, threading.Event()).outlive()
+    _child(impatient, started=True).outlive()
     os.close(held)
     (event,) = _events(chain)
     assert event.message == "level 2 did not end in time and was killed"
 
 
-def test_nobody_is_there_to_remove_it(chain: ChainPlan) -> None:
-    _child(chain, None).remove()
+def test_remove_leaves_a_container_whose_engine_is_gone(chain: ChainPlan) -> None:
+    _child(chain, started=False).remove()

@@ -13,7 +13,7 @@ from tests.factories.plans import ENGINE, FACTS, plan
 
 
 def _created(made: ChainPlan, number: int) -> dict[str, Any]:
-    """What the engine is asked for level `number`; only the request itself is caught."""
+    """Return the request by which level `number` is created, without sending it."""
     client = docker.APIClient(base_url="unix:///nonexistent.sock", version="1.41")
     client.create_container_from_config = Mock(return_value={"Id": "1"})  # type: ignore[method-assign]
     create_level(client, made, number, "level:1")
@@ -49,7 +49,7 @@ def test_no_bind_is_recursive(number: int) -> None:
     assert all(it["BindOptions"]["NonRecursive"] for it in mounts if it["Type"] == "bind")
 
 
-def test_without_privileged_the_list_and_the_unmasked_paths_do() -> None:
+def test_without_privileged_capabilities_are_listed_and_paths_unmasked() -> None:
     host = _created(plan(), 1)["HostConfig"]
     assert host["CapAdd"] == ["NET_ADMIN", "SYS_ADMIN"]
     assert host["MaskedPaths"] == host["ReadonlyPaths"] == []
@@ -57,7 +57,7 @@ def test_without_privileged_the_list_and_the_unmasked_paths_do() -> None:
     assert not host.get("Privileged")
 
 
-def test_podman_is_asked_for_level_1_in_the_way_that_it_understands() -> None:
+def test_podman_gets_a_request_for_level_1_of_its_own_kind() -> None:
     made = plan(facts=replace(FACTS, engine=replace(ENGINE, podman=True)))
     outermost, deeper = _created(made, 1)["HostConfig"], _created(made, 2)["HostConfig"]
     assert (outermost["Privileged"], outermost["PidsLimit"], outermost.get("Ulimits")) == (True, -1, None)
@@ -86,19 +86,19 @@ def test_any_other_refusal_is_raised() -> None:
         create_level(client, plan(), 1, "level:1")
 
 
-def test_an_outer_level_is_given_time_for_all_that_it_waits_for() -> None:
+def test_stop_timeout_of_a_level_includes_all_levels_below() -> None:
     made = plan(depth=5)
     times = [stop_timeout_s(made, number) for number in range(1, 6)]
     assert times == sorted(times, reverse=True)
     assert times[-1] >= made.limits.level_stop_s
 
 
-def test_only_level_1_needs_to_be_allowed_the_tasks_of_all() -> None:
+def test_only_level_1_has_a_pids_limit() -> None:
     assert _created(plan(), 1)["HostConfig"]["PidsLimit"] == 4194304
     assert "PidsLimit" not in _created(plan(), 2)["HostConfig"]
 
 
-def test_where_the_engine_is_far_away_level_1_has_a_volume_for_the_run_root_and_deeper_ones_are_as_ever() -> None:
+def test_on_a_remote_engine_the_run_root_of_level_1_is_a_volume() -> None:
     made = plan(facts=replace(FACTS, engine=replace(ENGINE, local=False)))
     outermost = _created(made, 1)["HostConfig"]["Mounts"][0]
     assert (outermost["Type"], outermost["Target"], outermost.get("Source")) == ("volume", "/run/inception", None)

@@ -35,7 +35,7 @@ def _daemon(code: str) -> Daemon:
     return Daemon("toyd", subprocess.Popen([sys.executable, "-c", code]))
 
 
-def test_a_socket_that_answers_is_waited_for(tmp_path: Path) -> None:
+def test_wait_for_socket_waits_until_it_answers(tmp_path: Path) -> None:
     daemon = _daemon("import time; time.sleep(60)")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "socket"))
@@ -44,12 +44,12 @@ def test_a_socket_that_answers_is_waited_for(tmp_path: Path) -> None:
     assert daemon.stop(5)
 
 
-def test_a_daemon_that_ends_is_not_waited_for(tmp_path: Path) -> None:
+def test_wait_for_socket_fails_when_its_daemon_ends(tmp_path: Path) -> None:
     with pytest.raises(PhaseError, match="toyd ended with status 3"):
         wait_for_socket(tmp_path / "socket", _daemon("raise SystemExit(3)"), 30)
 
 
-def test_a_deadline_is_an_error(tmp_path: Path) -> None:
+def test_wait_for_socket_fails_at_its_deadline(tmp_path: Path) -> None:
     daemon = _daemon("import time; time.sleep(60)")
     with pytest.raises(PhaseError, match=r"toyd did not answer within 0\.2 s"):
         wait_for_socket(tmp_path / "socket", daemon, 0.2)

@@ -1,4 +1,4 @@
-"""How a level's engine is taken down, also when one of its daemons is gone already."""
+"""Stopping a level's engine, also when one of its daemons is gone already."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf
 
 class _Notes:
     def __init__(self) -> None:
-        self.told: list[str] = []
+        self.messages: list[str] = []
 
     def note(self, _phase: Phase, message: str) -> None:
-        self.told.append(message)
+        self.messages.append(message)
 
 
 def _daemon(name: str, *command: str) -> Daemon:
@@ -43,8 +43,8 @@ def _engine(*daemons: Daemon) -> tuple[LevelEngine, _Notes]:
     return engine, notes
 
 
-def test_a_dockerd_that_has_lost_its_containerd_is_not_waited_for() -> None:
-    """It would wait 15 s for containers that ended long ago: only containerd could have told it."""
+def test_stop_kills_a_dockerd_that_has_lost_its_containerd() -> None:
+    """It would wait 15 s for containers that ended long ago: it learns of that from containerd only."""
     containerd = _daemon("containerd", "sh", "-c", "kill -KILL $$")
     containerd.process.wait()
     dockerd = _daemon("dockerd", sys.executable, "-c", _STUBBORN)
@@ -55,18 +55,18 @@ def test_a_dockerd_that_has_lost_its_containerd_is_not_waited_for() -> None:
     engine.stop()
     assert time.monotonic() - begun_s < 5
     assert dockerd.process.returncode == -9
-    assert notes.told == ["dockerd did not stop in time and was killed"]
+    assert notes.messages == ["dockerd did not stop in time and was killed"]
     for daemon in (containerd, dockerd):
         assert daemon.process.stdout
         daemon.process.stdout.close()
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
-def test_daemons_that_stop_by_themselves_are_not_told_of(count: int) -> None:
+def test_stop_reports_no_daemon_that_stops_in_time(count: int) -> None:
     daemons = [_daemon(name, "sleep", "60") for name in ("containerd", "dockerd")[:count]]
     engine, notes = _engine(*daemons)
     engine.stop()
-    assert notes.told == []
+    assert notes.messages == []
     for daemon in daemons:
         assert daemon.process.returncode == -15
         assert daemon.process.stdout

@@ -1,4 +1,4 @@
-"""What is loaded is known by the name that the chain has for it, whatever the engine that saved it made of that."""
+"""A loaded image gets the chain's name for it, whatever name the engine that saved it gave it."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ def tarball(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     "said", ["Loaded image: localhost/level:1", "Loaded image ID: sha256:0123"], ids=["from Podman", "without a name"]
 )
-def test_what_has_another_name_is_tagged(said: str, tarball: Path) -> None:
+def test_an_image_of_another_name_is_tagged(said: str, tarball: Path) -> None:
     engine = _engine({"status": "Loading layer"}, {"stream": f"{said}\n"})
     load_as(engine, tarball, "level:1")
     engine.tag.assert_called_once_with(said.rsplit(maxsplit=1)[-1], "level:1")
 
 
-def test_what_has_the_name_already_is_left_alone(tarball: Path) -> None:
+def test_an_image_of_that_name_is_left_alone(tarball: Path) -> None:
     engine = _engine({"stream": "Loaded image: level:1\n"})
     load_as(engine, tarball, "level:1")
     engine.tag.assert_not_called()
 
 
-def test_an_engine_that_refuses_is_quoted(tarball: Path) -> None:
+def test_a_refusal_to_load_is_raised(tarball: Path) -> None:
     with pytest.raises(PhaseError, match="no space left"):
         load_as(_engine({"error": "no space left"}), tarball, "level:1")

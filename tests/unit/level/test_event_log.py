@@ -32,7 +32,7 @@ def test_a_phase_begins_and_ends_with_its_seconds(paths: RunDirectory) -> None:
     assert 0 <= end.seconds < 1
 
 
-def test_a_failed_phase_says_why_once_with_the_remedy_and_the_log(paths: RunDirectory) -> None:
+def test_a_failed_phase_is_reported_once_with_remedy_and_log(paths: RunDirectory) -> None:
     Path(paths.log(2, "dockerd")).write_text("one\ntwo\n")
     log = EventLog(paths, 2)
     with (
@@ -59,40 +59,38 @@ def full(paths: RunDirectory) -> EventLog:
     return EventLog(paths, 2)
 
 
-def test_what_cannot_be_told_fails_since_somebody_may_wait_for_it(full: EventLog) -> None:
+def test_a_phase_whose_begin_cannot_be_written_fails(full: EventLog) -> None:
     with pytest.raises(LevelFailure, match="No space left"), full.phase(Phase.DOCKERD):
         raise AssertionError("it went on")
-    assert full.untold
-    assert (full.untold.level, full.untold.phase, full.untold.state) == (2, Phase.DOCKERD, State.FAIL)
-    assert "nothing can be written to" in (full.untold.message or "")
+    assert full.unreported
+    assert (full.unreported.level, full.unreported.phase, full.unreported.state) == (2, Phase.DOCKERD, State.FAIL)
+    assert "nothing can be written to" in (full.unreported.message or "")
 
 
-def test_a_failure_that_cannot_be_told_is_kept_and_keeps_nothing_from_ending(full: EventLog) -> None:
+def test_a_failure_that_cannot_be_written_is_kept_and_unwinding_goes_on(full: EventLog) -> None:
     full.write(Phase.DOCKERD, State.FAIL, message="dockerd ended with status 1")
     full.note(Phase.DOCKERD, "by the way")
     with full.phase(Phase.UNWIND):
         pass
-    assert full.untold
-    assert full.untold.message == "dockerd ended with status 1"
+    assert full.unreported
+    assert full.unreported.message == "dockerd ended with status 1"
 
 
-def test_a_line_that_has_room_for_its_beginning_only_is_untold(
-    paths: RunDirectory, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_line_that_is_written_in_part_fails(paths: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
     log = EventLog(paths, 2)
     monkeypatch.setattr(os, "write", lambda _descriptor, line: len(line) - 1)
     with pytest.raises(LevelFailure, match="No space left"):
         log.write(Phase.DOCKERD, State.BEGIN)
 
 
-def test_a_log_tail_is_bounded_and_bears_any_bytes(tmp_path: Path) -> None:
+def test_a_log_tail_is_bounded_and_takes_any_bytes(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_bytes(b"\xff\n" * 50)
     assert len(tail(log)) == 12
     assert tail(tmp_path / "missing") == ()
 
 
-def test_of_a_crash_in_go_the_tail_says_why(tmp_path: Path) -> None:
+def test_a_log_tail_of_a_crash_in_go_begins_with_its_reason(tmp_path: Path) -> None:
     log = tmp_path / "log"
     why = "runtime: failed to create new OS thread (have 4 already; errno=11)"
     log.write_text("\n".join(("starting", why, "fatal error: newosproc", *(f"r{number} 0x0" for number in range(40)))))
@@ -116,6 +114,6 @@ def test_known_reasons_come_with_a_remedy(error: Exception, remedy: str) -> None
     assert remedy in known
 
 
-def test_an_unknown_reason_is_said_in_one_line() -> None:
+def test_an_unknown_reason_is_one_line() -> None:
     assert explain(RuntimeError("a\n  b")) == ("a b", None)
     assert explain(RuntimeError()) == ("RuntimeError", None)

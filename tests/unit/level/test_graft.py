@@ -26,7 +26,7 @@ def seed(tmp_path: Path) -> Seed:
     return Seed.read(tmp_path / "seed")
 
 
-def test_each_layer_is_bound_and_what_the_engine_knows_of_it_copied(seed: Seed, tmp_path: Path) -> None:
+def test_each_layer_is_bound_and_its_metadata_copied(seed: Seed, tmp_path: Path) -> None:
     target = tmp_path / "data-root"
     graft = plan_graft(seed, target)
     assert graft.binds == tuple(
@@ -42,7 +42,7 @@ def test_no_layer_content_is_copied(seed: Seed, tmp_path: Path) -> None:
     assert not any("diff" in source.parts for source, _ in plan_graft(seed, tmp_path / "data-root").copies)
 
 
-def test_a_seed_that_is_not_whole_is_refused(tmp_path: Path) -> None:
+def test_an_incomplete_seed_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         Seed.read(tmp_path)
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from inception.level.mailbox import Mailbox
-from inception.level.shutdown import SIGNAL_UNWIND, EndOfLevel, Shutdown
+from inception.level.shutdown import EndOfLevel, Shutdown
+from inception.plan.protocol import SIGNAL_UNWIND
 
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 SIGNALS = (*STOPPING, SIGNAL_UNWIND)
@@ -31,48 +32,48 @@ def test_each_signal_ends_the_wait(number: signal.Signals) -> None:
         Mailbox().wait()
 
 
-def test_a_reason_from_another_thread_ends_the_wait(shutdown: Shutdown) -> None:
+def test_a_request_from_another_thread_ends_the_wait(shutdown: Shutdown) -> None:
     threading.Timer(0.05, shutdown.request, ("level 3 ended",)).start()
     with pytest.raises(EndOfLevel, match="level 3 ended"):
         Mailbox().wait()
 
 
-def test_what_an_engine_sends_that_stops_is_told_apart(shutdown: Shutdown) -> None:
+def test_sigterm_of_a_stopping_engine_counts_as_stopped(shutdown: Shutdown) -> None:
     with pytest.raises(EndOfLevel, match=r"the engine above stopped it \(SIGTERM\)"):
         signal.raise_signal(signal.SIGTERM)
     assert shutdown.stopped
     assert not shutdown.broken  # Nothing is, in an engine that is stopped alone.
 
 
-def test_what_ends_a_chain_on_purpose_is_none(shutdown: Shutdown) -> None:
-    with pytest.raises(EndOfLevel, match="it was told to"):
+def test_the_signal_to_unwind_is_no_break(shutdown: Shutdown) -> None:
+    with pytest.raises(EndOfLevel, match="the chain is ended on purpose"):
         signal.raise_signal(SIGNAL_UNWIND)
     assert not shutdown.stopped
     assert not shutdown.broken
 
 
 @pytest.mark.parametrize("broken", [True, False])
-def test_a_reason_of_our_own_is_told_by_whoever_gives_it(shutdown: Shutdown, broken: bool) -> None:
+def test_a_request_sets_broken_and_not_stopped(shutdown: Shutdown, broken: bool) -> None:
     with pytest.raises(EndOfLevel, match="dockerd ended"):
         shutdown.request("dockerd ended", broken=broken)
     assert not shutdown.stopped
     assert shutdown.broken is broken
 
 
-def test_it_ends_once_only(shutdown: Shutdown) -> None:
+def test_a_shutdown_happens_once(shutdown: Shutdown) -> None:
     with pytest.raises(EndOfLevel):
         signal.raise_signal(SIGNAL_UNWIND)
     signal.raise_signal(signal.SIGTERM)
     shutdown.request("too late", broken=True)
     assert shutdown.begun
     assert not shutdown.broken
-    assert shutdown.reason == "it was told to"
+    assert shutdown.reason == "the chain is ended on purpose"
 
 
-def test_nothing_interrupts_the_unwinding(shutdown: Shutdown) -> None:
+def test_signals_do_not_interrupt_the_unwinding(shutdown: Shutdown) -> None:
     shutdown.unwind_now()
     signal.raise_signal(signal.SIGTERM)
 
 
-def test_no_phase_takes_it_for_a_failure() -> None:
+def test_end_of_level_is_no_exception_of_a_phase() -> None:
     assert not issubclass(EndOfLevel, Exception)

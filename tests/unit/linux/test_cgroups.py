@@ -20,7 +20,7 @@ HYBRID = V1 + "87 77 0:38 / /sys/fs/cgroup/unified ro - cgroup2 cgroup2 rw,nsdel
 V2 = "77 76 0:29 / /sys/fs/cgroup ro,nosuid,nodev,noexec,relatime shared:9 - cgroup2 cgroup rw,nsdelegate\n"
 
 
-def test_a_namespace_of_its_own_has_its_hierarchies_opened() -> None:
+def test_hierarchies_of_a_private_namespace_are_made_writable() -> None:
     mounts = plan_mounts(CgroupNamespace.PRIVATE, parse_mountinfo(HYBRID))
     assert mounts == (
         RemountWritable(Path("/sys/fs/cgroup/cpu,cpuacct")),
@@ -49,12 +49,12 @@ def test_a_mount_point_with_a_space_is_read_whole() -> None:
 
 
 @pytest.mark.parametrize("membership", ["9:name=systemd:/\n8:pids:/\n0::/\n", "0::/\n"])
-def test_at_the_root_of_a_namespace_none_is_taken(membership: str) -> None:
+def test_no_namespace_is_entered_at_the_root_of_one(membership: str) -> None:
     assert not take_namespace(membership)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may enter a cgroup namespace of its own")
-def test_inside_another_s_namespace_one_is_taken() -> None:
+def test_a_namespace_is_entered_inside_that_of_another() -> None:
     program = (
         "import os; from inception.linux.cgroups import take_namespace; before = os.readlink('/proc/self/ns/cgroup');"
         "assert take_namespace('8:pids:/libpod_parent/libpod-1\\n0::/\\n');"
@@ -63,7 +63,7 @@ def test_inside_another_s_namespace_one_is_taken() -> None:
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-def test_controllers_are_handed_down_once_the_root_is_empty(tmp_path: Path) -> None:
+def test_controllers_are_delegated_once_the_root_is_empty(tmp_path: Path) -> None:
     (tmp_path / "cgroup.controllers").write_text("cpu memory\n")
     (tmp_path / "cgroup.procs").write_text("1\n7\n")
     (tmp_path / "cgroup.subtree_control").touch()
@@ -72,6 +72,6 @@ def test_controllers_are_handed_down_once_the_root_is_empty(tmp_path: Path) -> N
     assert (tmp_path / "cgroup.subtree_control").read_text() == "+cpu +memory"
 
 
-def test_v1_has_no_controllers_to_hand_down(tmp_path: Path) -> None:
+def test_v1_has_no_controllers_to_delegate(tmp_path: Path) -> None:
     delegate_controllers(tmp_path)
     assert list(tmp_path.iterdir()) == []

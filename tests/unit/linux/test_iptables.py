@@ -18,5 +18,5 @@ _LEGACY = "ip_tables 36864 2 iptable_filter,iptable_nat, Live 0x0000000000000000
         ("", None),
     ],
 )
-def test_what_the_host_has_loaded_decides(modules: str, flavour: Flavour | None) -> None:
+def test_loaded_modules_decide_the_flavour(modules: str, flavour: Flavour | None) -> None:
     assert loaded_flavour(modules) is flavour

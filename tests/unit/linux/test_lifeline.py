@@ -14,7 +14,7 @@ _HOLDER = "import sys, time; from inception.linux import lifeline; from pathlib 
 lifeline.hold(Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"
 
 
-def test_the_callback_comes_when_the_holder_lets_go(tmp_path: Path) -> None:
+def test_the_callback_comes_when_the_holder_releases_the_lock(tmp_path: Path) -> None:
     path = tmp_path / "lifeline"
     held = lifeline.hold(path)
     free = threading.Event()
@@ -52,7 +52,7 @@ def test_a_refused_holder_leaks_no_descriptor(tmp_path: Path) -> None:
     os.close(held)
 
 
-def test_a_holder_who_may_be_late_is_waited_for(tmp_path: Path) -> None:
+def test_a_late_holder_is_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "lifeline"
     free = threading.Event()
     lifeline.call_when_free(path, free.set, held_within_s=30)
@@ -63,7 +63,7 @@ def test_a_holder_who_may_be_late_is_waited_for(tmp_path: Path) -> None:
     assert free.wait(5)
 
 
-def test_a_holder_who_never_comes_is_not_waited_for_longer_than_that(tmp_path: Path) -> None:
+def test_a_holder_that_never_comes_is_waited_for_no_longer_than_allowed(tmp_path: Path) -> None:
     free = threading.Event()
     lifeline.call_when_free(tmp_path / "lifeline", free.set, held_within_s=0.3)
     assert not free.wait(0.1)

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from inception.chain.session.control_socket import Action, ControlRequest, ControlSocket
+from inception.chain.session.control_socket import ControlSocket
 from inception.errors import Interrupted, PlanError
 from inception.plan.chain import ChainPlan
+from inception.plan.protocol import Action, ControlRequest
 from tests.factories.plans import FACTS, plan
 
 
@@ -25,13 +26,13 @@ def chain(tmp_path: Path) -> ChainPlan:
 
 
 def _ask(control_socket: ControlSocket, line: bytes) -> dict[str, Any] | None:
-    """Ask in a thread while the door answers here; None if there was no answer."""
+    """Send `line` from a thread while the socket answers here; return the reply, or None if there is none."""
     answers: list[bytes] = []
 
     def ask() -> None:
         with socket.socket(socket.AF_UNIX) as caller:
             caller.connect(str(control_socket.path))
-            # Who says too much is hung up on.
+            # The socket hangs up on a caller that sends too much.
             with suppress(ConnectionError):
                 caller.sendall(line)
                 caller.shutdown(socket.SHUT_WR)
@@ -45,10 +46,10 @@ def _ask(control_socket: ControlSocket, line: bytes) -> dict[str, Any] | None:
 
 
 def _line(**fields: object) -> bytes:
-    return json.dumps({"ask": "descend", "level": 2, "by": 1, **fields}).encode() + b"\n"
+    return json.dumps({"action": "descend", "level": 2, "by": 1, **fields}).encode() + b"\n"
 
 
-def test_a_question_is_served_and_its_status_is_the_answer(chain: ChainPlan) -> None:
+def test_a_request_is_served_and_its_status_is_the_reply(chain: ChainPlan) -> None:
     asked: list[ControlRequest] = []
 
     def serve(request: ControlRequest) -> int:
@@ -60,7 +61,7 @@ def test_a_question_is_served_and_its_status_is_the_answer(chain: ChainPlan) -> 
     assert asked == [ControlRequest(action=Action.DESCEND, level=2, by=3)]
 
 
-def test_an_error_is_an_answer_too(chain: ChainPlan) -> None:
+def test_an_error_becomes_the_reply(chain: ChainPlan) -> None:
     def refuse(_: ControlRequest) -> int:
         raise PlanError("too deep", remedy="go less deep")
 
@@ -68,7 +69,7 @@ def test_an_error_is_an_answer_too(chain: ChainPlan) -> None:
         assert _ask(control_socket, _line()) == {"error": "too deep: go less deep"}
 
 
-def test_an_interruption_is_for_the_one_who_waits_here(chain: ChainPlan) -> None:
+def test_an_interruption_is_raised_by_answer(chain: ChainPlan) -> None:
     def interrupt(_: ControlRequest) -> int:
         raise Interrupted(1)
 
@@ -80,10 +81,10 @@ def test_an_interruption_is_for_the_one_who_waits_here(chain: ChainPlan) -> None
     "line",
     [
         *(b"", b"\n", b"{}\n", b"[]\n", b"descend\n", b"{" * 10_000),
-        *(_line(ask="dig"), _line(level=0), _line(by=-1), _line(by="x")),
+        *(_line(action="dig"), _line(level=0), _line(by=-1), _line(by="x")),
     ],
 )
-def test_what_is_no_question_gets_no_answer(chain: ChainPlan, line: bytes) -> None:
+def test_a_line_that_is_no_request_gets_no_reply(chain: ChainPlan, line: bytes) -> None:
     def fail(request: ControlRequest) -> int:
         raise AssertionError(request)
 
@@ -91,7 +92,7 @@ def test_what_is_no_question_gets_no_answer(chain: ChainPlan, line: bytes) -> No
         assert _ask(control_socket, line) is None
 
 
-def test_the_door_is_its_owner_s_and_goes_with_it(chain: ChainPlan) -> None:
+def test_the_socket_is_its_owners_alone_and_removed_in_the_end(chain: ChainPlan) -> None:
     with ControlSocket(chain, lambda _: 0) as control_socket:
         assert stat.S_IMODE(control_socket.path.stat().st_mode) == 0o600
     assert not control_socket.path.exists()

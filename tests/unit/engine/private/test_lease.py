@@ -13,9 +13,9 @@ import pytest
 from inception.engine.private import lease
 from inception.engine.private.layout import EngineDirectory
 from inception.engine.private.lease import missing_for_private, private_engine, takes_clients
-from inception.engine.private.locks import Share, held, try_lock
 from inception.engine.private.resolvers import reachable_list
 from inception.errors import EngineError, EngineUnreachable
+from inception.linux.flock import Mode, held, try_take
 from inception.plan.paths import SOCKET_PATH_LIMIT
 
 BEHIND = "nameserver 192.0.2.53\n"
@@ -69,13 +69,13 @@ def test_an_engine_that_has_closed_its_socket_is_waited_for_until_it_is_gone(tmp
     directory = EngineDirectory(tmp_path)
     directory.ready.touch()
     directory.supervisor_lock.touch()
-    with socket.socket(socket.AF_UNIX) as listening, held(directory.supervisor_lock, Share.ALONE, 1):
+    with socket.socket(socket.AF_UNIX) as listening, held(directory.supervisor_lock, Mode.EXCLUSIVE, limit_s=1):
         listening.bind(str(directory.socket))
         listening.listen()
         assert takes_clients(directory)
         assert lease._runs(directory)
     supervisor = os.open(directory.supervisor_lock, os.O_RDWR)
-    assert try_lock(supervisor, Share.ALONE)
+    assert try_take(supervisor, Mode.EXCLUSIVE)
     assert not takes_clients(directory)
     threading.Timer(0.2, os.close, (supervisor,)).start()
     assert not lease._runs(directory)

@@ -14,10 +14,10 @@ import pytest
 
 from inception.engine.private import supervisor
 from inception.engine.private.daemons import PrivateDaemon
-from inception.engine.private.locks import Share, held, is_free, opened, try_lock
 from inception.engine.private.report import StartReport
 from inception.engine.private.running_levels import count_running_levels, remove_ended_levels
 from inception.engine.private.supervisor import StopRequest, wait_until_unneeded
+from inception.linux.flock import Mode, held, is_free, opened, try_take
 
 
 class FakeClient(docker.APIClient):
@@ -76,11 +76,11 @@ def test_the_supervisor_does_not_count_levels_while_there_is_a_client(
     users: int, path: Path, daemon: PrivateDaemon
 ) -> None:
     request = StopRequest()
-    with held(path, Share.WITH_OTHERS, 1):
+    with held(path, Mode.SHARED, limit_s=1):
         client = FakeClient(["asked too early"])
         request.made = True
         assert wait_until_unneeded(client, users, (daemon,), request) == "stop requested"
-        assert not try_lock(users, Share.ALONE)
+        assert not try_take(users, Mode.EXCLUSIVE)
 
 
 def test_a_client_can_join_while_only_levels_use_the_engine(users: int, path: Path, daemon: PrivateDaemon) -> None:
@@ -92,7 +92,7 @@ def test_a_client_can_join_while_only_levels_use_the_engine(users: int, path: Pa
             return [{"Id": "level", "State": "running"}]
 
     assert wait_until_unneeded(OneLevel([]), users, (daemon,), request) == "stop requested"
-    with held(path, Share.WITH_OTHERS, 1):
+    with held(path, Mode.SHARED, limit_s=1):
         pass
 
 
@@ -100,7 +100,7 @@ def test_the_supervisor_stops_when_a_daemon_has_ended(users: int, path: Path, da
     daemon.log.write_text('level=fatal msg="disk is gone"\n')
     daemon.process.kill()
     daemon.process.wait()
-    with held(path, Share.WITH_OTHERS, 1):
+    with held(path, Mode.SHARED, limit_s=1):
         why = wait_until_unneeded(FakeClient(["running"]), users, (daemon,), StopRequest())
     assert why == "dockerd ended: disk is gone"
 
@@ -133,16 +133,16 @@ def test_locks_die_with_their_holder(path: Path) -> None:
         assert holder.stdout is not None
         holder.stdout.readline()
         assert not is_free(path)
-        with pytest.raises(TimeoutError), held(path, Share.WITH_OTHERS, 0.05):
+        with pytest.raises(BlockingIOError), held(path, Mode.SHARED, limit_s=0.05):
             pass
         holder.kill()
-    with held(path, Share.ALONE, 1):
+    with held(path, Mode.EXCLUSIVE, limit_s=1):
         assert not is_free(path)
     assert is_free(path)
     assert is_free(path.with_name("nowhere"))
 
 
 def test_locks_are_not_inherited(path: Path) -> None:
-    with held(path, Share.ALONE, 1) as descriptor:
+    with held(path, Mode.EXCLUSIVE, limit_s=1) as descriptor:
         assert not os.get_inheritable(descriptor)
         assert fcntl.fcntl(descriptor, fcntl.F_GETFD) & fcntl.FD_CLOEXEC

@@ -1,4 +1,4 @@
-"""`descend` and `kick` where nobody listens: told in one line, and why."""
+"""`descend` and `kick` without a client report the reason in one line."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ def _ask(directory: Path, what: str, *, remote: bool) -> subprocess.CompletedPro
 
 
 @pytest.mark.parametrize("what", ["descend", "kick"])
-def test_a_client_on_another_machine_does_not_listen(tmp_path: Path, what: str) -> None:
+def test_a_client_on_another_machine_is_reported(tmp_path: Path, what: str) -> None:
     done = _ask(tmp_path, what, remote=True)
     assert done.returncode == 125
     assert done.stderr == (
-        f"{what}: nobody listens here: who started this chain is on another machine, and can only end it there\n"
+        f"{what}: no client listens here: the chain was started from another machine, and can only be ended there\n"
     )
 
 
 @pytest.mark.parametrize(("what", "instead"), [("descend", "grow"), ("kick", "kick")])
-def test_a_client_that_is_gone_does_not_listen(tmp_path: Path, what: str, instead: str) -> None:
+def test_a_client_that_is_gone_is_reported(tmp_path: Path, what: str, instead: str) -> None:
     done = _ask(tmp_path, what, remote=False)
     assert done.returncode == 125
-    assert done.stderr.startswith(f"{what}: nobody holds a session here")
+    assert done.stderr.startswith(f"{what}: no client holds this session")
     assert f"`inception {instead}` on the host" in done.stderr

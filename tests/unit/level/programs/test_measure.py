@@ -1,4 +1,4 @@
-"""What a level has of everything: whose processes they are, and what counts as its own disk."""
+"""The measurement of a level: which processes belong to it, and which files are its own."""
 
 from __future__ import annotations
 
@@ -62,12 +62,12 @@ def test_processes_belong_to_a_level_by_their_environment(monkeypatch: pytest.Mo
         ("", None),
     ],
 )
-def test_what_a_process_is_to_its_level(tmp_path: Path, command: str, name: str | None) -> None:
+def test_role_of_a_process_follows_its_command_line(tmp_path: Path, command: str, name: str | None) -> None:
     (tmp_path / "cmdline").write_text(command)
-    assert level_measure._name(tmp_path) == name
+    assert level_measure._role(tmp_path) == name
 
 
-def test_inherited_descriptors_are_seen(tmp_path: Path) -> None:
+def test_inherited_descriptors_are_counted(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     try:
         # A process that opens nothing itself, with one descriptor handed on to it.

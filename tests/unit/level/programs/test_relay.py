@@ -1,4 +1,4 @@
-"""What a client far away has run in level 1, as processes with pipes: the engine gives them nothing else."""
+"""The relay programs as processes with pipes: an engine gives them nothing else."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def relay(what: str, path: Path) -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
-def test_it_holds_until_its_input_ends_and_says_what_the_clocks_show(tmp_path: Path) -> None:
+def test_hold_prints_the_clocks_and_holds_until_its_input_ends(tmp_path: Path) -> None:
     path = tmp_path / "lifeline"
     with relay("hold", path) as holder:
         assert holder.stdin is not None
@@ -39,7 +39,7 @@ def test_it_holds_until_its_input_ends_and_says_what_the_clocks_show(tmp_path: P
     assert not lifeline.is_held(path)
 
 
-def test_it_does_not_hold_what_another_holds(tmp_path: Path) -> None:
+def test_hold_fails_for_a_lock_that_another_holds(tmp_path: Path) -> None:
     path = tmp_path / "lifeline"
     lifeline.hold(path)
     with relay("hold", path) as holder:
@@ -48,7 +48,7 @@ def test_it_does_not_hold_what_another_holds(tmp_path: Path) -> None:
         assert holder.wait(LIMIT_S) != 0
 
 
-def test_it_follows_a_file_that_comes_late_and_grows(tmp_path: Path) -> None:
+def test_follow_copies_a_file_that_is_made_late_and_grows(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     with relay("follow", path) as follower:
         assert follower.stdout is not None
@@ -60,7 +60,7 @@ def test_it_follows_a_file_that_comes_late_and_grows(tmp_path: Path) -> None:
                 assert follower.stdout.readline() == line
 
 
-def test_the_end_of_its_input_is_passed_on_and_the_answer_still_comes(tmp_path: Path) -> None:
+def test_connect_passes_on_a_half_close_and_still_gets_the_answer(tmp_path: Path) -> None:
     path = tmp_path / "docker.sock"
     question, answer = b"q" * 50_000, b"a" * 50_000  # What a pipe takes at once.
     with socket.socket(socket.AF_UNIX) as listening:
@@ -81,7 +81,7 @@ def test_the_end_of_its_input_is_passed_on_and_the_answer_still_comes(tmp_path: 
             assert wire.wait(LIMIT_S) == 0
 
 
-def test_where_nobody_listens_it_says_so_and_ends(tmp_path: Path) -> None:
+def test_connect_fails_where_nobody_listens(tmp_path: Path) -> None:
     with relay("connect", tmp_path / "docker.sock") as wire:
         assert wire.stdout is not None
         assert wire.stderr is not None

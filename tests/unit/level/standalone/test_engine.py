@@ -12,24 +12,24 @@ def _command(settings: StandaloneSettings) -> list[str]:
     return dockerd_command(settings, Path("/var/lib/docker"), "warn")
 
 
-def test_it_listens_at_its_socket_alone_unless_it_has_a_port() -> None:
+def test_dockerd_listens_at_its_socket_alone_without_a_port() -> None:
     hosts = [word for word in _command(StandaloneSettings()) if word.startswith("--host=")]
     assert hosts == ["--host=unix:///run/docker.sock"]
     assert "--host=tcp://0.0.0.0:2375" in _command(StandaloneSettings(port=2375))
 
 
-def test_a_plain_port_says_that_it_is_plain_and_one_with_tls_does_not() -> None:
+def test_a_port_without_tls_gets_tls_false() -> None:
     assert "--tls=false" in _command(StandaloneSettings(port=2375))
     assert "--tls=false" not in _command(StandaloneSettings(port=2376, daemon_arguments=("--tlsverify",)))
     assert "--tls=false" not in _command(StandaloneSettings())
 
 
-def test_the_users_words_come_last_so_that_they_win() -> None:
+def test_the_users_arguments_come_last() -> None:
     command = _command(StandaloneSettings(daemon_arguments=("--log-level=debug", "--mtu=1200")))
     assert command[-2:] == ["--log-level=debug", "--mtu=1200"]
 
 
-def test_packets_are_as_large_as_on_the_way_out(tmp_path: Path) -> None:
+def test_mtu_is_that_of_the_default_route(tmp_path: Path) -> None:
     for link, mtu in (("eth0", "1400"), ("eth1", "9000")):
         (tmp_path / link).mkdir()
         (tmp_path / link / "mtu").write_text(f"{mtu}\n")

@@ -36,7 +36,7 @@ def _ended(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, said
 
 
-def test_a_commands_status_is_given_as_a_shell_gives_it() -> None:
+def test_a_commands_status_is_that_of_a_shell() -> None:
     script = (
         "from inception.level.standalone.foreground import run_in_foreground as run;"
         "import sys; sys.exit(run({}, grace_s=1))"
@@ -46,7 +46,7 @@ def test_a_commands_status_is_given_as_a_shell_gives_it() -> None:
         assert done.returncode == status
 
 
-def test_what_cannot_run_says_why(tmp_path: Path) -> None:
+def test_a_command_that_cannot_run_is_reported(tmp_path: Path) -> None:
     with pytest.raises(CannotRun, match="nonesuch: not found") as caught:
         run_in_foreground(["nonesuch"], grace_s=1)
     assert caught.value.status == 127
@@ -62,7 +62,7 @@ def test_a_signal_reaches_the_command(name: str, number: int) -> None:
     assert _ended(process) == (9, f"{name}\n")
 
 
-def test_a_command_that_passes_over_its_end_is_killed_with_all_its_group() -> None:
+def test_a_command_that_ignores_sigterm_is_killed_with_its_group() -> None:
     process = _started("sh", "-c", "trap '' TERM; echo up; sleep 60 & wait", grace_s=0.2)
     process.terminate()
     # The pipe closes when the last of the group is gone.

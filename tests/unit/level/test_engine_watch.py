@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from inception.level.restarts import MAX_RESTARTS, RESTART_WINDOW_S, Restarts
+from inception.level.engine_watch import MAX_RESTARTS, RESTART_WINDOW_S, Restarts
 
 
-def test_so_many_restarts_and_no_more_within_that_time() -> None:
+def test_restarts_are_limited_within_their_window() -> None:
     now_s = 100.0
     restarts = Restarts(lambda: now_s)
     assert [restarts.take_one() for _ in range(MAX_RESTARTS + 1)] == [True] * MAX_RESTARTS + [False]
@@ -11,7 +11,7 @@ def test_so_many_restarts_and_no_more_within_that_time() -> None:
     assert not restarts.take_one()
 
 
-def test_what_was_long_ago_does_not_count() -> None:
+def test_restarts_before_the_window_do_not_count() -> None:
     now_s = 100.0
     restarts = Restarts(lambda: now_s)
     for _ in range(3 * MAX_RESTARTS):

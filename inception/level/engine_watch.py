@@ -1,0 +1,137 @@
+"""The watch on a level's engine: it restarts a dockerd, or ends the level, and reports a data-root that is full."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+from inception.level.daemons import Daemon
+from inception.level.engine import LevelEngine
+from inception.level.event_log import EventLog
+from inception.level.failure import PhaseError, explain
+from inception.level.shutdown import Shutdown
+from inception.linux import lifeline
+from inception.plan.chain import LABEL_LEVEL, ChainPlan
+from inception.plan.events import Phase, State
+
+MAX_RESTARTS = 3
+RESTART_WINDOW_S = 60.0
+_DISK_POLL_S = 2.0
+_FULL_BYTES = 1 << 20
+_FULL_FRACTION = 0.01
+
+
+class Restarts:
+    """Counts restarts: `MAX_RESTARTS` of them within `RESTART_WINDOW_S` seconds, on a clock that nobody sets.
+
+    A daemon that dies over and over is broken.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._recent: deque[float] = deque(maxlen=MAX_RESTARTS)
+
+    def take_one(self) -> bool:
+        """Return whether there may be one more now; if so, count it."""
+        now_s = self._clock()
+        if len(self._recent) == MAX_RESTARTS and now_s - self._recent[0] < RESTART_WINDOW_S:
+            return False
+        self._recent.append(now_s)
+        return True
+
+
+def is_full(path: Path) -> bool:
+    """Return whether the file system of `path` has next to no bytes or no inodes left."""
+    disk = os.statvfs(path)
+    free, size = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
+    # Some file systems count no inodes.
+    return free < max(_FULL_BYTES, min(size * _FULL_FRACTION, 16 * _FULL_BYTES)) or disk.f_favail == 0 < disk.f_files
+
+
+class EngineWatch:
+    """Watches the daemons and the data-root of `engine`, that of level `number`, each in a thread of its own."""
+
+    def __init__(self, engine: LevelEngine, plan: ChainPlan, number: int, events: EventLog, shutdown: Shutdown) -> None:
+        self._engine = engine
+        self._plan = plan
+        self._number = number
+        self._events = events
+        self._shutdown = shutdown
+        self._restarts = Restarts()
+
+    def start(self) -> None:
+        """Start watching, until the engine is stopped."""
+        threading.Thread(target=self._watch_disk, name="watch disk", daemon=True).start()
+        for daemon in self._engine.daemons:
+            threading.Thread(target=self._watch, args=(daemon,), name=f"watch {daemon.name}", daemon=True).start()
+
+    def _watch(self, daemon: Daemon) -> None:
+        running: Daemon | None = daemon
+        while running is not None:
+            status = running.process.wait()
+            if self._is_over():
+                return
+            reason = f"{daemon.name} ended with status {status}"
+            running = None
+            if not self._plan.restart_engines:
+                self._break(daemon, reason)
+            elif daemon.name != "dockerd":
+                self._break(daemon, f"{reason}, and only a dockerd can be started again")
+            elif not self._restarts.take_one():
+                self._break(daemon, f"{reason}, after {MAX_RESTARTS} restarts within {RESTART_WINDOW_S:g} s")
+            else:
+                running = self._restart(daemon, reason)
+
+    def _is_over(self) -> bool:
+        return self._engine.stopping or self._shutdown.begun
+
+    def _break(self, daemon: Daemon, reason: str) -> None:
+        self._events.write(Phase(daemon.name), State.FAIL, message=reason)
+        self._shutdown.request(f"{daemon.name} ended", broken=True)
+
+    def _restart(self, ended: Daemon, reason: str) -> Daemon | None:
+        """Start dockerd again, and check that it has taken over the child level; return it.
+
+        None if it has not, which is reported, or if the level ends.
+        """
+        self._events.note(Phase.DOCKERD, f"{reason}: restarting it")
+        begun_s = time.monotonic()
+        try:
+            if (dockerd := self._engine.restart_dockerd()) is None:
+                return None
+            kept = self._check_child()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the engine is not there again
+            if not self._is_over():
+                self._break(ended, f"{reason}, and could not be restarted: {explain(error)[0]}")
+            return None
+        took_s = time.monotonic() - begun_s
+        self._events.note(Phase.DOCKERD, f"engine restarted in {took_s:.1f} s{kept}: {reason}")
+        return dockerd
+
+    def _check_child(self) -> str:
+        """Return a remark on the child level, if there is one. Raises PhaseError if dockerd has not taken it over."""
+        # Not at the top: see `engine`.
+        from inception.level.engine_client import connect_level
+
+        child = self._number + 1
+        with connect_level(self._plan, self._number) as client:
+            taken_over = client.containers(filters={"label": f"{LABEL_LEVEL}={child}"})
+        # Asked last: a level that has ended meanwhile has not been lost.
+        if not lifeline.is_held(Path(self._plan.paths.alive(child))):
+            return ""
+        if not taken_over:
+            raise PhaseError(f"level {child} lives, and the new dockerd has not taken it over")
+        return f", level {child} kept"
+
+    def _watch_disk(self) -> None:
+        was_full = False
+        while not self._engine.stopping:
+            if (full := is_full(self._engine.data_root)) != was_full:
+                state = "is full: nothing can be written in it" if full else "has room again"
+                self._events.note(Phase.DOCKERD, f"its data-root {state}")
+                was_full = full
+            time.sleep(_DISK_POLL_S)

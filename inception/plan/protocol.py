@@ -1,0 +1,117 @@
+"""All that the client outside and the programs inside a level agree on: names, signals, exit statuses, lines.
+
+`descend` starts at a prompt, and imports this: named tuples here, since `dataclasses` would add 8 ms to each start.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+from enum import IntEnum, StrEnum
+from typing import NamedTuple
+
+
+class Variable(StrEnum):
+    """Environment variables of a level's processes. The runner's children inherit all but CLIENT, as do sessions."""
+
+    PLAN = "INCEPTION_PLAN"
+    """Path of the chain's plan file."""
+    CHAIN = "INCEPTION_CHAIN"
+    """Name of the chain."""
+    LEVEL = "INCEPTION_LEVEL"
+    """Number of the level, from 1."""
+    DEPTH = "INCEPTION_DEPTH"
+    """Number of levels: in the runner when the level was made, in a session when the session began."""
+    IMAGE = "INCEPTION_IMAGE"
+    """Name of the level image, as each level's engine knows it."""
+    CLIENT = "INCEPTION_CLIENT"
+    """Path of the control socket of the client that holds the session."""
+
+
+class Program(StrEnum):
+    """Modules that are run inside a container, with `python3 -m`."""
+
+    RUNNER = "inception.level"
+    STANDALONE = "inception.level.standalone.main"
+    CONTROL_REQUEST = "inception.level.programs.control_request"
+    MAKE_SEED = "inception.level.programs.make_seed"
+    MEASURE = "inception.level.programs.measure"
+    RELAY = "inception.level.programs.relay"
+    TTL_PROBE = "inception.level.programs.ttl_probe"
+
+
+SIGNAL_PLAN_CHANGED = signal.SIGUSR1
+"""Sent to the runner that has to act on a new plan: the one right above the levels that come or go."""
+SIGNAL_UNWIND = signal.SIGUSR2
+"""Sent to level 1 to end a chain on purpose. It is not SIGTERM, which a stopping engine sends to its containers."""
+
+
+class RunnerExit(IntEnum):
+    """Exit statuses of a runner. Any other one means that it ended unexpectedly."""
+
+    UNWOUND = 0
+    FAILED = 70
+    """It failed, reported that in the event file and unwound (EX_SOFTWARE of sysexits.h; Python's own is 1)."""
+    FAILED_UNREPORTED = 74
+    """It failed and unwound, but could not write the event file (EX_IOERR)."""
+
+
+UNREPORTED = "it failed, and nothing could be written to the run directory to say how"
+"""Message in place of the failure that a runner with RunnerExit.FAILED_UNREPORTED could not report."""
+
+
+class Action(StrEnum):
+    """Requests that the control socket takes."""
+
+    DESCEND = "descend"
+    KICK = "kick"
+
+
+class ControlRequest(NamedTuple):
+    """Request of a program in level `level` to the client: to kick the chain, or to open a shell `by` levels deeper."""
+
+    action: Action
+    level: int
+    by: int
+
+    def to_line(self) -> bytes:
+        """Return the request as one line of JSON, its newline included."""
+        return _line({"action": self.action, "level": self.level, "by": self.by})
+
+    @classmethod
+    def from_line(cls, line: bytes) -> ControlRequest:
+        """Read one line. Raises ValueError if it is no request."""
+        try:
+            fields = json.loads(line)
+            request = cls(action=Action(fields["action"]), level=int(fields["level"]), by=int(fields["by"]))
+        except (KeyError, TypeError, json.JSONDecodeError) as error:
+            raise ValueError(f"not a request: {line!r}") from error
+        if request.level < 1 or request.by < 1:
+            raise ValueError(f"no such level: {line!r}")
+        return request
+
+
+class ControlReply(NamedTuple):
+    """Reply of the client: the exit status for the program that asked, or the message of the error in its way."""
+
+    status: int | None = None
+    error: str | None = None
+
+    def to_line(self) -> bytes:
+        """Return the reply as one line of JSON, its newline included."""
+        return _line({"status": self.status} if self.error is None else {"error": self.error})
+
+    @classmethod
+    def from_line(cls, line: bytes) -> ControlReply:
+        """Read one line. Raises ValueError if it is no reply."""
+        try:
+            fields = json.loads(line)
+            if "error" in fields:
+                return cls(error=str(fields["error"]))
+            return cls(status=int(fields["status"]))
+        except (KeyError, TypeError, json.JSONDecodeError) as error:
+            raise ValueError(f"not a reply: {line!r}") from error
+
+
+def _line(fields: dict[str, object]) -> bytes:
+    return json.dumps(fields).encode() + b"\n"
