@@ -23,7 +23,7 @@ class Phase(StrEnum):
 
 
 class State(StrEnum):
-    """What happened to the phase of an event."""
+    """Transition that an event reports of its phase."""
 
     BEGIN = "begin"
     END = "end"
