@@ -23,7 +23,7 @@ class Phase(StrEnum):
 
 
 class State(StrEnum):
-    """What happened to the phase of an event."""
+    """State of an event's phase; NOTE is a message during it."""
 
     BEGIN = "begin"
     END = "end"

@@ -13,7 +13,7 @@ _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 
 
 class ImageTransfer(StrEnum):
-    """How the chain's image gets into a level's engine."""
+    """Method that gives a level's engine the chain's image."""
 
     AUTO = "auto"
     GRAFT = "graft"
