@@ -34,7 +34,7 @@ USUAL_IMAGE_SIZE = 300_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """Resources of a chain: memory and disk in bytes, inodes, tasks, and the seconds of a descent and an unwinding."""
+    """Resources that a chain takes: memory and disk in bytes, inodes, tasks, and seconds to descend and unwind."""
 
     memory: int
     disk: int

@@ -23,7 +23,7 @@ class Phase(StrEnum):
 
 
 class State(StrEnum):
-    """Transition that an event reports of its phase."""
+    """State of an event's phase; NOTE is a message during it."""
 
     BEGIN = "begin"
     END = "end"

@@ -13,7 +13,7 @@ _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 
 
 class ImageTransfer(StrEnum):
-    """Method by which the chain's image gets into a level's engine."""
+    """Method that gives a level's engine the chain's image."""
 
     AUTO = "auto"
     GRAFT = "graft"
@@ -21,7 +21,7 @@ class ImageTransfer(StrEnum):
 
 
 class PidMode(StrEnum):
-    """Which levels have a PID namespace of their own."""
+    """Choice of the levels that get a PID namespace of their own."""
 
     AUTO = "auto"
     ISOLATED = "isolated"

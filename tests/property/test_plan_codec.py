@@ -17,8 +17,8 @@ from inception.plan.request import Request
 events = st.from_type(Event)
 facts = st.from_type(Facts)
 values = st.one_of(events, facts, st.from_type(Request))
-# NaN is unlike itself, so no law can be told by equality.
-finite = values.filter(lambda value: value == value)  # noqa: PLR0124 (what is unlike itself holds a NaN)
+# A NaN is unlike itself, so values that hold one cannot be compared.
+finite = values.filter(lambda value: "NaN" not in to_json(value))
 
 
 @given(finite)
