@@ -1,4 +1,4 @@
-"""From the plan of a chain that somebody else has started to the engines of its levels."""
+"""Connect to the engines of a running chain, from its plan alone."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 
 import docker
 
+from inception.callbacks import ignore
 from inception.chain.status import ChainStatus
 from inception.engine.connect import Engine, EngineChoice, connect
 from inception.engine.endpoint import find_endpoint
@@ -20,12 +21,15 @@ from inception.plan.chain import ChainPlan
 
 @contextmanager
 def level_0_engine(plan: ChainPlan, on_message: Callable[[str], None]) -> Iterator[Engine]:
-    """The engine that the chain stands on. A private one is started again if it has died. Raises EngineError."""
+    """Connect to the level-0 engine of the chain. Raises EngineError.
+
+    A private engine is started again if it has died.
+    """
     if plan.endpoint == EngineDirectory(state_directory() / "engine").address:
         with connect(EngineChoice.PRIVATE, on_message=on_message) as engine:
             yield engine
         return
-    # What the Docker CLI would use brings its certificates along.
+    # The endpoint that the Docker CLI would use comes with its TLS certificates; a bare address has none.
     usual = find_endpoint(None, os.environ).address == plan.endpoint
     with connect(EngineChoice.HOST, endpoint=None if usual else plan.endpoint, on_message=on_message) as engine:
         yield engine
@@ -33,9 +37,9 @@ def level_0_engine(plan: ChainPlan, on_message: Callable[[str], None]) -> Iterat
 
 @contextmanager
 def level_client(plan: ChainPlan, level: int) -> Iterator[docker.APIClient]:
-    """A client of the engine at `level`, 0 being the one that the chain stands on. Raises EngineError."""
+    """Give a client of the engine at `level`, which may be 0; it is closed at the end. Raises EngineError."""
     if level == 0:
-        with level_0_engine(plan, lambda _: None) as engine:
+        with level_0_engine(plan, ignore) as engine:
             yield engine.client
         return
     with closing(connect_level(plan, level)) as client:
@@ -43,15 +47,15 @@ def level_client(plan: ChainPlan, level: int) -> Iterator[docker.APIClient]:
 
 
 def require_live_level(status: ChainStatus, level: int | None) -> int:
-    """`level` of the chain, by default its bottom.
+    """Return the number of the chosen level, by default that of the bottom.
 
-    Raises UsageError if the chain has no such level, ChainError if that level is dead.
+    Raises UsageError if the chain has no such level, ChainError if its engine cannot be reached.
     """
     depth = status.plan.depth
     number = depth if level is None else level
     if not 1 <= number <= depth:
         raise UsageError(f"chain {status.name} has no level {number}", remedy=f"its levels are 1 to {depth}")
-    if not status.lives(number):
+    if not status.is_ready(number):
         state = status.levels[number - 1].state
         raise ChainError(
             f"level {number} of chain {status.name} is {state}", remedy=f"see: inception tree {status.name}"

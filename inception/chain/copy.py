@@ -1,4 +1,4 @@
-"""Files into a level and out of it, as tar streams that its engine takes and gives: `docker cp`'s way."""
+"""Copy files into a level and out of it, as tar streams through the engine above it, as `docker cp` does."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from inception.errors import InceptionError, UsageError
 
 _CHUNK = 256 * 1024
 _GO_DIRECTORY = 1 << 31
-"""The bit for a directory in a mode as Go writes it (os.ModeDir)."""
+"""The bit of a directory in a file mode as Go encodes it (os.ModeDir)."""
 
 
 def copy_in(client: docker.APIClient, container: str, source: Path, target: str) -> None:
-    """Copy the file or directory `source` of this host to `target`: into it, if that is a directory there.
+    """Copy the file or directory `source` of this host to `target` in the level, or into it if it is a directory.
 
-    Owners become root. Raises UsageError if `source` is not there, EngineError if `target` cannot be written.
+    The copies belong to root. Raises UsageError if `source` does not exist, EngineError if `target` cannot be written.
     """
     if not source.exists():
-        raise UsageError(f"{source} is not there", remedy="correct the path")
+        raise UsageError(f"{source} does not exist", remedy="correct the path")
     place = PurePosixPath(target)
     with translated(f"copying {source} to {target}"):
         if target.endswith("/") or _is_directory(client, container, target):
@@ -40,13 +40,14 @@ def copy_in(client: docker.APIClient, container: str, source: Path, target: str)
 
 
 def copy_out(client: docker.APIClient, container: str, source: str, target: Path) -> None:
-    """Copy the file or directory `source` of a level to `target` on this host: into it, if that is a directory.
+    """Copy the file or directory `source` of a level to `target` on this host, or into it if it is a directory.
 
-    Everything becomes ours, and nothing is written outside `target`. Raises EngineError if `source` is not there.
+    The copies belong to this user, and nothing is written outside `target`. Raises EngineError if `source` does not
+    exist, UsageError if the directory to write to does not.
     """
     into = target if target.is_dir() else target.parent
     if not into.is_dir():
-        raise UsageError(f"{into} is no directory", remedy="make it first")
+        raise UsageError(f"{into} is not a directory", remedy="make it first")
     name = PurePosixPath(source).name if target.is_dir() else target.name
     with translated(f"copying {source}"):
         chunks, _ = client.get_archive(container, source)
@@ -54,20 +55,22 @@ def copy_out(client: docker.APIClient, container: str, source: str, target: Path
 
 
 def unpack_in(client: docker.APIClient, container: str, archive: BinaryIO, target: str) -> None:
-    """Unpack the tar archive that `archive` reads in the directory `target`, owners and modes as they are in it.
+    """Unpack the tar stream `archive` in the directory `target` of the level, with its owners and modes.
 
-    Raises UsageError if `target` is no directory, EngineError if what is read is no archive.
+    Raises UsageError if `target` is not a directory, EngineError if the stream is not a tar archive.
     """
     with translated(f"unpacking in {target}"):
         if not _is_directory(client, container, target):
-            raise UsageError(f"{target} is no directory of that level", remedy="make it first: an archive goes in one")
+            raise UsageError(
+                f"{target} is not a directory of that level", remedy="make it first: an archive is unpacked in one"
+            )
         client.put_archive(container, target, iter(partial(archive.read, _CHUNK), b""))
 
 
 def pack_out(client: docker.APIClient, container: str, source: str, archive: BinaryIO) -> None:
-    """Write `source` of a level to `archive`, as a tar archive.
+    """Write the file or directory `source` of a level to `archive` as a tar stream.
 
-    Raises EngineError if it is not there, InceptionError if whoever reads the archive has gone.
+    Raises EngineError if `source` does not exist, InceptionError if `archive` cannot be written (a closed pipe).
     """
     chunks = _chunks_of(client, container, source)
     try:
@@ -78,14 +81,14 @@ def pack_out(client: docker.APIClient, container: str, source: str, archive: Bin
 
 
 def _chunks_of(client: docker.APIClient, container: str, source: str) -> Iterator[bytes]:
-    # What a consumer raises between two chunks is not raised in here.
+    # An exception that the consumer raises between two chunks does not pass through `translated`.
     with translated(f"copying {source}"):
         chunks, _ = client.get_archive(container, source)
         yield from chunks
 
 
 def _is_directory(client: docker.APIClient, container: str, path: str) -> bool:
-    # The SDK has the archive itself, but not the question what it would be of.
+    # The SDK wraps GET of this path (the archive), but not HEAD (what the path is).
     answer = client.head(
         f"{client.base_url}/v{client.api_version}/containers/{container}/archive",
         params={"path": path},
@@ -93,12 +96,12 @@ def _is_directory(client: docker.APIClient, container: str, path: str) -> bool:
     )
     if answer.status_code != HTTPStatus.OK:
         return False
-    described = json.loads(base64.b64decode(answer.headers["X-Docker-Container-Path-Stat"]))
-    return bool(described["mode"] & _GO_DIRECTORY)
+    path_stat = json.loads(base64.b64decode(answer.headers["X-Docker-Container-Path-Stat"]))
+    return bool(path_stat["mode"] & _GO_DIRECTORY)
 
 
 def _packed(source: Path, name: str) -> Iterator[bytes]:
-    """`source` as a tar archive whose one top entry is `name`, a chunk at a time: it may be larger than memory."""
+    """Yield `source` as a tar archive with the one top entry `name`, in chunks: it may be larger than memory."""
     reader, writer = os.pipe()
     failures: list[OSError] = []
 
@@ -128,9 +131,9 @@ def _owned_by_root(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
 
 
 def _unpack(chunks: Iterator[bytes], into: Path, name: str) -> None:
-    """Unpack an archive with one top entry, which becomes `name`, below `into`."""
+    """Unpack an archive with one top entry below `into`, and rename that entry to `name`."""
     if not hasattr(tarfile, "tar_filter"):
-        raise InceptionError("this Python cannot unpack safely", remedy="use Python 3.11.4 or later")
+        raise InceptionError("this Python cannot unpack an archive safely", remedy="use Python 3.11.4 or later")
     with tarfile.open(fileobj=io.BufferedReader(_Chunks(chunks), _CHUNK), mode="r|") as archive:
         for member in archive:
             _, *below = PurePosixPath(member.name).parts
@@ -146,16 +149,18 @@ def _unpack(chunks: Iterator[bytes], into: Path, name: str) -> None:
 
 
 class _Chunks(io.RawIOBase):
-    """Chunks of bytes as a file to read."""
+    """A readable file made of chunks of bytes."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks
         self._left = memoryview(b"")
 
     def readable(self) -> bool:
+        """Return True."""
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Fill `buffer` from the chunks and return the number of bytes, 0 at the end."""
         while not self._left:
             chunk = next(self._chunks, None)
             if chunk is None:

@@ -1,4 +1,4 @@
-"""A chain's event file, followed as it grows."""
+"""Follow the event file of a chain as it grows."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _POLL_S = 0.02
 
 
 def follow(path: Path, *, stop: Callable[[], bool], poll_s: float = _POLL_S, offset: int = 0) -> Iterator[Event]:
-    """Every event of the file at `path`, which need not be there yet, until `stop` says so and no event is left.
+    """Yield every event of the file at `path`, which may not exist yet, until `stop` returns True and none is left.
 
-    Begins `offset` bytes behind the file's start, and looks every `poll_s` seconds. Where lines got lost, because the
-    file was cut short or holds what is no event, a note at level 0 says so in their place.
+    Reading begins `offset` bytes after the file's start and goes on every `poll_s` seconds. Where lines are lost,
+    because the file was truncated or a line is invalid, a note at level 0 takes their place.
     """
     tail = _Tail(path, offset)
     try:
         while True:
-            stopping = stop()  # Asked first: what was written before it said so is still read.
+            stopping = stop()  # Before reading: events written before it returns True must still be yielded.
             events = tail.read()
             yield from events
             if stopping and not events:
@@ -34,8 +34,8 @@ def follow(path: Path, *, stop: Callable[[], bool], poll_s: float = _POLL_S, off
         tail.close()
 
 
-def as_error(failure: Event) -> LevelError:
-    """What a FAIL event says, as an error to raise."""
+def level_error(failure: Event) -> LevelError:
+    """Return the error to raise for a FAIL event."""
     return LevelError(
         level=failure.level,
         phase=failure.phase,
@@ -46,7 +46,7 @@ def as_error(failure: Event) -> LevelError:
 
 
 class _Tail:
-    """The end of a file that others append to, in whole lines."""
+    """Reads the events that other processes append to a file."""
 
     def __init__(self, path: Path, offset: int) -> None:
         self._path = path
@@ -55,7 +55,7 @@ class _Tail:
         self._rest = b""
 
     def read(self) -> list[Event]:
-        """What has been added since the last time, a line that is not whole yet left for the next."""
+        """Return the events appended since the last call; an incomplete last line waits for the next call."""
         if self._file is None:
             try:
                 self._file = self._path.open("rb", buffering=0)
@@ -66,11 +66,12 @@ class _Tail:
         if os.fstat(self._file.fileno()).st_size < self._file.tell():
             self._file.seek(0)
             self._rest = b""
-            lost = [_note("the event file was cut short: some of what happened is not known")]
+            lost = [_note("the event file was truncated: some events are missing")]
         *lines, self._rest = (self._rest + self._file.read()).split(b"\n")
         return lost + [_event(line) for line in lines]
 
     def close(self) -> None:
+        """Close the file."""
         if self._file is not None:
             self._file.close()
 
@@ -79,7 +80,7 @@ def _event(line: bytes) -> Event:
     try:
         return Event.from_line(line.decode())
     except ValueError:
-        return _note("the event file has a line that is no event: some of what happened is not known")
+        return _note("the event file has an invalid line: some events are missing")
 
 
 def _note(message: str) -> Event:

@@ -1,4 +1,4 @@
-"""A chain looked at closely: what the engine of each level says of itself, and the engine above it of the level."""
+"""Ask the engines of a running chain for the details of each level."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from inception.errors import EngineError
 from inception.plan.chain import LABEL_LEVEL
 
 _AT_ONCE = 16
-"""Levels asked at the same time."""
+"""Levels inspected at the same time."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LevelDetails:
-    """One level, with what engines told of it; None where nobody answered.
+    """One level with details from the engines; a detail is None if its engine did not answer.
 
-    `memory` is in bytes: what its cgroup is charged with, those of the levels below not included. `address` is the
-    level's on the bridge of the engine above. `containers` names those in its engine, but for the next level's.
+    `memory` is what the level's cgroup is charged with, in bytes, without the levels below. `address` is the level's
+    IP address on the bridge of the engine above. `containers` names those in its engine, without the next level's.
     """
 
     status: LevelStatus
@@ -34,21 +34,21 @@ class LevelDetails:
 
 
 def inspect_levels(chain: ChainStatus) -> tuple[LevelDetails, ...]:
-    """Every level of the chain, level 1 first. An engine that does not answer is no error."""
+    """Return the details of all levels of the chain, level 1 first. An engine that does not answer is no error."""
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as threads:
         return tuple(threads.map(lambda level: _inspect_level(chain, level), chain.levels))
 
 
 def _inspect_level(chain: ChainStatus, level: LevelStatus) -> LevelDetails:
-    if not chain.lives(level.number):
+    if not chain.is_ready(level.number):
         return LevelDetails(status=level)
     version, containers, address, memory = None, None, None, None
-    with _if_it_answers(), level_client(chain.plan, level.number) as client:
+    with _ignoring_silent_engine(), level_client(chain.plan, level.number) as client:
         version = str(client.version()["Version"])
         containers = tuple(
             one["Names"][0].lstrip("/") for one in client.containers() if LABEL_LEVEL not in one["Labels"]
         )
-    with _if_it_answers(), level_client(chain.plan, level.number - 1) as above:
+    with _ignoring_silent_engine(), level_client(chain.plan, level.number - 1) as above:
         container = chain.plan.level(level.number).container
         networks = above.inspect_container(container)["NetworkSettings"]["Networks"]
         address = next((it["IPAddress"] for it in networks.values() if it["IPAddress"]), None)
@@ -56,5 +56,5 @@ def _inspect_level(chain: ChainStatus, level: LevelStatus) -> LevelDetails:
     return LevelDetails(status=level, engine_version=version, address=address, memory=memory, containers=containers)
 
 
-def _if_it_answers() -> suppress:
+def _ignoring_silent_engine() -> suppress:
     return suppress(EngineError, docker.errors.DockerException, RequestException, OSError)

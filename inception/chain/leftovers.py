@@ -1,6 +1,6 @@
-"""What chains have left behind whose end nobody could see to: after a crash of the machine or of its engine.
+"""Find and remove the leftovers of dead chains: a crash of the machine or of its engine prevents their unwinding.
 
-Only what carries our labels, or lies in our run root, and only where no process of the chain lives any more.
+A leftover carries our labels or lies in our run root, and no process of its chain lives.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from inception.plan.chain import LABEL_CHAIN
 from inception.plan.request import is_name
 
 _YOUNG_S = 5.0
-"""Seconds in which whoever makes a run directory takes its lifeline."""
+"""Seconds within which a client that makes a run directory takes its lifeline."""
 _ENDED = frozenset({"created", "exited", "dead"})
 
 
 class Kind(StrEnum):
-    """What a leftover is."""
+    """Kind of a leftover."""
 
     RUN_DIRECTORY = "run directory"
     CONTAINER = "container"
@@ -37,23 +37,24 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Leftover:
-    """One thing that is left of chain `chain`; `handle` is its path, or what the engine calls it."""
+    """One thing left of the chain named `chain`; `handle` is a path, or a name in the engine."""
 
     kind: Kind
     handle: str
     chain: str
 
     def __str__(self) -> str:
+        """Return the leftover in words, as `inception prune` prints it."""
         return f"{self.kind} {self.handle} of chain {self.chain}"
 
 
-def left_on(client: docker.APIClient) -> tuple[Leftover, ...]:
-    """All that is left of dead chains on an engine, in the order to remove it. Raises EngineError."""
-    with translated("looking for what chains have left"):
+def leftovers_on_engine(client: docker.APIClient) -> tuple[Leftover, ...]:
+    """Return all leftovers of dead chains on an engine, in the order to remove them. Raises EngineError."""
+    with translated("looking for leftovers of chains"):
         return (*_containers(client), *_volumes(client))
 
 
-def remove_from(client: docker.APIClient, leftover: Leftover) -> None:
+def remove_leftover(client: docker.APIClient, leftover: Leftover) -> None:
     """Remove a container or a volume from its engine. Raises EngineError."""
     with translated(f"removing {leftover}"), suppress(docker.errors.NotFound):
         if leftover.kind is Kind.CONTAINER:
@@ -62,19 +63,19 @@ def remove_from(client: docker.APIClient, leftover: Leftover) -> None:
             client.remove_volume(leftover.handle)
 
 
-def left_in(root: Path) -> Iterator[Leftover]:
-    """The run directories of dead chains in a run root."""
+def leftovers_in_run_root(root: Path) -> Iterator[Leftover]:
+    """Yield the run directories of dead chains in the run root `root`."""
     if not root.is_dir():
         return
     for directory in sorted(root.iterdir()):
-        # What others keep in a root that they share with us is theirs.
+        # A run root may be shared: other users' directories, and links, are not ours to remove.
         own = is_name(directory.name) and directory.lstat().st_uid == os.geteuid() and not directory.is_symlink()
         if own and directory.is_dir() and _is_dead(directory):
             yield Leftover(kind=Kind.RUN_DIRECTORY, handle=str(directory), chain=directory.name)
 
 
 def _is_dead(directory: Path) -> bool:
-    """Whether neither a client nor a level of the chain lives."""
+    """Return whether neither a client nor a runner of the chain lives."""
     if abs(time.time() - directory.stat().st_mtime) < _YOUNG_S and not (directory / "plan.json").exists():
         return False
     levels = [child for child in directory.iterdir() if child.name.isdecimal()]
@@ -84,12 +85,12 @@ def _is_dead(directory: Path) -> bool:
 def _containers(client: docker.APIClient) -> Iterator[Leftover]:
     for container in client.containers(all=True, filters={"label": LABEL_CHAIN}):
         chain = container["Labels"][LABEL_CHAIN]
-        if _is_left(container, chain):
+        if _is_leftover(container, chain):
             yield Leftover(kind=Kind.CONTAINER, handle=container["Names"][0].lstrip("/"), chain=chain)
 
 
-def _is_left(container: dict[str, Any], chain: str) -> bool:
-    """Whether nobody lives in the run directory of this level, which need not be in our run root."""
+def _is_leftover(container: dict[str, Any], chain: str) -> bool:
+    """Return whether the chain of this container is dead; its run directory may be in another run root than ours."""
     roots = [it["Source"] for it in container["Mounts"] if it["Type"] == "bind" and it["Source"] == it["Destination"]]
     if not roots:
         return container["State"] in _ENDED
@@ -98,7 +99,7 @@ def _is_left(container: dict[str, Any], chain: str) -> bool:
 
 
 def _volumes(client: docker.APIClient) -> Iterator[Leftover]:
-    """Volumes of levels that no container has: with a container, its volume goes by itself."""
+    """Yield the volumes of levels that no container uses: the others are removed together with their container."""
     used = {
         mount["Name"]
         for container in client.containers(all=True, filters={"label": LABEL_CHAIN})

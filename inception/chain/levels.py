@@ -1,4 +1,4 @@
-"""A chain's engines, for Python programs: a DockerClient for each level."""
+"""Give Python programs a DockerClient for each level of a chain."""
 
 from __future__ import annotations
 
@@ -7,48 +7,53 @@ from typing import Self
 
 import docker
 
-from inception.level.engine_client import API_VERSION
+from inception.level.engine_client import API_VERSION, logged
 from inception.plan.chain import ChainPlan
 
 
 class Levels:
-    """The engines of the chain of `plan`, by level: `levels[1]` is the outermost one. Closed in the end."""
+    """Engines of the chain of `plan`: `levels[1]` is the outermost. A context manager that closes the clients."""
 
     def __init__(self, plan: ChainPlan) -> None:
         self._clients: dict[int, docker.DockerClient] = {}
         self.plan = plan
 
     def __enter__(self) -> Self:
+        """Return self."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        """Close all clients."""
         for client in self._clients.values():
             client.close()
         self._clients.clear()
 
     def __len__(self) -> int:
+        """Return the depth of the chain."""
         return self.plan.depth
 
     def __getitem__(self, level: int) -> docker.DockerClient:
-        """A client of the engine at `level`. Raises IndexError if there is no such level."""
+        """Return a client of the engine at `level`, from 1 to the depth. Raises IndexError."""
         if not 1 <= level <= self.plan.depth:
             raise IndexError(f"no level {level}: there are 1 to {self.plan.depth}")
         if level not in self._clients:
-            self._clients[level] = docker.DockerClient(base_url=self.address(level), version=API_VERSION)
+            address = self.address(level)
+            self._clients[level] = docker.DockerClient(base_url=address, version=API_VERSION)
+            logged(self._clients[level].api, address)
         return self._clients[level]
 
     @property
     def bottom(self) -> docker.DockerClient:
-        """A client of the deepest engine."""
+        """Client of the deepest engine."""
         return self[self.plan.depth]
 
     @property
     def image(self) -> str:
-        """An image that the engine of each level has: the one that all levels run from."""
+        """Tag of the level image, which the engine of each level has."""
         return self.plan.image
 
     def address(self, level: int) -> str:
-        """The address of the engine at `level`, as in DOCKER_HOST."""
+        """Return the address of the engine at `level`, as in DOCKER_HOST."""
         return f"unix://{self.plan.paths.socket(level)}"

@@ -1,4 +1,4 @@
-"""From a request to a plan: the image is found or built, the facts are read, the plan is made."""
+"""Turn a request into a plan: find or build the image, read the facts, make the plan and the seed."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from inception.image.build import ensure_image
 from inception.image.recipe import default_tag
 from inception.image.seed import ensure_seed
 from inception.image.store import find_image
+from inception.log import log_plan
 from inception.places import run_root
 from inception.plan.chain import ChainPlan, Refusal, check_request, plan_chain
 from inception.plan.facts import Facts
@@ -20,7 +21,7 @@ from inception.probe.facts import read_facts
 
 
 def refuse_early(request: Request) -> None:
-    """Raise UsageError for what no host could carry, before anything is asked of one."""
+    """Raise UsageError for a request that is invalid on any host, before an engine is asked."""
     try:
         check_request(request)
     except Refusal as refusal:
@@ -28,7 +29,7 @@ def refuse_early(request: Request) -> None:
 
 
 def facts_on(engine: Engine, image_id: str) -> Facts:
-    """What is to be known of `engine` and its machine; nothing is touched. Raises EngineError."""
+    """Read the facts of `engine` and its machine; change nothing. Raises EngineError."""
     with translated("reading the engine's facts"):
         return read_facts(
             engine.client,
@@ -40,8 +41,8 @@ def facts_on(engine: Engine, image_id: str) -> Facts:
 
 
 @contextmanager
-def refusing() -> Iterator[None]:
-    """Raise a Refusal inside as UsageError where the request is wrong, or as PlanError where the host is."""
+def refusals_as_errors() -> Iterator[None]:
+    """Convert a Refusal: raise UsageError if the request is invalid, PlanError if this host cannot carry it."""
     try:
         yield
     except Refusal as refusal:
@@ -50,16 +51,19 @@ def refusing() -> Iterator[None]:
 
 
 def plan_on(engine: Engine, request: Request, image_id: str) -> ChainPlan:
-    """The plan of `request` on `engine`; nothing is touched. Raises PlanError or UsageError."""
+    """Return the plan of `request` on `engine`; change nothing. Raises PlanError, UsageError or EngineError."""
     facts = facts_on(engine, image_id)
-    with refusing():
-        return plan_chain(request, facts)
+    with refusals_as_errors():
+        plan = plan_chain(request, facts)
+    log_plan(plan)
+    return plan
 
 
 def prepare(engine: Engine, request: Request, on_message: Callable[[str], None]) -> ChainPlan:
-    """A plan whose image and seed are on the engine. Raises ImageError, PlanError, UsageError or EngineError.
+    """Return the plan of `request` once its image and its seed are on the engine.
 
-    The default image is built when it is missing; one that the user names is not.
+    The default image is built if it is missing; an image that the user named is not.
+    Raises ImageError, PlanError, UsageError or EngineError.
     """
     if request.image == default_tag():
         image_id = ensure_image(engine.client, on_message=on_message)

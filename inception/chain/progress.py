@@ -1,4 +1,4 @@
-"""How far a chain has come: its events, folded into one value a level."""
+"""Fold the events of a chain into the progress of each level."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from inception.plan.events import Event, Phase, State
 
 
 class LevelProgressState(StrEnum):
-    """What can be said of a level in one word."""
+    """State of a level according to its events."""
 
     BOOTING = "booting"
     READY = "ready"
@@ -20,7 +20,7 @@ class LevelProgressState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One phase of one level. `seconds` is how long it took, None while it goes on."""
+    """One phase of one level. `seconds` is its duration, None while it goes on."""
 
     phase: Phase
     begun_s: float
@@ -29,10 +29,10 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class LevelProgress:
-    """How far one level has come.
+    """Progress of one level.
 
-    `begun_s` is the moment of its first event, on the clock of `Event.monotonic_s`. `ready_s` is the seconds from then
-    until it was ready, `unwound_s` those that its unwinding took; None as long as there is nothing to say.
+    `begun_s` is the time of its first event, by the clock of `Event.monotonic_s`. `ready_s` is the seconds from then
+    until it was ready, `unwound_s` the duration of its unwinding; None before that.
     """
 
     number: int
@@ -46,11 +46,11 @@ class LevelProgress:
 
     @property
     def current(self) -> Step | None:
-        """The step that goes on now: the last one begun, for some phases enclose others."""
+        """The step that goes on now, if any: the last one begun, since some phases enclose others."""
         return next((step for step in reversed(self.steps) if step.seconds is None), None)
 
     def after(self, event: Event) -> LevelProgress:
-        """This level once `event`, which is one of its own, has happened."""
+        """Return the progress after `event`, which must be one of this level."""
         match event.state:
             case State.BEGIN:
                 begun = replace(self, steps=(*self.steps, Step(phase=event.phase, begun_s=event.monotonic_s)))
@@ -72,7 +72,7 @@ class LevelProgress:
         return ended
 
     def _with_ended(self, event: Event) -> LevelProgress:
-        """With the last step of the event's phase ended, or one put in where its begin got lost."""
+        """Return it with the last step of the event's phase ended, or with a new step if its begin got lost."""
         seconds = event.seconds or 0.0
         for index in reversed(range(len(self.steps))):
             step = self.steps[index]
@@ -86,32 +86,32 @@ class LevelProgress:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far each level of a chain has come, level 1 first; only those of which there is something to say.
+    """Progress of each level of a chain that has events, level 1 first.
 
-    `notes` are those of no level.
+    `notes` are the notes that belong to no level.
     """
 
     levels: tuple[LevelProgress, ...] = ()
     notes: tuple[str, ...] = ()
 
     def after(self, event: Event) -> Progress:
-        """How far it has come once `event` has happened."""
+        """Return the progress after `event`."""
         if event.level == 0:
             return replace(self, notes=(*self.notes, event.message or ""))
         levels = {level.number: level for level in self.levels}
         before = levels.get(event.level)
-        # A chain that has shrunk and grown again has a level of that number anew.
+        # A chain that has shrunk and grown again has a new level of the same number.
         if before is None or (event.phase is Phase.CREATE and event.state is State.BEGIN):
             before = LevelProgress(number=event.level, begun_s=event.monotonic_s)
         levels[event.level] = before.after(event)
         return replace(self, levels=tuple(levels[number] for number in sorted(levels)))
 
     def in_state(self, state: LevelProgressState) -> tuple[LevelProgress, ...]:
-        """The levels of which `state` can be said."""
+        """Return the levels in `state`."""
         return tuple(level for level in self.levels if level.state is state)
 
     @property
     def descent_s(self) -> float | None:
-        """Seconds from the first event until the last level that is ready was; None before there is one."""
+        """Seconds from the first event until the last ready level became ready; None if no level is ready."""
         ready = [level.begun_s + level.ready_s for level in self.levels if level.ready_s is not None]
         return max(ready) - min(level.begun_s for level in self.levels) if ready else None

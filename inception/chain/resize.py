@@ -1,4 +1,4 @@
-"""A running chain made deeper or less deep: its plan is written anew, and the runner that has to act is told."""
+"""Grow or shrink a running chain: write its new plan and signal the runner that has to act."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pathlib import Path
 
 import docker
 
+from inception.callbacks import ignore
 from inception.chain.connect import level_0_engine, level_client
-from inception.chain.event_follower import as_error, follow
-from inception.chain.prepare import facts_on, refusing
+from inception.chain.event_follower import follow, level_error
+from inception.chain.prepare import facts_on, refusals_as_errors
 from inception.chain.run_directory import make_level_directory
 from inception.chain.status import save_plan
 from inception.engine.translate import translated
@@ -25,14 +26,15 @@ from inception.plan.protocol import SIGNAL_PLAN_CHANGED
 
 
 def grow(plan: ChainPlan, by: int, on_event: Callable[[Event], None]) -> ChainPlan:
-    """Let the chain of `plan` grow by that many levels at its bottom; returns its plan once the new bottom answers.
+    """Add `by` levels at the bottom of the chain and return its new plan once the new bottom is ready.
 
-    Raises UsageError, PlanError, EngineError, or LevelError where a new level fails: then the chain is as before.
+    Raises UsageError, PlanError, ChainError, EngineError, or LevelError if a new level fails. On an error the chain
+    keeps its depth.
     """
-    with _alone(plan) as current:
-        with level_0_engine(current, lambda _: None) as engine:
+    with _exclusive(plan) as current:
+        with level_0_engine(current, ignore) as engine:
             facts = facts_on(engine, current.image_id)
-        with refusing():
+        with refusals_as_errors():
             deeper = grown(current, by, facts)
         for number in range(current.depth + 1, deeper.depth + 1):
             make_level_directory(deeper, number)
@@ -40,72 +42,74 @@ def grow(plan: ChainPlan, by: int, on_event: Callable[[Event], None]) -> ChainPl
         offset = events.stat().st_size if events.exists() else 0
         save_plan(deeper)
         try:
-            _tell(deeper, current.depth)
+            _signal_runner(deeper, current.depth)
             _wait_until_ready(deeper, current.depth, offset, on_event)
         except BaseException:
-            _shed(deeper, current)
+            _end_levels(deeper, current)
             raise
         return deeper
 
 
 def shrink(plan: ChainPlan, by: int) -> ChainPlan:
-    """Unwind the deepest levels of the chain of `plan`, that many; returns its plan once they are gone.
+    """Unwind the `by` deepest levels of the chain and return its new plan once they are gone.
 
-    Raises UsageError or EngineError.
+    Raises UsageError, ChainError or EngineError.
     """
-    with _alone(plan) as current:
-        with refusing():
+    with _exclusive(plan) as current:
+        with refusals_as_errors():
             smaller = shrunk(current, by)
-        _shed(current, smaller)
+        _end_levels(current, smaller)
         return smaller
 
 
-def refuse_far(plan: ChainPlan) -> None:
-    """Raise ChainError if the chain's runners read a plan that lies on another machine."""
+def refuse_remote_chain(plan: ChainPlan) -> None:
+    """Raise ChainError if the chain is on a remote engine: its runners read a plan on that machine."""
     if plan.remote:
         raise ChainError(
-            f"chain {plan.name} on {plan.endpoint} cannot grow or shrink: its plan lies on the engine's machine",
-            remedy="start one of the depth that you want, or run inception on that machine",
+            f"chain {plan.name} on {plan.endpoint} cannot grow or shrink: its plan is on the engine's machine",
+            remedy="start a chain of the depth that you want, or run inception on that machine",
         )
 
 
 @contextmanager
-def _alone(plan: ChainPlan) -> Iterator[ChainPlan]:
-    """The plan as it is now, and as only we may change it inside. Raises ChainError for a chain gone or far away."""
+def _exclusive(plan: ChainPlan) -> Iterator[ChainPlan]:
+    """Lock the plan against other clients and give its present value. Raises ChainError if it is gone or remote."""
     try:
         with flock.held(Path(plan.paths.level(0)) / "change.lock"):
             current = ChainPlan.from_json(Path(plan.paths.plan).read_text())
-            refuse_far(current)
+            refuse_remote_chain(current)
             yield current
     except FileNotFoundError as error:
         raise ChainError(f"chain {plan.name} is gone", remedy="see: inception ls") from error
 
 
-def _tell(plan: ChainPlan, number: int) -> None:
-    """Have the runner of level `number` read its plan again."""
-    with level_client(plan, number - 1) as client, translated(f"telling level {number}"):
+def _signal_runner(plan: ChainPlan, number: int) -> None:
+    """Make the runner of level `number` read its plan again."""
+    with level_client(plan, number - 1) as client, translated(f"signalling level {number}"):
         client.kill(plan.level(number).container, SIGNAL_PLAN_CHANGED.name)
 
 
-def _wait_until_ready(plan: ChainPlan, above: int, offset: int, on_event: Callable[[Event], None]) -> None:
-    """Wait until the bottom answers that level `above` is making. Raises LevelError."""
-    bottom, maker = Path(plan.paths.alive(plan.depth)), Path(plan.paths.alive(above))
+def _wait_until_ready(plan: ChainPlan, parent: int, offset: int, on_event: Callable[[Event], None]) -> None:
+    """Wait until the bottom is ready, and all levels between level `parent` and it. Raises LevelError."""
+    bottom_alive, parent_alive = Path(plan.paths.alive(plan.depth)), Path(plan.paths.alive(parent))
 
     def settled() -> bool:
-        return (lifeline.is_held(bottom) and lifeline.is_ready(bottom)) or not lifeline.is_held(maker)
+        if not lifeline.is_held(parent_alive):
+            return True
+        return lifeline.is_held(bottom_alive) and lifeline.is_ready(bottom_alive)
 
     for event in follow(Path(plan.paths.events), stop=settled, offset=offset):
         on_event(event)
-        if event.state is State.FAIL and event.level > above:
-            raise as_error(event)
-    if not lifeline.is_held(maker):
-        raise LevelError(level=above, phase=Phase.READY, reason="it ended while it was growing")
+        if event.state is State.FAIL and event.level > parent:
+            raise level_error(event)
+    if not lifeline.is_held(parent_alive):
+        raise LevelError(level=parent, phase=Phase.READY, reason="it ended while it was growing")
 
 
-def _shed(plan: ChainPlan, smaller: ChainPlan) -> None:
-    """Have the levels ended that `plan` has and `smaller` has not, and wait until they are gone."""
+def _end_levels(plan: ChainPlan, smaller: ChainPlan) -> None:
+    """End the levels that `plan` has and `smaller` has not, and wait until they are gone."""
     save_plan(smaller)
-    _tell(smaller, smaller.depth)
+    _signal_runner(smaller, smaller.depth)
     first = plan.level(smaller.depth + 1)
     with (
         level_client(plan, smaller.depth) as client,

@@ -1,4 +1,4 @@
-"""Make the run directory of a chain, with all that level 1 needs in it."""
+"""Make the run directory of a chain, with everything that its levels need."""
 
 from __future__ import annotations
 
@@ -15,18 +15,21 @@ from inception.plan.chain import ChainPlan
 _PRIVATE = 0o700
 _OWNER_ONLY = 0o600
 _PROGRAMS = ("runner", "containerd", "dockerd")
-"""Those that keep a log in the directory of their level."""
+"""The programs that have a log file in the directory of their level."""
 
 
 def make_run_directory(plan: ChainPlan) -> int:
-    """Make the directory of `plan` and return the client's lifeline, held. Raises ChainError, or InceptionError."""
+    """Make the run directory of `plan` and return the client's lifeline: a descriptor that holds the lock.
+
+    Raises ChainError if the name is taken or the directory cannot be made, InceptionError if the run root is unsafe.
+    """
     directory = Path(plan.run_directory)
     make_private(directory.parent)
     try:
         directory.mkdir(mode=_PRIVATE)
     except FileExistsError as error:
         raise ChainError(
-            f"a chain named {plan.name} is already there", remedy="choose another --name, or end it first"
+            f"a chain named {plan.name} already exists", remedy="choose another --name, or end it first"
         ) from error
     except OSError as error:
         raise _cannot_be_made(directory, error) from error
@@ -48,7 +51,7 @@ def make_run_directory(plan: ChainPlan) -> int:
 def make_level_directory(plan: ChainPlan, number: int) -> None:
     """Make the directory of level `number`, with its locks and logs as empty files. Raises OSError.
 
-    The level's programs are root's and open what is there: files that they made themselves only root could read.
+    The level's programs run as root and open existing files: only root could read files that they made themselves.
     """
     Path(plan.paths.level(number)).mkdir(mode=_PRIVATE, exist_ok=True)
     locks = (plan.paths.lifeline(number), plan.paths.alive(number))

@@ -1,4 +1,4 @@
-"""A running chain, seen from outside: started, watched until its bottom answers, reached, unwound."""
+"""Start a chain, wait until its bottom is ready, watch it, and unwind it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import docker
 from requests.exceptions import RequestException
 
-from inception.chain.event_follower import as_error, follow
+from inception.chain.event_follower import follow, level_error
 from inception.chain.remote.mirror import Mirror
 from inception.chain.run_directory import make_run_directory
 from inception.chain.teardown import kick, take_down
@@ -27,12 +27,14 @@ from inception.plan.events import Event, Phase, State
 from inception.plan.protocol import UNREPORTED, RunnerExit
 
 _LAST_EVENTS_LIMIT_S = 2.0
+"""Seconds to wait for the last events of a chain that has ended."""
 
 
 class RunningChain:
-    """One chain of `plan` in the engine of `client`. `on_event` is given every event, from a thread of its own.
+    """The client's side of one chain, in the engine of `client`.
 
-    Without a `mirror`, that engine sees the run directory.
+    `on_event` is called with every event, in a thread of its own. A remote engine, which does not see the run
+    directory, needs a `mirror`.
     """
 
     def __init__(
@@ -45,18 +47,18 @@ class RunningChain:
         self._settled = threading.Event()
         self._failure: Event | None = None
         self._status: int | None = None
-        self._unshown: Exception | None = None
+        self._follower_error: Exception | None = None
         self._follower = threading.Thread(target=self._follow, name="follow events", daemon=True)
         self._waiter = threading.Thread(target=self._wait_until_gone, name="wait for level 1", daemon=True)
         self._container = plan.level(1).container
         self.plan = plan
 
     def client_of(self, level: int) -> docker.APIClient:
-        """A client of the engine at `level`; 0 is the one that the chain stands on."""
+        """Return a client of the engine at `level`, which may be 0."""
         return self._client if level == 0 else connect_level(self.plan, level)
 
     def start(self) -> None:
-        """Create and start level 1; it does the rest. `wait_until_ready` tells how it went."""
+        """Create and start level 1, whose runner starts the next level. Failures are raised by `wait_until_ready`."""
         events = EventLog(self.plan.paths, 0)
         self._follower.start()
         with suppress(LevelFailure):
@@ -70,10 +72,10 @@ class RunningChain:
                 if self._mirror:
                     self._mirror.open()
         if events.unreported is not None:
-            self._take_in(events.unreported)
+            self._handle(events.unreported)
 
     def _wait_until_gone(self) -> None:
-        # An error says that it was gone before we asked, or that its engine is.
+        # An error means that the container or its engine was already gone.
         with suppress(docker.errors.DockerException, RequestException, OSError):
             self._status = self._client.wait(self._container, condition="removed", timeout=None)["StatusCode"]
         self._gone.set()
@@ -81,14 +83,14 @@ class RunningChain:
     def _follow(self) -> None:
         try:
             for event in follow(Path(self.plan.paths.events), stop=self._gone.is_set):
-                self._take_in(event)
+                self._handle(event)
             if not self._settled.is_set():
-                self._take_in(self._silent_end())
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised in the main thread
-            self._unshown = error
+                self._handle(self._unreported_failure())
+        except Exception as error:  # noqa: BLE001 - `check` raises it in the main thread
+            self._follower_error = error
         self._settled.set()
 
-    def _take_in(self, event: Event) -> None:
+    def _handle(self, event: Event) -> None:
         self._on_event(event)
         if event.state is State.FAIL and self._failure is None and event.level <= self.plan.depth:
             self._failure = event
@@ -97,27 +99,27 @@ class RunningChain:
             self._settled.set()
 
     def adopt(self, plan: ChainPlan) -> None:
-        """From now on the chain is that of `plan`, which has grown or shrunk."""
+        """Replace the plan of a chain that was resized, and forget a failure of a level that is no longer in it."""
         self.plan = plan
         if self._failure is not None and self._failure.level > plan.depth:
             self._failure = None
 
     def wait_until_ready(self) -> None:
-        """Wait until the bottom answers. Raises LevelError."""
+        """Wait until the bottom is ready. Raises LevelError, or an error of `on_event`."""
         self._settled.wait()
         self.check()
 
     def check(self) -> None:
-        """Raise LevelError if a level failed, level 1 too if it is gone without a word, and what `on_event` raised."""
-        if self._unshown is not None:
-            raise self._unshown
+        """Raise LevelError if a level failed or level 1 ended without reporting why; raise an error of `on_event`."""
+        if self._follower_error is not None:
+            raise self._follower_error
         if (failure := self._failure) is not None:
-            raise as_error(failure)
+            raise level_error(failure)
         if self._gone.is_set():
-            raise as_error(self._silent_end())
+            raise level_error(self._unreported_failure())
 
-    def _silent_end(self) -> Event:
-        """What level 1 should have said when it ended."""
+    def _unreported_failure(self) -> Event:
+        """Return the failure event that level 1 did not write before it ended."""
         return Event(
             time_s=time.time(),
             monotonic_s=time.monotonic(),
@@ -129,11 +131,11 @@ class RunningChain:
         )
 
     def unwind(self) -> None:
-        """Wait until all levels have ended, as they do once the client's lifeline is free; kick them if they do not.
+        """Wait until all levels have ended, as they do once the client's lifeline is free.
 
-        An ending signal while waiting kicks the chain at once.
+        A chain that takes too long is kicked; an ending signal kicks it at once. Raises EngineError.
         """
-        self._settled.set()  # From here on its end is no news.
+        self._settled.set()  # From here on the end of level 1 is no failure.
         if self._waiter.is_alive():
             with suppress(Interrupted):
                 self._gone.wait(stop_timeout_s(self.plan, 1))
@@ -142,7 +144,7 @@ class RunningChain:
         self._follower.join(_LAST_EVENTS_LIMIT_S)
 
     def kick(self) -> None:
-        """End the chain at once."""
+        """Kill all levels at once and wait until level 1 is removed. Raises EngineError."""
         self._settled.set()
         kick(self._client, self.plan)
         self._gone.set()
@@ -150,36 +152,36 @@ class RunningChain:
 
 @contextmanager
 def running(client: docker.APIClient, plan: ChainPlan, on_event: Callable[[Event], None]) -> Iterator[RunningChain]:
-    """The chain of `plan`, its bottom answering; it is unwound in the end, whatever happens in between.
+    """Start the chain of `plan`, give it once its bottom is ready, and unwind it at the end, also after an error.
 
-    Raises ChainError if its name is taken, LevelError if a level fails on the way down.
+    Raises ChainError if its name is taken, LevelError if a level fails to start.
     """
     with ExitStack() as stack:
-        held = make_run_directory(plan)
+        client_lifeline = make_run_directory(plan)
         stack.callback(shutil.rmtree, plan.run_directory, ignore_errors=True)
         mirror = Mirror(client, plan) if plan.remote else None
         chain = RunningChain(client, plan, on_event, mirror)
         stack.callback(chain.unwind)
         if mirror:
             stack.callback(mirror.close)
-        stack.callback(os.close, held)
+        stack.callback(os.close, client_lifeline)
         chain.start()
         chain.wait_until_ready()
         yield chain
 
 
 def start_detached(client: docker.APIClient, plan: ChainPlan, on_event: Callable[[Event], None]) -> None:
-    """Start the chain of `plan`, which lives on when we are gone; returns when its bottom answers.
+    """Start the chain of `plan` and return once its bottom is ready; it stays when this program ends.
 
-    Raises PlanError on a remote engine, ChainError if its name is taken, LevelError if a level fails on the way down:
-    then nothing is left.
+    Raises PlanError on a remote engine, ChainError if its name is taken, LevelError if a level fails to start. On an
+    error nothing is left of the chain.
     """
     if plan.remote:
         raise PlanError(
-            f"a chain on {plan.endpoint} needs its client, which is its way to this machine",
+            f"a chain on {plan.endpoint} cannot run detached: its engines are reached only through a connected client",
             remedy="attach to it with --depth, or run `inception up` on the engine's machine",
         )
-    held = make_run_directory(plan)
+    client_lifeline = make_run_directory(plan)
     try:
         chain = RunningChain(client, plan, on_event)
         try:
@@ -189,4 +191,4 @@ def start_detached(client: docker.APIClient, plan: ChainPlan, on_event: Callable
             take_down(client, plan)
             raise
     finally:
-        os.close(held)
+        os.close(client_lifeline)

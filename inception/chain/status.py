@@ -1,4 +1,4 @@
-"""The chains of this machine, as their run directories tell: which there are, and how each is."""
+"""Find the chains of this machine and read the state of each from its run directory."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from inception.plan.events import Event, Phase
 from inception.plan.request import NAME_LIMIT, is_name
 
 _START = '{"time_s"'
-"""How each event's line begins."""
-_LOST = "its runner is gone without a word"
+"""The first characters of each line of the event file."""
+_LOST = "its runner ended without reporting why"
 
 
 class ChainState(StrEnum):
-    """How a chain is, in one word."""
+    """State of a chain."""
 
     DESCENDING = "descending"
     RUNNING = "running"
@@ -32,7 +32,7 @@ class ChainState(StrEnum):
 
 
 class LevelState(StrEnum):
-    """How a level is, in one word: `lost` ones died without unwinding, or never came."""
+    """State of a level; a `lost` one died without unwinding, or was never started."""
 
     BOOTING = "booting"
     READY = "ready"
@@ -44,7 +44,7 @@ class LevelState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Breakage:
-    """Where a chain broke, and why."""
+    """The level at which a chain broke, and the reason."""
 
     level: int
     reason: str
@@ -53,7 +53,7 @@ class Breakage:
 
 @dataclass(frozen=True, kw_only=True)
 class LevelStatus:
-    """One level of a chain. `age_s` is the seconds since it was ready, on a clock that nobody sets."""
+    """One level of a chain. `age_s` is the seconds since it became ready, by the monotonic clock."""
 
     number: int
     state: LevelState
@@ -63,7 +63,7 @@ class LevelStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class ChainStatus:
-    """A chain, as it was a moment ago. `remarks` are what its user should know though nothing broke."""
+    """A chain at the moment of reading. `remarks` are warnings for its user that do not make it broken."""
 
     plan: ChainPlan
     state: ChainState
@@ -73,15 +73,16 @@ class ChainStatus:
 
     @property
     def name(self) -> str:
+        """Name of the chain."""
         return self.plan.name
 
-    def lives(self, number: int) -> bool:
-        """Whether level `number` has an engine that can be reached."""
+    def is_ready(self, number: int) -> bool:
+        """Return whether the engine of level `number` can be reached."""
         return self.levels[number - 1].state is LevelState.READY
 
 
 def chain_names(root: Path | None = None) -> list[str]:
-    """The names of all chains that have a plan."""
+    """Return the names of all chains in the run root that have a readable plan, sorted."""
     directory = root or run_root()
     if not directory.is_dir():
         return []
@@ -89,12 +90,15 @@ def chain_names(root: Path | None = None) -> list[str]:
 
 
 def list_chains(root: Path | None = None) -> list[ChainStatus]:
-    """Every chain of this run root, by name; one whose plan cannot be read is left to `inception prune`."""
+    """Return all chains of the run root, sorted by name, without those whose plan is invalid."""
     return [status for name in chain_names(root) if (status := _status(name, root or run_root())) is not None]
 
 
 def find_chain(name: str | None = None, root: Path | None = None) -> ChainStatus:
-    """The chain `name`, or the only one there is. Raises ChainError, or UsageError for what is no name."""
+    """Return the chain `name`, or the only chain if `name` is None.
+
+    Raises ChainError if it does not exist, UsageError if the name is invalid or needed to choose among several.
+    """
     if name is not None and not is_name(name):
         raise UsageError(
             f"{name!r} cannot name a chain",
@@ -124,14 +128,14 @@ def _status(name: str, root: Path) -> ChainStatus | None:
 
 
 def _unreadable(plan: ChainPlan, error: OSError) -> ChainStatus:
-    """The status of a chain some of whose files cannot be read: it must not hide the other chains."""
+    """Return a broken status for a chain with an unreadable file, so that the other chains are still listed."""
     levels = tuple(LevelStatus(number=number, state=LevelState.LOST) for number in range(1, plan.depth + 1))
     broken = Breakage(level=1, reason=f"{error.filename} cannot be read: {error.strerror}")
     return ChainStatus(plan=plan, state=ChainState.BROKEN, levels=levels, broken=broken)
 
 
 def save_plan(plan: ChainPlan) -> None:
-    """Write the plan where everybody finds it, in one instant. Raises OSError."""
+    """Replace the plan file in the run directory atomically. Raises OSError."""
     file = Path(plan.paths.plan)
     draft = file.with_suffix(".new")
     draft.write_text(plan.to_json())
@@ -139,74 +143,79 @@ def save_plan(plan: ChainPlan) -> None:
 
 
 def read_status(plan: ChainPlan) -> ChainStatus:
-    """How the chain of `plan` is now. Asks no engine: lifelines tell who lives, events tell what happened."""
-    progress = Progress()
+    """Return the present status of the chain of `plan`. Raises OSError.
+
+    No engine is asked: locks show which runners live, the event file shows what happened.
+    """
+    chain_progress = Progress()
     for event in read_events(Path(plan.paths.events)):
-        progress = progress.after(event)
-    told = {level.number: level for level in progress.levels if level.number <= plan.depth}
-    levels = tuple(_level(plan, number, told.get(number)) for number in range(1, plan.depth + 1))
-    broken = _breakage(plan, levels, told)
+        chain_progress = chain_progress.after(event)
+    progress = {level.number: level for level in chain_progress.levels if level.number <= plan.depth}
+    levels = tuple(_level(plan, number, progress.get(number)) for number in range(1, plan.depth + 1))
+    broken = _breakage(plan, levels, progress)
     return ChainStatus(
         plan=plan,
         state=_chain_state(levels, broken),
         levels=levels,
         broken=broken,
-        remarks=_remarks(levels, told),
+        remarks=_remarks(levels, progress),
     )
 
 
 def read_events(path: Path) -> Iterator[Event]:
-    """The whole events of the file at `path`, oldest first; what is no event is left out."""
+    """Yield the complete events of the file at `path`, oldest first; skip invalid lines. A missing file has none."""
     try:
         lines = path.read_text(errors="replace").splitlines()
     except OSError:
         return
     for line in lines:
         try:
-            # A line that was cut has the next one behind it. (In a string of JSON its start would be escaped.)
+            # After a truncated line the next one follows without a newline. (Inside a JSON string `"` is escaped.)
             yield Event.from_line(line[max(line.rfind(_START), 0) :])
         except ValueError:
             continue
 
 
-def _level(plan: ChainPlan, number: int, told: LevelProgress | None) -> LevelStatus:
+def _level(plan: ChainPlan, number: int, progress: LevelProgress | None) -> LevelStatus:
     alive = Path(plan.paths.alive(number))
     age_s = None
     if lifeline.is_held(alive):
         state = LevelState.READY if lifeline.is_ready(alive) else LevelState.BOOTING
         if not lifeline.is_held(Path(plan.paths.lifeline(number))):
             state = LevelState.UNWINDING
-        if told and told.ready_s is not None:
-            age_s = max(0.0, time.monotonic() - told.begun_s - told.ready_s)
-    elif told and told.failure is not None:
+        if progress and progress.ready_s is not None:
+            age_s = max(0.0, time.monotonic() - progress.begun_s - progress.ready_s)
+    elif progress and progress.failure is not None:
         state = LevelState.FAILED
-    elif told and told.state is LevelProgressState.UNWOUND:
+    elif progress and progress.state is LevelProgressState.UNWOUND:
         state = LevelState.UNWOUND
     else:
         state = LevelState.LOST if lifeline.was_held(alive) else LevelState.BOOTING
-    return LevelStatus(number=number, state=state, age_s=age_s, remarks=told.notes if told else ())
+    return LevelStatus(number=number, state=state, age_s=age_s, remarks=progress.notes if progress else ())
 
 
-def _breakage(plan: ChainPlan, levels: tuple[LevelStatus, ...], told: dict[int, LevelProgress]) -> Breakage | None:
-    failures = [it.failure for it in told.values() if it.failure is not None]
+def _breakage(plan: ChainPlan, levels: tuple[LevelStatus, ...], progress: dict[int, LevelProgress]) -> Breakage | None:
+    failures = [it.failure for it in progress.values() if it.failure is not None]
     if failures:
-        return _told_breakage(min(failures, key=lambda event: event.monotonic_s), levels)
-    above_lives = lifeline.is_held(Path(plan.paths.lifeline(0)))
+        return _reported_breakage(min(failures, key=lambda event: event.monotonic_s), levels)
+    parent_lives = lifeline.is_held(Path(plan.paths.lifeline(0)))
     for level in levels:
         if level.state is LevelState.UNWINDING:
-            return None  # What is below it ends in its time.
+            return None  # The levels below it unwind, too.
         if level.state is LevelState.UNWOUND:
             return Breakage(level=level.number, reason="it has ended")
         if level.state is LevelState.LOST:
             return Breakage(level=level.number, reason=_LOST)
-        if level.state is LevelState.BOOTING and not above_lives:
-            return Breakage(level=level.number, reason="it never came, and nobody is left to start it")
-        above_lives = True
+        if level.state is LevelState.BOOTING and not parent_lives:
+            return Breakage(
+                level=level.number, reason="it was never started, and the process that would start it is gone"
+            )
+        parent_lives = True
     return None
 
 
-def _told_breakage(failure: Event, levels: tuple[LevelStatus, ...]) -> Breakage:
-    # What breaks ends what is below it, which may have had time to speak where what broke had none.
+def _reported_breakage(failure: Event, levels: tuple[LevelStatus, ...]) -> Breakage:
+    # A level that dies ends the levels below it, and one of those may have reported a failure while it could not.
     for level in levels[: failure.level - 1]:
         if level.state is LevelState.LOST:
             return Breakage(level=level.number, reason=_LOST)
@@ -222,9 +231,9 @@ def _chain_state(levels: tuple[LevelStatus, ...], broken: Breakage | None) -> Ch
     return ChainState.RUNNING if states == {LevelState.READY} else ChainState.DESCENDING
 
 
-def _remarks(levels: tuple[LevelStatus, ...], told: dict[int, LevelProgress]) -> tuple[str, ...]:
+def _remarks(levels: tuple[LevelStatus, ...], progress: dict[int, LevelProgress]) -> tuple[str, ...]:
     remarks = [f"level {level.number}: {level.remarks[-1]}" for level in levels if level.remarks]
     begun = [level.number for level in levels if level.state is not LevelState.BOOTING]
-    if any(number not in told or told[number].steps[0].phase is not Phase.CREATE for number in begun):
-        remarks.insert(0, "its event file was cut short: some of what happened is not known")
+    if any(number not in progress or progress[number].steps[0].phase is not Phase.CREATE for number in begun):
+        remarks.insert(0, "its event file was truncated: some events are missing")
     return tuple(remarks)

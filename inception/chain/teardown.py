@@ -1,4 +1,4 @@
-"""The end of a chain, brought about from outside: in order, or at once. Afterwards nothing of it is left."""
+"""End a chain from outside, in order or at once, and remove all that is left of it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from inception.plan.chain import ChainPlan
 from inception.plan.protocol import SIGNAL_UNWIND, Variable
 
 _REMOVAL_LIMIT_S = 30
-"""Seconds for the level-0 engine to remove what is dead already."""
+"""Seconds for the level-0 engine to remove a container whose processes have ended."""
 
 
 def take_down(client: docker.APIClient, plan: ChainPlan) -> None:
-    """Unwind the chain of `plan` from its bottom up, whatever state it is in; one that takes too long is kicked.
+    """Unwind the chain of `plan` from its bottom up, whatever its state, and kick it if that takes too long.
 
     Raises EngineError.
     """
@@ -37,7 +37,7 @@ def take_down(client: docker.APIClient, plan: ChainPlan) -> None:
 
 
 def remove_at_once(client: docker.APIClient, plan: ChainPlan) -> None:
-    """Kill the chain of `plan` and remove all that is left of it. Raises EngineError.
+    """Kill the chain of `plan` and remove its container, volume and run directory. Raises EngineError.
 
     Killing level 1's PID namespace kills every process below, and its volume holds all that they wrote.
     """
@@ -46,7 +46,7 @@ def remove_at_once(client: docker.APIClient, plan: ChainPlan) -> None:
 
 
 def kick(client: docker.APIClient, plan: ChainPlan) -> None:
-    """Kill level 1, and with it every level below; returns when it is removed. Raises EngineError."""
+    """Kill level 1, and with it every level below; return when its container is removed. Raises EngineError."""
     with translated(f"kicking chain {plan.name}"), suppress(docker.errors.NotFound):
         if (container := _own_level_1(client, plan)) is not None:
             try:
@@ -58,7 +58,7 @@ def kick(client: docker.APIClient, plan: ChainPlan) -> None:
 
 
 def _own_level_1(client: docker.APIClient, plan: ChainPlan) -> str | None:
-    """The id of level 1's container, if there is one, and it is this chain's.
+    """Return the id of level 1's container, or None if the container belongs to another chain. Raises NotFound.
 
     Another user's chain, or one of another run root, can have the same name, and so the same container name.
     """
@@ -68,6 +68,6 @@ def _own_level_1(client: docker.APIClient, plan: ChainPlan) -> str | None:
 
 
 def _wait_until_removed(client: docker.APIClient, container: str, limit_s: int) -> None:
-    # urllib3 tells a time-out in the middle of an answer as a broken connection.
+    # urllib3 raises a time-out in the middle of an answer as a broken connection.
     with suppress(ReadTimeout, SilentEngine):
         client.wait(container, condition="removed", timeout=limit_s)

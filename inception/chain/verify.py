@@ -1,4 +1,4 @@
-"""Boot one level from an image and see that each of its parts answers."""
+"""Boot one level from an image and check that each program in it and its engine work."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import docker
 
+from inception.callbacks import ignore
 from inception.chain.prepare import prepare
 from inception.chain.running import RunningChain, running
 from inception.engine.connect import Engine
 from inception.engine.translate import translated
 from inception.errors import EngineError
-from inception.plan.events import Event
 from inception.plan.request import Request
 
 PROGRAMS = (
@@ -40,12 +40,12 @@ PROGRAMS = (
         "import ctypes, docker, json, ssl, tenacity; print('docker', docker.__version__)",
     ),
 )
-"""What a level, its runner and its users call, each with arguments that make it say something and change nothing."""
+"""Programs that a level, its runner and its users call, with arguments that print something and change nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One part of a level: what it said, or why it `failed`."""
+    """Result for one part of a level: its output, or why it `failed`."""
 
     name: str
     failed: bool
@@ -53,19 +53,15 @@ class Check:
 
 
 def verify_image(engine: Engine, request: Request, on_message: Callable[[str], None]) -> tuple[Check, ...]:
-    """Boot the one level of `request` and check its parts; it is unwound before this returns.
+    """Boot the one level of `request`, check its parts and unwind it.
 
-    Raises what keeps the level from booting: ImageError, LevelError, EngineError and so on.
+    Raises ImageError, PlanError, UsageError, ChainError, LevelError or EngineError if the level does not boot.
     """
     plan = prepare(engine, request, on_message)
-    with running(engine.client, plan, _ignore) as chain:
-        on_message("level 1 is up: asking its parts")
+    with running(engine.client, plan, ignore) as chain:
+        on_message("level 1 is up: checking its parts")
         with chain.client_of(1) as inner:
             return (*_programs(engine.client, chain), *_engine(inner, chain))
-
-
-def _ignore(event: Event) -> None:
-    del event
 
 
 def _programs(client: docker.APIClient, chain: RunningChain) -> Iterator[Check]:
@@ -81,23 +77,23 @@ def _programs(client: docker.APIClient, chain: RunningChain) -> Iterator[Check]:
 
 def _engine(inner: docker.APIClient, chain: RunningChain) -> Iterator[Check]:
     image_id = chain.plan.image_id
-    questions: tuple[tuple[str, Callable[[], str]], ...] = (
+    checks: tuple[tuple[str, Callable[[], str]], ...] = (
         ("engine", lambda: f"Docker {inner.version()['Version']}, storage driver {inner.info()['Driver']}"),
         ("image", lambda: str(inner.inspect_image(image_id)["Id"])),
-        ("container", lambda: _say_address(inner, image_id)),
+        ("container", lambda: _container_address(inner, image_id)),
     )
-    for name, ask in questions:
+    for name, check in checks:
         try:
             with translated("level 1"):
-                detail = ask()
+                detail = check()
         except EngineError as error:
             yield Check(name=name, failed=True, detail=error.message)
         else:
             yield Check(name=name, failed=False, detail=detail)
 
 
-def _say_address(inner: docker.APIClient, image_id: str) -> str:
-    """The address, in the level's own network, that a container of the level's own engine finds itself at."""
+def _container_address(inner: docker.APIClient, image_id: str) -> str:
+    """Return the IP address of a container of the level's engine, as a program in that container reads it."""
     with _container(inner, image_id, ["ip", "-4", "-brief", "address", "show", "eth0"]) as container:
         inner.start(container)
         status = inner.wait(container)["StatusCode"]

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from inception.chain.interrupts import raising_interrupted
 from inception.chain.prepare import prepare
 from inception.chain.publishing.publish import Publication, publish
-from inception.chain.resize import refuse_far
+from inception.chain.resize import refuse_remote_chain
 from inception.chain.running import RunningChain, running
 from inception.chain.session.run import run_local
+from inception.chain.session.shells import Kicked, Shells
 from inception.cli.drawing import draw
-from inception.cli.shells import Kicked, Shells
 from inception.engine.connect import connect_to
 from inception.errors import EngineError, InceptionError, UsageError
 from inception.plan.events import Event
@@ -30,10 +31,10 @@ def run_at_depth(
     climb: bool = False,
     publications: tuple[Publication, ...] = (),
 ) -> int:
-    """Run `command`, or a shell, at the bottom of the chain of `request`; returns its exit status.
+    """Run `command`, or a shell, at the bottom of the chain of `request`; return its exit status.
 
-    With `climb`, the end of the bottom's shell is the bottom's end, and a shell in the level above follows, up to the
-    host. Everything is unwound before this returns or raises.
+    With `climb`, run a shell in each level, from the bottom up, and unwind each level when its shell ends. Everything
+    is unwound before this returns or raises.
     """
     if request.depth == 0:
         return run_local(command)
@@ -49,19 +50,19 @@ def run_at_depth(
         level_0 = stack.enter_context(connect_to(engine, drawing.progress))
         plan = prepare(level_0, request, drawing.progress)
         if climb:
-            refuse_far(plan)  # Its levels end one by one.
+            refuse_remote_chain(plan)  # The levels of one that is climbed end one by one.
         chain = stack.enter_context(running(level_0.client, plan, show))
         publish(plan, publications)
+        shells = Shells(plan, on_change=chain.adopt, draw=partial(draw.descent, quiet=quiet))
         with drawing.paused():
-            return _sessions(chain, command, climb=climb, quiet=quiet)
+            return _give_session(chain, shells, command, climb=climb)
 
 
-def _sessions(chain: RunningChain, command: list[str] | None, *, climb: bool, quiet: bool) -> int:
-    """Run `command` at the bottom, or shells from there up; 0 if one of them kicked the chain."""
-    shells = Shells(chain.plan, chain.adopt, quiet=quiet)
+def _give_session(chain: RunningChain, shells: Shells, command: list[str] | None, *, climb: bool) -> int:
+    """Run `command` at the bottom, or shells from there up; return its status, or 0 if `kick` ended the chain."""
     try:
         with shells.open():
-            status = shells.climb() if climb else shells.session(chain.plan.depth, command)
+            status = shells.climb() if climb else shells.run(chain.plan.depth, command)
     except Kicked:
         chain.kick()
         return 0
@@ -74,7 +75,10 @@ def _sessions(chain: RunningChain, command: list[str] | None, *, climb: bool, qu
 
 @contextmanager
 def _recording(file: str | None) -> Iterator[Callable[[Event], None]]:
-    """A function that writes an event to `file`, or does nothing without one. Raises UsageError if it cannot."""
+    """Open `file` and yield a function that writes an event to it; without a file, one that does nothing.
+
+    Raises UsageError if the file cannot be opened.
+    """
     with ExitStack() as stack:
         try:
             stream = None if file is None else stack.enter_context(Path(file).open("wb", buffering=0))

@@ -1,4 +1,4 @@
-"""Tables for people; programs ask for JSON instead."""
+"""Prints a plan and a comparison of reports as tables; programs ask for JSON instead."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _WIDE = 160
 
 
 def plan_table(plan: ChainPlan, *, image_is_missing: bool) -> None:
-    """Print a plan: what holds for the whole chain, then a row a level."""
-    # A program that reads this gets whole words, however narrow its terminal would be.
+    """Print a plan: the settings of the whole chain, then a row for each level."""
+    # Without a terminal there is no width to keep to: nothing is cut.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
     granted = plan.privileges
     privileges = "--privileged" if granted.privileged else f"{len(granted.capabilities)} capabilities, unconfined"
@@ -29,7 +29,7 @@ def plan_table(plan: ChainPlan, *, image_is_missing: bool) -> None:
         ("image transfer", plan.image_transfer.value),
         ("privileges", privileges),
         ("network", f"{plan.network.value}, mtu {plan.mtu}"),
-        ("takes about", _takes(plan.estimate)),
+        ("takes about", _show_estimate(plan.estimate)),
         ("run directory", plan.run_directory),
     ):
         console.print(f"{name:<15} {value}", soft_wrap=True)
@@ -50,10 +50,10 @@ def plan_table(plan: ChainPlan, *, image_is_missing: bool) -> None:
 
 
 def comparison_table(comparison: Comparison) -> None:
-    """Print what became of each cost from one report to another."""
+    """Print the change of each cost from one report to another."""
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for heading in ("what", "change", "noise", "verdict"):
+    for heading in ("cost", "change", "noise", "verdict"):
         table.add_column(heading, no_wrap=True)
     table.add_row("depth", f"{comparison.depth[0]} -> {comparison.depth[1]}", "", _direction(*comparison.depth))
     table.add_row(
@@ -70,6 +70,6 @@ def _direction(before: int, after: int) -> str:
     return "better" if after > before else "worse"
 
 
-def _takes(estimate: Estimate) -> str:
+def _show_estimate(estimate: Estimate) -> str:
     disk = f"{show_size(estimate.disk)} of disk, " if estimate.disk else ""
     return f"{show_size(estimate.memory)} of memory, {disk}{estimate.seconds:.0f} s down and up"

@@ -69,7 +69,7 @@ class Context:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+    """Course of a level's life: whether it failed before it unwound or while it did, and what else broke.
     """How a level's life went: whether it failed before it unwound or while it did, and what else broke."""
 
     failed: bool

@@ -16,9 +16,9 @@ def parse_duration(text: str) -> float:
     elif words and not _PART.sub("", words):
         seconds = sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(words))
     else:
-        raise ValueError(f"{text!r} is not a length of time")
+        raise ValueError(f"{text!r} is not a duration")
     if seconds <= 0:
-        raise ValueError(f"{text!r} is no time at all")
+        raise ValueError(f"{text!r} is not a positive duration")
     return seconds
 
 

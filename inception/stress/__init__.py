@@ -1,1 +1,1 @@
-"""Depth stress-testing: campaigns that go down until something gives, what they measure, and what they report."""
+"""Stress tests of nesting: campaigns that descend until a limit stops them, their measurements and reports."""

@@ -1,4 +1,4 @@
-"""From what was carried out to a report: fits, drifts, the environment, and the verdict."""
+"""Assembles the report of a campaign: fits, drifts, the environment, and the verdict."""
 
 from __future__ import annotations
 
@@ -29,13 +29,14 @@ from inception.stress.report.record import (
 )
 from inception.stress.report.trend import Drift, PowerFit, find_drift, fit_power
 from inception.stress.verdict import judge
-from inception.stress.wall import Failure, Incident, explain_wall
+from inception.stress.wall.explain import explain_wall
+from inception.stress.wall.model import Failure, Incident
 
 
 def assemble(
     campaign: Campaign, environment: Environment, outcome: Outcome, *, begun: float, command: tuple[str, ...]
 ) -> Report:
-    """The report of `campaign`, begun at Unix time `begun`; `command` repeats it."""
+    """Return the report of `campaign`, begun at Unix time `begun`; `command` repeats it."""
     chains = [chain for cycle in outcome.cycles for chain in cycle.chains]
     drifts = find_drifts(outcome.cycles)
     return Report(
@@ -55,7 +56,7 @@ def assemble(
 def assemble_refusal(
     campaign: Campaign, environment: Environment, refused: PlanError, *, begun: float, command: tuple[str, ...]
 ) -> Report:
-    """The report of a campaign that was not begun, because the plan says that it cannot fit."""
+    """Return the report of a campaign that was not begun because its plan was refused."""
     failure = Failure(message=refused.message, remedy=refused.remedy)
     now = read_evidence(())
     incident = Incident(failure=failure, before=now, after=now)
@@ -75,7 +76,7 @@ def assemble_refusal(
 
 
 def find_fits(chains: Iterable[ChainRecord]) -> dict[str, PowerFit]:
-    """How each cost grows with depth, where there are levels enough to say."""
+    """Fit a power law of depth to each cost that has levels enough."""
     kept = tuple(chains)
     found = {}
     for cost in COSTS:
@@ -86,7 +87,7 @@ def find_fits(chains: Iterable[ChainRecord]) -> dict[str, PowerFit]:
 
 
 def find_drifts(cycles: Iterable[CycleRecord]) -> dict[str, Drift]:
-    """How each cost of a level, and what the host has, moves from cycle to cycle, where there are cycles enough."""
+    """Find the drift of each cost, and of unwinding, from cycle to cycle, where there are cycles enough."""
     kept = tuple(cycles)
     series: dict[str, list[float]] = {}
     for cost in COSTS:
@@ -100,7 +101,7 @@ def find_drifts(cycles: Iterable[CycleRecord]) -> dict[str, Drift]:
 
 
 def campaign_record(campaign: Campaign, command: tuple[str, ...]) -> CampaignRecord:
-    """What was asked for, as a report says it."""
+    """Return the options of `campaign` for its report."""
     request: Request = campaign.request
     return CampaignRecord(
         max_depth=request.depth,
@@ -119,7 +120,7 @@ def campaign_record(campaign: Campaign, command: tuple[str, ...]) -> CampaignRec
 
 
 def environment_of(facts: Facts, image: str) -> Environment:
-    """Where a campaign runs."""
+    """Return the machine, the engine and the program for a report."""
     return Environment(
         program=__version__,
         python=platform.python_version(),

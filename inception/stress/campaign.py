@@ -1,4 +1,4 @@
-"""A campaign: what `inception stress` was asked to do, and the cycles that this makes. Nothing is touched here."""
+"""A campaign, as `inception stress` was asked for it, and its cycles. Nothing is touched here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAME_ROOM = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Campaign:
-    """What to do, as asked for; `request` is each chain's, but for its name.
+    """Options of a campaign; `request` is that of each chain, but for its name.
 
     `cycles` descents, or with None as many as `time_limit_s` has room for; `chains` at once; `churn` short containers
     at the bottom of each; `soak_s` seconds of work in every level before unwinding. With `chaos_seed`, one process of
@@ -34,10 +34,11 @@ class Campaign:
 
     @property
     def depth(self) -> int:
+        """Number of levels of each chain."""
         return self.request.depth
 
     def check(self) -> None:
-        """Raise UsageError for what cannot be done."""
+        """Raise UsageError for options that contradict each other."""
         if self.depth < 1:
             raise UsageError("a campaign of depth 0 nests nothing", remedy="give --max-depth 1 or more")
         if len(self.request.name) > NAME_LIMIT - NAME_ROOM:
@@ -51,7 +52,7 @@ class Campaign:
 
 @dataclass(frozen=True, kw_only=True)
 class ChainTask:
-    """One chain of a cycle: its request, and the kill that it has to expect."""
+    """One chain of a cycle: its request, and the kill planned for it."""
 
     request: Request
     kill: Kill | None = None
@@ -59,14 +60,14 @@ class ChainTask:
 
 @dataclass(frozen=True, kw_only=True)
 class Cycle:
-    """One descent of a campaign, counted from 1: all its chains at once, then all that is to be done at the bottom."""
+    """One descent of a campaign, counted from 1, with all its chains at once."""
 
     number: int
     tasks: tuple[ChainTask, ...]
 
 
 def cycles(campaign: Campaign) -> Iterator[Cycle]:
-    """The cycles of `campaign`, in order; without end if it has no number of them."""
+    """Yield the cycles of `campaign`, in order; without end if it has no number of them."""
     for number in count(1):
         if campaign.cycles is not None and number > campaign.cycles:
             return

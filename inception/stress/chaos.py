@@ -1,7 +1,7 @@
-"""Which process is killed in which descent, and when: a pure function of the seed, so that a campaign can be replayed.
+"""Chooses which process is killed in which descent, and when: a pure function of the seed, so it can be repeated.
 
-A kill does not wait for a moment but for an event, a level that is ready: then it hits the same level at the same point
-of its descent on any machine, fast or slow.
+A kill waits for a level that becomes ready, and not for a moment: so it hits the same level at the same point of the
+descent on any machine, fast or slow.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 GREATEST_DELAY_S = 0.6
-"""Within it the level below the trigger is made and boots: kills fall into each of its phases."""
+"""The level below the trigger is created and boots within this time: kills hit each of its phases."""
 
 
 class Target(StrEnum):
-    """What is killed at a level: one of its daemons, its runner, or the shim that carries the level below it."""
+    """The process to kill in a level: a daemon, the runner, or the shim that carries the level below it."""
 
     DOCKERD = "dockerd"
     CONTAINERD = "containerd"
@@ -33,12 +33,13 @@ class Kill:
     target: Target
 
     def describe(self) -> str:
+        """Return the kill as a phrase."""
         return f"{self.target} of level {self.level}, {self.delay_s:.2f} s after level {self.trigger} is ready"
 
 
 def kill_for(seed: int, cycle: int, chain: int, depth: int) -> Kill:
-    """The kill of chain `chain` in cycle `cycle` of a campaign with `seed`, each counted from 1, at `depth` levels."""
-    # A generator of its own for each: the kill does not depend on how many there were before.
+    """Return the kill of chain `chain` in cycle `cycle`, each counted from 1, of a campaign of `depth` levels."""
+    # One generator for each kill: it does not depend on how many there were before.
     chance = random.Random(f"{seed}/{cycle}/{chain}/{depth}")  # noqa: S311 replayable, not secret
     trigger = chance.randint(1, depth)
     level = chance.randint(1, trigger)

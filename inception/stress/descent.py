@@ -1,4 +1,4 @@
-"""One chain of a cycle: down, the work at the bottom, up again; everything that happened becomes a record."""
+"""Runs one chain of a cycle: descends, works at the bottom, unwinds, and records everything that happened."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ from inception.stress.report.record import (
     Span,
     WallRecord,
 )
-from inception.stress.wall import Failure, Incident, explain_wall
+from inception.stress.wall.explain import explain_wall
+from inception.stress.wall.model import Failure, Incident
 from inception.stress.workload import ExecError, Level, ProcessKiller, churn
 
 _KILL_LIMIT_S = 20.0
@@ -40,18 +41,18 @@ _KILL_LIMIT_S = 20.0
 _POLL_S = 0.02
 _WORK = "work"
 _CHURN = "churn"
-"""Stand for a phase where a level failed at what it was given to do."""
+"""Pseudo-phases: the level failed under load, not while booting."""
 
 
 class Cancelled(Exception):
-    """The campaign ends: no more work."""
+    """Raised to end the work in a chain, since its campaign ends."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignContext:
-    """What all chains of a campaign have in common. `begun_s` is the campaign's begin on the monotonic clock.
+    """What the chains of a campaign share. `begun_s` is the campaign's begin on the monotonic clock.
 
-    `places` are where chains write; `on_event` takes what a level has come to.
+    `places` are the directories that chains write to; `on_event` takes each event of a chain.
     """
 
     host: docker.APIClient
@@ -63,7 +64,7 @@ class CampaignContext:
 
 
 class Descent:
-    """One chain, carried out in the thread that calls `run`; `cancel` ends it from another."""
+    """One chain: `run` carries it out in the calling thread, `cancel` ends it from another."""
 
     def __init__(self, context: CampaignContext, plan: ChainPlan, task: ChainTask) -> None:
         self.plan = plan
@@ -79,24 +80,24 @@ class Descent:
         self._failure: Failure | None = None
 
     def cancel(self) -> None:
-        """Do nothing more and kick the chain, as often as it takes."""
+        """End the work and kick the chain; call it again until `run` has returned."""
         self._cancelled.set()
         try:
             self._context.host.remove_container(self.plan.level(1).container, force=True, v=True)
         except ENGINE_GONE:
-            return  # Not there yet, or not any more, or on its way out.
+            return  # The container is not there yet, or is being removed.
 
     def run(self) -> ChainRecord:
-        """Descend, work, unwind. Raises nothing that the chain does: that is what is recorded."""
+        """Descend, work, unwind, and return the record. A failure of the chain is recorded, not raised."""
         begun_s = time.monotonic()
         bottom_s = turned_s = None
         try:
             with running(self._context.host, self.plan, self._show) as chain:
                 bottom_s = time.monotonic()
                 try:
-                    self._at_the_bottom(chain)
+                    self._work_at_bottom(chain)
                 except Exception:
-                    self._look_around()
+                    self._keep_evidence()
                     raise
                 turned_s = time.monotonic()
         except LevelError as error:
@@ -106,9 +107,9 @@ class Descent:
         except ExecError as error:
             self._failed(str(error), self.plan.depth, _WORK)
         except (ChainError, EngineError) as error:
-            self._failed(error.message, *self._where(), error.remedy)
+            self._failed(error.message, *self._current_phase(), error.remedy)
         except ENGINE_GONE as error:
-            self._failed(reason(error), *self._where())
+            self._failed(reason(error), *self._current_phase())
         ended_s = time.monotonic()
         turned_s = turned_s or self._failure_s or bottom_s or begun_s
         return self._record(begun_s, bottom_s, turned_s, ended_s)
@@ -117,14 +118,14 @@ class Descent:
         self._progress = self._progress.after(event)
         if event.state is State.FAIL:
             if self._cancelled.is_set():
-                return  # It was we who ended it.
-            self._look_around()
+                return  # `cancel` ended it.
+            self._keep_evidence()
         if event.phase is Phase.READY and event.state is State.END and self._killer:
             self._killer.on_ready(event.level)
         self._context.on_event(self.plan, event)
 
-    def _look_around(self) -> None:
-        """Read the evidence, once and now: a moment later levels unwind, control groups and files with them."""
+    def _keep_evidence(self) -> None:
+        """Read the evidence, once and at once: the control groups and files of levels go as they unwind."""
         if self._after is None:
             self._after = self._read_evidence()
 
@@ -138,42 +139,42 @@ class Descent:
     def _level(self, number: int) -> Level:
         return Level(host=self._context.host, plan=self.plan, number=number)
 
-    def _at_the_bottom(self, chain: RunningChain) -> None:
+    def _work_at_bottom(self, chain: RunningChain) -> None:
         campaign = self._context.campaign
         if self._killer:
-            self._await_the_kill(chain, self._killer)
+            self._await_kill(chain, self._killer)
             return
         if campaign.measure:
             if self.plan.network is NetworkMode.BRIDGE:
                 self._level(self.plan.depth).reach_level_0()
             for number in range(1, self.plan.depth + 1):
-                self._go_on(chain)
+                self._check_running(chain)
                 self._measured[number] = _measure(self._level(number))
         if campaign.churn:
             self._churn = churn(self._level(self.plan.depth), campaign.churn)
             if self._churn.errors:
-                self._look_around()
+                self._keep_evidence()
                 self._failed(self._churn.errors[0], self.plan.depth, _CHURN)
         deadline_s = time.monotonic() + campaign.soak_s
         began_s = time.monotonic()
         while time.monotonic() < deadline_s:
             for number in range(1, self.plan.depth + 1):
-                self._go_on(chain)
+                self._check_running(chain)
                 self._soak.append(_sample(self._level(number), began_s))
-        self._go_on(chain)
+        self._check_running(chain)
 
-    def _go_on(self, chain: RunningChain) -> None:
+    def _check_running(self, chain: RunningChain) -> None:
         if self._cancelled.is_set():
             raise Cancelled
         chain.check()
 
-    def _await_the_kill(self, chain: RunningChain, killer: ProcessKiller) -> None:
+    def _await_kill(self, chain: RunningChain, killer: ProcessKiller) -> None:
         killer.join(_KILL_LIMIT_S)
         if killer.pid is None:
             return
         deadline_s = time.monotonic() + _KILL_LIMIT_S
         while time.monotonic() < deadline_s:
-            self._go_on(chain)
+            self._check_running(chain)
             time.sleep(_POLL_S)
 
     def _failed(
@@ -198,8 +199,8 @@ class Descent:
             image=min(images, key=lambda it: it[1], default=None),
         )
 
-    def _where(self) -> tuple[int | None, str | None]:
-        """The level and the phase that were going on last."""
+    def _current_phase(self) -> tuple[int | None, str | None]:
+        """Return the deepest level that is in a phase, and the phase."""
         for level in reversed(self._progress.levels):
             if level.current:
                 return level.number, level.current.phase.value
@@ -273,7 +274,7 @@ class Descent:
 
 @dataclass(frozen=True, kw_only=True)
 class _Findings:
-    """What was measured of one level."""
+    """Measurements of one level."""
 
     measure: LevelMeasure | None = None
     api_s: float | None = None

@@ -1,4 +1,4 @@
-"""How long a campaign will still take: what is left of its cycles, at the pace seen so far."""
+"""Estimates how long a campaign will still take, by the pace of its cycles so far."""
 
 from __future__ import annotations
 
@@ -13,44 +13,44 @@ MEASURE_S = 0.8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outlook:
-    """What is known of the pace: the seconds of each cycle that ended, and when levels of this one were ready."""
+class Eta:
+    """Pace of a campaign: the seconds of each cycle that ended, and the first and last level ready in this one."""
 
     campaign: Campaign
     cycles_s: tuple[float, ...] = ()
     first: tuple[int, float] | None = None
     last: tuple[int, float] | None = None
 
-    def after_level(self, number: int, ready_s: float) -> Outlook:
-        """Once level `number` of the present cycle was ready, at the moment `ready_s`."""
+    def after_level(self, number: int, ready_s: float) -> Eta:
+        """Return the estimate once level `number` of this cycle is ready, at monotonic time `ready_s`."""
         if self.first is None or number <= self.first[0]:
             return replace(self, first=(number, ready_s), last=(number, ready_s))
         return replace(self, last=(number, ready_s))
 
-    def after_cycle(self, seconds: float) -> Outlook:
-        """Once a cycle has ended that took `seconds`."""
+    def after_cycle(self, seconds: float) -> Eta:
+        """Return the estimate once a cycle has ended that took `seconds`."""
         return replace(self, cycles_s=(*self.cycles_s, seconds), first=None, last=None)
 
     @property
     def level_s(self) -> float:
-        """Seconds a level, as seen in this cycle, or as it usually is."""
+        """Seconds that a level takes, measured in this cycle, or the usual ones."""
         if self.first and self.last and self.last[0] > self.first[0]:
             return (self.last[1] - self.first[1]) / (self.last[0] - self.first[0])
         return SECONDS_PER_LEVEL
 
     def cycle_s(self) -> float:
-        """Seconds that a cycle takes, as seen so far, or else as it should."""
+        """Return the seconds that a cycle takes: the median so far, or an estimate for the first."""
         if self.cycles_s:
             return median(self.cycles_s)
         measuring = MEASURE_S if self.campaign.measure else 0.0
         return self.campaign.depth * (self.level_s * 1.2 + measuring) + self.campaign.soak_s
 
     def left_s(self, cycles_done: int, level: int, elapsed_s: float) -> float | None:
-        """Seconds to go once `cycles_done` cycles have ended and the next has come to `level`; None if nobody knows."""
+        """Return the seconds left after `cycles_done` cycles and `level` levels of the next; None if unknown."""
         limit_s = self.campaign.time_limit_s
         to_limit_s = None if limit_s is None else max(0.0, limit_s - elapsed_s)
         if self.campaign.cycles is None:
             return to_limit_s
-        # What comes at the bottom and on the way up is still to come, a soak above all.
+        # The work at the bottom and the unwinding are still to come, a soak above all.
         left_s = max(0.0, (self.campaign.cycles - cycles_done) * self.cycle_s() - level * self.level_s)
         return left_s if to_limit_s is None else min(left_s, to_limit_s)

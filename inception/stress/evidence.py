@@ -1,4 +1,4 @@
-"""What the host says about its limits, before a chain and when it fails: then a wall has a cause that one can see."""
+"""Reads the limits and counters of the host, before a chain and when it fails, to explain the wall."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _CGROUP_FILES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Space:
-    """A place that a chain writes to: what is free there, in bytes and inodes."""
+    """Free bytes and inodes of a directory that a chain writes to."""
 
     path: str
     free: int
@@ -49,7 +49,7 @@ class Space:
 
 @dataclass(frozen=True, kw_only=True)
 class CgroupReading:
-    """The limits and counters of one control group: `values` by file name, or by file name and key."""
+    """Limits and counters of one control group: `values` by file name, or by file name and key."""
 
     path: str
     values: dict[str, int] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class CgroupReading:
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """The host at one moment. `settings` are sysctls by their path; `keys` is how many root's processes hold."""
+    """The host at one moment. `settings` are sysctls by their path; `keys` is how many root holds."""
 
     settings: dict[str, int] = field(default_factory=dict)
     oom_kills: int = 0
@@ -68,7 +68,7 @@ class Evidence:
 
 
 def read_evidence(places: tuple[Path, ...], container: str | None = None) -> Evidence:
-    """Read this host now: `places` are where a chain writes, `container` is the id of its level 1."""
+    """Read this host now: `places` are directories that a chain writes to, `container` is the id of its level 1."""
     return Evidence(
         settings=dict(_settings()),
         oom_kills=_oom_kills(),
@@ -88,15 +88,15 @@ def _settings() -> Iterator[tuple[str, int]]:
 
 
 def _oom_kills() -> int:
-    for line in (PROC / "vmstat").read_text().splitlines():
-        name, _, value = line.partition(" ")
-        if name == "oom_kill":
-            return int(value)
-    return 0
+    try:
+        lines = (PROC / "vmstat").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
 
 
 def _keys() -> int | None:
-    """proc_key_users(5): the fourth column is keys and their greatest number, for each user."""
+    """Return how many keys root holds: the fourth column of /proc/key-users, see keyrings(7)."""
     try:
         lines = (PROC / "key-users").read_text().splitlines()
     except OSError:
@@ -106,7 +106,7 @@ def _keys() -> int | None:
 
 
 def read_space(place: Path) -> Space | None:
-    """What is free at `place`, or None where there is no such place."""
+    """Return the free space at `place`, or None if it cannot be read."""
     try:
         status = os.statvfs(place)
     except OSError:
@@ -116,7 +116,7 @@ def read_space(place: Path) -> Space | None:
 
 
 def _cgroups(container: str) -> Iterator[CgroupReading]:
-    """Those that carry the container, in each hierarchy; their limits hold for all levels below, too."""
+    """Yield the container's control group in each hierarchy; its limits hold for all levels below, too."""
     for mount in parse_mountinfo((PROC / "self/mountinfo").read_text()):
         if mount.filesystem not in {"cgroup", "cgroup2"}:
             continue

@@ -1,4 +1,4 @@
-"""Carries out a campaign: cycle after cycle, the host read before and after each, until all is done or time is up."""
+"""Carries out a campaign, cycle by cycle, and reads the host before and after each."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
 from inception.stress.campaign import Campaign, Cycle, cycles
 from inception.stress.descent import CampaignContext, Descent
-from inception.stress.eta import Outlook
+from inception.stress.eta import Eta
 from inception.stress.host import read_host
-from inception.stress.inventory import Inventory, Thing, settled
-from inception.stress.leaks import Campaigners, leaked
+from inception.stress.inventory import Gap, Inventory, Thing, settled
+from inception.stress.leaks import OwnChains, leaked
 from inception.stress.report.record import ChainRecord, CycleRecord, Ending
 
 _KICK_PAUSE_S = 0.2
@@ -30,7 +30,7 @@ _KICK_LIMIT_S = 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What came of a campaign. `interruption` is what ended it early."""
+    """Result of a campaign. `interruption` is the signal that ended it early, if any."""
 
     cycles: tuple[CycleRecord, ...]
     ending: Ending
@@ -39,7 +39,7 @@ class Outcome:
 
 
 class Execution:
-    """One campaign on `engine`, whose image and seed are there, with id `image_id`. `on_message` takes lines."""
+    """One campaign on `engine`, which has the image `image_id` and its seed. `on_message` takes lines for the user."""
 
     def __init__(
         self,
@@ -57,9 +57,10 @@ class Execution:
         self._begun_s = time.monotonic()
         with translated("asking the engine for its data-root"):
             self._data_root = Path(engine.client.info()["DockerRootDir"])
-        self._outlook = Outlook(campaign=campaign)
+        self._eta = Eta(campaign=campaign)
         self._done: list[tuple[CycleRecord, frozenset[Thing]]] = []
         self._inventories: list[frozenset[Thing]] = []
+        self._mentioned: frozenset[Gap] = frozenset()
         self._context = CampaignContext(
             host=engine.client,
             campaign=campaign,
@@ -100,10 +101,11 @@ class Execution:
         return self._elapsed_s() + median(record.seconds for record, _ in self._done) <= limit_s
 
     def _run_cycle(self, cycle: Cycle) -> bool:
-        """Run one cycle and keep its record. Says whether it was cut short by the time limit."""
+        """Run one cycle and keep its record. Return whether the time limit cut it short."""
         begun_s = time.monotonic()
         plans = [plan_on(self._engine, task.request, self._image_id) for task in cycle.tasks]
         before = Inventory.take(self._engine)
+        self._mention_gaps(before)
         host_before = read_host(self._data_root)
         descents = [Descent(self._context, plan, task) for plan, task in zip(plans, cycle.tasks, strict=True)]
         records: list[ChainRecord] = []
@@ -121,15 +123,22 @@ class Execution:
                 chains=tuple(records),
             )
             names = frozenset(task.request.name for task in cycle.tasks)
-            ours = Campaigners(chains=names, run_root=PurePosixPath(run_root()))
-            self._done.append((record, leaked(before.things, after.things, ours)))
+            ours = OwnChains(chains=names, run_root=PurePosixPath(run_root()))
+            readable = filter(before.covers, after.things)
+            self._done.append((record, leaked(before.things, readable, ours)))
             self._inventories.append(after.things)
-        self._outlook = self._outlook.after_cycle(record.seconds)
+        self._eta = self._eta.after_cycle(record.seconds)
         self._on_message(self._line(record))
         return not in_time
 
+    def _mention_gaps(self, inventory: Inventory) -> None:
+        """Report once what cannot be read here, and so is not compared."""
+        for gap in sorted(inventory.gaps - self._mentioned, key=str):
+            self._on_message(f"not looked at for leaks: {gap}")
+        self._mentioned |= inventory.gaps
+
     def _carry_out(self, descents: Sequence[Descent], records: list[ChainRecord]) -> bool:
-        """Run all chains at once, each in a thread of its own. Says whether they ended before the time limit."""
+        """Run all chains at once, each in its own thread. Return whether they ended before the time limit."""
         with ThreadPoolExecutor(len(descents), thread_name_prefix="chain") as pool:
             futures = [pool.submit(descent.run) for descent in descents]
             try:
@@ -147,7 +156,7 @@ class Execution:
 
     def _wait(self, futures: Sequence[Future[ChainRecord]]) -> bool:
         limit_s = self._campaign.time_limit_s
-        # Without a number of cycles, the limit says when to begin no more: each is short.
+        # Without a number of cycles, the limit only stops new cycles: each is short.
         hard = limit_s is not None and self._campaign.cycles is not None
         timeout_s = max(0.0, (limit_s or 0.0) - self._elapsed_s()) if hard else None
         return not wait(futures, timeout_s, return_when=FIRST_EXCEPTION).not_done
@@ -158,29 +167,29 @@ class Execution:
             self._on_message(f"chain {plan.name}: level {event.level} failed at {event.phase}: {event.message}")
         if not ready or self._campaign.chains > 1 or self._campaign.chaos_seed is not None:
             return
-        self._outlook = self._outlook.after_level(event.level, event.monotonic_s)
+        self._eta = self._eta.after_level(event.level, event.monotonic_s)
         if self._campaign.cycles == 1:
             self._on_message(f"level {event.level} of {plan.depth} is ready{self._left(event.level)}")
 
     def _left(self, level: int) -> str:
-        left_s = self._outlook.left_s(len(self._done), level, self._elapsed_s())
+        left_s = self._eta.left_s(len(self._done), level, self._elapsed_s())
         return "" if left_s is None else f", about {left_s:.0f} s to go"
 
     def _line(self, record: CycleRecord) -> str:
         of = "" if self._campaign.cycles is None else f" of {self._campaign.cycles}"
         depth = min((chain.depth_reached for chain in record.chains), default=0)
-        left_s = self._outlook.left_s(len(self._done), 0, self._elapsed_s())
+        left_s = self._eta.left_s(len(self._done), 0, self._elapsed_s())
         kills = "".join(
             f", killed {chain.kill.target} of level {chain.kill.level}" for chain in record.chains if chain.kill
         )
         walls = "".join(f", wall: {chain.wall.title}" for chain in record.chains if chain.wall)
-        togo = "" if left_s is None else f", about {left_s:.0f} s to go"
-        return f"cycle {record.number}{of}: {depth} levels, {record.seconds:.1f} s{kills}{walls}{togo}"
+        to_go = "" if left_s is None else f", about {left_s:.0f} s to go"
+        return f"cycle {record.number}{of}: {depth} levels, {record.seconds:.1f} s{kills}{walls}{to_go}"
 
     def _with_leaks(self) -> list[CycleRecord]:
-        """The records, each with what it left behind for good: what is still there after every later cycle.
+        """Return the records, each with its leaks: the things that are still there after every later cycle.
 
-        What someone else on this host was at meanwhile comes and goes.
+        What others on this host start meanwhile comes and goes.
         """
         if not self._done:
             return []

@@ -1,4 +1,4 @@
-"""The host's own numbers: what a chain takes of them, and what should be back once it is gone."""
+"""Reads the host's memory, disk, files and processes before and after a cycle."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _KERNEL_MEMORY = ("Slab", "KernelStack", "PageTables", "Percpu")
 
 
 def read_host(data_root: Path) -> HostReading:
-    """Read this host now; `data_root` is the level-0 engine's."""
+    """Read this host now; `data_root` is that of the level-0 engine."""
     memory = _meminfo()
     space = read_space(data_root)
     return HostReading(
@@ -26,7 +26,7 @@ def read_host(data_root: Path) -> HostReading:
 
 
 def memory_total() -> int:
-    """Bytes of memory that this machine has."""
+    """Return the memory of this machine in bytes."""
     return _meminfo()["MemTotal"]
 
 

@@ -1,4 +1,4 @@
-"""What a cycle left behind, told from what others on the same host have started meanwhile."""
+"""Finds what a cycle left behind, apart from what others on the same host have started meanwhile."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from inception.stress.inventory import Thing
 
 _CONTAINER = "container"
 _SHORT = 12
-"""Characters of a container's id that name it."""
+"""Length of the short form of a container's id."""
 _ID = re.compile(r"[0-9a-f]{12,64}")
 _CLIENT = re.compile(r" (\S*/)?inception( |$)")
-"""The command itself: a campaign starts none."""
+"""A running `inception`: a campaign starts none."""
 _ENTRY = "run directory entry"
 # An engine makes these for a container, or they run inside one, with no name that says whose they are.
 _NAMELESS = frozenset({"link", "mount", "process", "route", "rule", "TCP listener", "unix socket", "volume"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Campaigners:
-    """Who is who on the host: the campaign's chains by name, and where their run directories are."""
+class OwnChains:
+    """The campaign's chains by name, and the directory of their run directories."""
 
     chains: frozenset[str]
     run_root: PurePosixPath
 
 
-def leaked(before: Iterable[Thing], after: Iterable[Thing], ours: Campaigners) -> frozenset[Thing]:
-    """What is there now, was not before, and is not known to be someone else's.
+def leaked(before: Iterable[Thing], after: Iterable[Thing], ours: OwnChains) -> frozenset[Thing]:
+    """Return the things that are new and not known to belong to others.
 
-    What names one of our chains is ours, always. What belongs to a container that is not ours is not; while there is
-    such a container that was not there before, nameless things are put down to it.
+    A thing that names one of our chains is always ours. A thing of another's container is not ours; while a new one of
+    those is there, things without a name are taken to be its own.
     """
     grown = frozenset(after) - frozenset(before)
     foreign = {
@@ -60,8 +60,8 @@ def _names_one_of(thing: Thing, chains: frozenset[str]) -> bool:
     return bool(words & chains) or any(word.startswith(tuple(levels)) for word in words if levels)
 
 
-def _is_another_chain(thing: Thing, ours: Campaigners) -> bool:
-    """Whether it lies in, or is started from, the run directory of a chain that is none of ours."""
+def _is_another_chain(thing: Thing, ours: OwnChains) -> bool:
+    """Return whether the thing is in, or was started from, the run directory of a chain that is not ours."""
     found = re.search(re.escape(f"{ours.run_root}/") + r"([a-z0-9-]+)", thing.name)
     if found is not None:
         return found[1] not in ours.chains

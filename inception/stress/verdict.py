@@ -1,4 +1,4 @@
-"""A campaign in a headline, and what else needs attention."""
+"""Judges a campaign: a status, a headline, and findings that need attention."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from inception.stress.campaign import Campaign
 from inception.stress.execute import Outcome
 from inception.stress.report.record import ChainRecord, Ending, Status, Verdict
 from inception.stress.report.trend import Drift, find_drift
-from inception.stress.wall import Cause
+from inception.stress.wall.model import Cause
 
 DRIFT_TITLES = {
     "ready_s": "the time a level takes",
@@ -21,7 +21,7 @@ DRIFT_TITLES = {
 
 
 def judge(campaign: Campaign, outcome: Outcome, drifts: Mapping[str, Drift]) -> Verdict:
-    """The verdict on what came of `campaign`."""
+    """Return the verdict on `campaign`."""
     chains = [chain for cycle in outcome.cycles for chain in cycle.chains]
     depth = max((chain.depth_reached for chain in chains), default=0)
     walls = [chain for chain in chains if chain.wall is not None]
@@ -43,7 +43,7 @@ def _count(number: int, noun: str) -> str:
 def _wall_headline(chain: ChainRecord) -> str:
     wall = chain.wall
     if wall is None:
-        raise ValueError(f"chain {chain.name} ran into nothing")
+        raise ValueError(f"chain {chain.name} has no wall")
     what = "an unknown wall" if wall.cause == Cause.UNKNOWN else f"the wall is {wall.title}"
     where = "before level 1" if wall.level is None else f"at level {wall.level}"
     at = f", in its phase {wall.phase}" if wall.phase else ""
@@ -81,7 +81,7 @@ def _chain_findings(chains: Iterable[ChainRecord]) -> Iterator[str]:
 
 
 def _soak_findings(chain: ChainRecord) -> Iterator[str]:
-    """What grew in a level while its chain was held."""
+    """Yield a finding for each number of a level that grew while its chain was held."""
     for number in sorted({sample.level for sample in chain.soak}):
         samples = [sample for sample in chain.soak if sample.level == number]
         for what, values in (

@@ -1,4 +1,4 @@
-"""Work and measurements inside a running chain: in each level by `docker exec`, in each engine by its API."""
+"""Runs work and measurements inside a chain: in a level by `docker exec`, in its engine by the API."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ import docker
 from inception.engine.translate import one_line
 from inception.level.engine_client import ENGINE_GONE, connect_level
 from inception.plan.chain import ChainPlan
-from inception.plan.codec import from_json
 from inception.plan.protocol import Program
 from inception.stress.chaos import Kill, Target
+from inception.stress.report.codec import from_json
 from inception.stress.report.record import ChurnRecord, LevelMeasure
 
 CLIENTS = 4
-"""That start containers at the bottom at once."""
+"""Clients that start containers at the bottom at the same time."""
 PINGS = 5
-"""Round trips, of which the median counts."""
+"""Round trips of which the median is taken."""
 LABEL_STRESS = "inception.stress"
 _KILL = 'kill -KILL "$0"'
 _MOST_ERRORS = 5
 
 
 class ExecError(Exception):
-    """A command in a level could not be run, or failed."""
+    """Raised where a command in a level could not be run, or failed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Level:
-    """Level `number` of the running chain of `plan`, which stands on the engine of `host`."""
+    """Level `number` of the running chain of `plan`; `host` is a client of the level-0 engine."""
 
     host: docker.APIClient
     plan: ChainPlan
@@ -43,14 +43,15 @@ class Level:
 
     @property
     def container(self) -> str:
+        """Name of this level's container."""
         return self.plan.level(self.number).container
 
     def client(self) -> docker.APIClient:
-        """A new client of this level's engine."""
+        """Return a new client of this level's engine."""
         return connect_level(self.plan, self.number)
 
     def output(self, *command: str) -> str:
-        """What `command` prints in this level. Raises ExecError, and what the SDK raises."""
+        """Run `command` in this level and return its standard output. Raises ExecError and the SDK's errors."""
         with ExitStack() as stack:
             # The engine above runs it: one hop, whatever the depth.
             above = self.host
@@ -62,46 +63,47 @@ class Level:
             out, errors = above.exec_start(created, demux=True)
             status = above.exec_inspect(created)["ExitCode"]
         if status != 0:
-            # Why a command was not even begun is on its standard output: the engine says so there.
-            said = one_line((errors or out or b"").decode(errors="replace"))
-            raise ExecError(f"{command[0]} in level {self.number} ended with {status}: {said}")
+            # The engine writes the reason for a command that it could not start to standard output.
+            reason = one_line((errors or out or b"").decode(errors="replace"))
+            raise ExecError(f"{command[0]} in level {self.number} ended with {status}: {reason}")
         return (out or b"").decode()
 
     def measure(self) -> LevelMeasure:
-        """What this level has of everything. Raises ExecError, and what the SDK raises."""
+        """Measure this level. Raises ExecError, ValueError and the SDK's errors."""
         return from_json(LevelMeasure, self.output("python3", "-m", Program.MEASURE))
 
     def reach_level_0(self) -> None:
-        """Send a packet through all levels above. Silence is no error: a firewall may want it.
+        """Send a packet through all levels above. No answer is no error: a firewall may drop it.
 
-        Raises ExecError if it did not live long enough, and what the SDK raises.
+        Raises ExecError if the packet's TTL expired on the way, and the SDK's errors.
         """
         networks = self.host.inspect_container(self.plan.level(1).container)["NetworkSettings"]["Networks"]
         gateway = next((it["Gateway"] for it in networks.values() if it["Gateway"]), None)
         if gateway is None:
-            return  # This engine does not say how it is reached.
+            return  # This engine does not show its gateway.
         if lost := self.output("python3", "-m", Program.TTL_PROBE, gateway).strip():
-            raise ExecError(f"a packet from level {self.number} does not come to level 0: {lost}")
+            raise ExecError(f"a packet from level {self.number} does not reach level 0: {lost}")
 
     def ping_s(self) -> float:
-        """Seconds that this level's engine takes to answer, on a connection that is open already."""
+        """Return the seconds of a ping of this level's engine, on an open connection."""
         with self.client() as client:
             client.ping()
             return median(_timed(client.ping) for _ in range(PINGS))
 
     def run_s(self) -> float:
-        """Seconds that this level's engine takes for a whole container: made, started, ended, removed."""
+        """Return the seconds that this level's engine takes to create, run and remove a container."""
         with self.client() as client:
             return _timed(lambda: run_container(client, self.image))
 
     @property
     def image(self) -> str:
+        """Tag of the image that every level has."""
         return self.plan.image
 
     def find(self, target: Target) -> int | None:
-        """The id, in this level, of the process to kill; None if it is not there (any more)."""
-        wanted = "containerd-shim" if target is Target.SHIM else target.value
-        return next((it.pid for it in self.measure().processes if it.name == wanted), None)
+        """Return the process id, in this level, of `target`; None if there is no such process."""
+        name = "containerd-shim" if target is Target.SHIM else target.value
+        return next((it.pid for it in self.measure().processes if it.name == name), None)
 
 
 def _timed(act: Callable[[], object]) -> float:
@@ -113,8 +115,8 @@ def _timed(act: Callable[[], object]) -> float:
 def run_container(
     client: docker.APIClient, image: str, command: Sequence[str] = ("true",), *, terminal: bool = False
 ) -> None:
-    """A short container from begin to end. Raises ExecError if it fails, and what the SDK raises."""
-    # No network of its own: what is measured is the engine, not iptables.
+    """Create, start, await and remove a container. Raises ExecError if it fails, and the SDK's errors."""
+    # Without a network: the engine is to be measured, not iptables.
     container = client.create_container(
         image,
         list(command),
@@ -132,7 +134,7 @@ def run_container(
 
 
 def churn(level: Level, containers: int) -> ChurnRecord:
-    """Run `containers` short containers in `level`'s engine, from CLIENTS clients at once; errors are counted in."""
+    """Run `containers` short containers in the engine of `level`, from CLIENTS clients at once; errors are recorded."""
     clients = min(CLIENTS, containers)
     seconds: list[float] = []
     errors: list[str] = []
@@ -160,7 +162,7 @@ def churn(level: Level, containers: int) -> ChurnRecord:
 
 
 class ProcessKiller:
-    """Waits for the trigger of a kill and strikes, from a thread of its own. `pid` is what it hit, if anything."""
+    """Waits for the trigger of a kill and kills, in its own thread. `pid` is the killed process, if there was one."""
 
     def __init__(self, kill: Kill, level: Level) -> None:
         self.kill = kill
@@ -170,13 +172,13 @@ class ProcessKiller:
         self._thread = threading.Thread(target=self._kill_target, name="chaos", daemon=True)
 
     def on_ready(self, number: int) -> None:
-        """Tell that level `number` is ready."""
+        """Start the kill if level `number`, which is ready, triggers it."""
         if number == self.kill.trigger:
             self._thread.start()
 
     def _kill_target(self) -> None:
         time.sleep(self.kill.delay_s)
-        # The kill can cut the connection that it came through: what was found before it was hit all the same.
+        # The kill can cut the connection that it came through, and has happened all the same.
         with suppress(*ENGINE_GONE, ExecError, ValueError):
             found = self._level.find(self.kill.target)
             self.killed_s = time.monotonic()
@@ -185,6 +187,6 @@ class ProcessKiller:
                 self._level.output("sh", "-c", _KILL, str(found))
 
     def join(self, timeout_s: float) -> None:
-        """Wait until it has struck, if it was triggered."""
+        """Wait until the kill has happened, if it was triggered."""
         if self._thread.ident is not None:
             self._thread.join(timeout_s)

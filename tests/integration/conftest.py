@@ -1,4 +1,4 @@
-"""What the tests on real engines share."""
+"""Fixtures and helpers of the tests on real engines."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from inception.stress.inventory import Inventory, diff
 
 INCEPTION = str(Path(sys.executable).with_name("inception"))
 """The installed program, beside the Python that runs the tests."""
-MACHINE_LOCK = Path(tempfile.gettempdir()) / ".inception-tests.lock"
+LOCK_FILE = Path(tempfile.gettempdir()) / ".inception-tests.lock"
 SETTLE_S = 5.0
-"""Seconds that the host may take until all is as before: the kernel and the engine clean up behind our backs."""
+"""Seconds for the kernel and the engine to finish their asynchronous clean-up after a test."""
 POLL_S = 0.1
 
 
 class RunInception(Protocol):
-    """Runs the program to its end: see the fixture `run_inception`."""
+    """Type of the function that the fixture `run_inception` gives."""
 
     def __call__(
         self,
@@ -41,14 +41,14 @@ class RunInception(Protocol):
 
 
 def steady_inventory(engine: Engine | None) -> Inventory:
-    """What is there now, but for what comes and goes by itself."""
+    """Return the inventory of the host without the things that come and go by themselves."""
     first = Inventory.take(engine)
     time.sleep(POLL_S)
     return Inventory(first.things & Inventory.take(engine).things)
 
 
 def lasting_difference(before: Inventory, engine: Engine | None) -> list[str]:
-    """What differs from `before` all the time for `SETTLE_S` seconds."""
+    """Return the differences from `before` that last for `SETTLE_S` seconds, one a line."""
     deadline = time.monotonic() + SETTLE_S
     lasting = diff(before, Inventory.take(engine))
     while lasting and time.monotonic() < deadline:
@@ -58,74 +58,74 @@ def lasting_difference(before: Inventory, engine: Engine | None) -> list[str]:
     return lasting
 
 
-def wait_for(condition: Callable[[], bool], limit_s: float, otherwise: str) -> None:
-    """Wait until `condition` holds; fail the test, saying `otherwise`, if it does not within `limit_s` seconds."""
+def wait_for(condition: Callable[[], bool], limit_s: float, message: str) -> None:
+    """Wait until `condition` holds; fail the test with `message` if it does not within `limit_s` seconds."""
     deadline = time.monotonic() + limit_s
     while not condition():
-        assert time.monotonic() < deadline, otherwise
+        assert time.monotonic() < deadline, message
         time.sleep(POLL_S)
 
 
-class Turn:
-    """A lock on this machine's turn to run a module of these tests."""
+class MachineLock:
+    """A lock that lets one run of these tests at a time use this machine."""
 
     def __init__(self) -> None:
         self._descriptor: int | None = None
 
-    def begin(self, config: pytest.Config) -> None:
-        """Wait for it, unless we have it."""
+    def take(self, config: pytest.Config) -> None:
+        """Wait until this run holds the lock."""
         if self._descriptor is not None:
             return
-        self._descriptor = os.open(MACHINE_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        self._descriptor = os.open(LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             config.get_terminal_writer().line("waiting for another run of these tests on this machine")
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
 
-    def end(self) -> None:
-        """Let others have theirs."""
+    def release(self) -> None:
+        """Let another run take the lock."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
 
-TURN = Turn()
+MACHINE_LOCK = MachineLock()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
-    """Let only one run of these tests on this machine have its turn: it would find in its inventory what others are at.
+    """Hold the machine's lock while a module of these tests runs: its inventory would show what another run does.
 
-    A module is a turn, as what it set up for all its tests goes with the last of them. pytest calls this for tests of
-    other directories, too: they start nothing, and need not wait.
+    The lock is held for a whole module, since module-scoped fixtures end with its last test. pytest calls this hook
+    for tests of other directories, too: they start no engine and need not wait.
     """
     if not item.path.is_relative_to(Path(__file__).parent):
         return (yield)
-    TURN.begin(item.config)
+    MACHINE_LOCK.take(item.config)
     try:
         return (yield)
     finally:
         if nextitem is None or nextitem.path != item.path:
-            TURN.end()
+            MACHINE_LOCK.release()
 
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
-    """The level-0 engine that inception itself would take; a private one lives as long as the tests."""
+    """Connect to the level-0 engine that inception itself would use; a private one lives as long as the tests."""
     with connect(EngineChoice.AUTO, on_message=print) as engine:
         yield engine
 
 
 @pytest.fixture(scope="session")
 def level_image(engine: Engine) -> str:
-    """The tag of the default level image. It and its seed are made if need be: both stay, as after a first descent."""
+    """Make the default level image and its seed if they are missing, and give its tag; both stay."""
     return prepare(engine, Request(depth=1, name="warm-up", image=default_tag()), print).image
 
 
 @pytest.fixture
 def unchanged_host(engine: Engine) -> Iterator[None]:
-    """Fails the test if it leaves anything on the host, or takes anything away."""
+    """Fail the test if the inventory of the host differs after it."""
     before = steady_inventory(engine)
     yield
     difference = lasting_difference(before, engine)
@@ -134,7 +134,7 @@ def unchanged_host(engine: Engine) -> Iterator[None]:
 
 @pytest.fixture
 def inception_environment() -> dict[str, str]:
-    """The environment that the program under test starts in."""
+    """Give the environment of the program under test, to be changed by other fixtures."""
     return dict(os.environ)
 
 
@@ -142,7 +142,7 @@ def inception_environment() -> dict[str, str]:
 def own_run_root(
     inception_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, run_inception: RunInception
 ) -> Iterator[Path]:
-    """A run root of the test's own: it sees no chains but its own, and in the end there are none."""
+    """Give the test a run root of its own, and fail it if a chain is left there."""
     with tempfile.TemporaryDirectory(prefix="runs-") as root:
         inception_environment["INCEPTION_RUN_ROOT"] = root
         monkeypatch.setenv("INCEPTION_RUN_ROOT", root)
@@ -155,9 +155,9 @@ def own_run_root(
 
 @pytest.fixture
 def run_inception(inception_environment: dict[str, str]) -> RunInception:
-    """Runs `inception ARGUMENTS` as a process of its own, without a terminal; its output is kept apart, as bytes.
+    """Give a function that runs `inception ARGUMENTS` without a terminal and returns its status and output (bytes).
 
-    `environment` is added to ours. Standard input is at its end where none is given.
+    `environment` is added to `inception_environment`. Standard input is empty by default.
     """
 
     def run(

@@ -1,4 +1,4 @@
-"""An engine on a machine of its own, as far as anybody outside can tell: in a container, reached over TCP with TLS."""
+"""Start an engine that looks like one on another machine: in a container, reached over TCP with TLS."""
 
 from __future__ import annotations
 
@@ -26,8 +26,7 @@ CERTIFICATES = Path("/certificates")
 PAYLOAD = Path("/opt/inception")
 BOOT_S = 60
 
-# The machine is a container, so what a level does to become fit for an engine is what this one needs, too. All else is
-# a plain dockerd.
+# The machine is a container, so it needs the same preparation for an engine as a level. All else is a plain dockerd.
 MACHINE = f"""
 from pathlib import Path
 import os
@@ -48,7 +47,7 @@ os.execvp("dockerd", ["dockerd", f"--containerd={{daemons.CONTAINERD_SOCKET}}", 
 
 @dataclass(frozen=True, kw_only=True)
 class RemoteEngine:
-    """One that runs. `certificates` is what DOCKER_CERT_PATH wants, `container` what plays its machine."""
+    """A running engine. `certificates` is its DOCKER_CERT_PATH, `container` plays its machine."""
 
     address: str
     certificates: Path
@@ -57,13 +56,13 @@ class RemoteEngine:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the Docker CLI needs to know of it, but for the address."""
+        """Variables of the Docker CLI for this engine, except DOCKER_HOST."""
         return {"DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(self.certificates)}
 
 
 @contextmanager
 def remote_engine(engine: Engine, image: str, privileges: Privileges) -> Iterator[RemoteEngine]:
-    """One in a container of `engine` that has `image` loaded; nothing of it is left in the end."""
+    """Start one in a container of `engine`, with `image` loaded; nothing of it is left in the end."""
     with tempfile.TemporaryDirectory(prefix="certificates-") as directory:
         certificates = Path(directory)
         published_at = _published_at(engine)
@@ -79,7 +78,7 @@ def remote_engine(engine: Engine, image: str, privileges: Privileges) -> Iterato
 
 
 def _published_at(engine: Engine) -> str:
-    """Where a port that `engine` publishes is reached from here: a private one has a loopback of its own."""
+    """Return the address at which we reach a port that `engine` publishes: a private one has its own loopback."""
     if not engine.private:
         return "127.0.0.1"
     listed = subprocess.run(["ip", "-j", "-4", "address"], check=True, capture_output=True).stdout
@@ -90,7 +89,7 @@ def _published_at(engine: Engine) -> str:
 
 
 def _warm_up(client: docker.APIClient, image: str) -> None:
-    """Run one container: an engine keeps what it makes for its first one, a control group for all of them."""
+    """Run one container: what an engine makes for its first one stays, a control group for instance."""
     container = client.create_container(image, ["true"])["Id"]
     client.start(container)
     client.wait(container)
@@ -98,7 +97,7 @@ def _warm_up(client: docker.APIClient, image: str) -> None:
 
 
 def _client(address: str, certificates: Path) -> docker.APIClient:
-    """A client of the engine, once it has booted."""
+    """Wait until the engine has booted, and return a client of it."""
     tls = TLSConfig(
         client_cert=(str(certificates / "cert.pem"), str(certificates / "key.pem")),
         ca_cert=str(certificates / "ca.pem"),
@@ -142,7 +141,7 @@ def _machine(
 
 
 def _make_certificates(directory: Path, address: str) -> None:
-    """An authority, a server's certificate for `address` and a client's, named as the Docker CLI wants the latter."""
+    """Make an authority, a server's certificate for `address` and a client's, named as the Docker CLI expects."""
     _openssl(
         directory,
         "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=authority"

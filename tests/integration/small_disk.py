@@ -1,7 +1,7 @@
-"""A small file system of a test's own, which a private engine sees as well.
+"""Mount a small file system for a test, in the mount namespace of a private engine, too.
 
-Such an engine has a mount namespace of its own, which what is mounted later may not come into. So the very same file
-system is put there, by the calls that nsenter and mount have no words for.
+A mount of ours may not propagate into that namespace. The same file system is therefore moved there with
+open_tree(2) and move_mount(2), which nsenter(1) and mount(8) do not offer across namespaces.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 @contextmanager
 def small_disk(engine: Engine, path: Path) -> Iterator[Callable[[str], None]]:
-    """An empty tmpfs at `path`, which must not be there; gives a function that sets its limits, as mount(8) does."""
+    """Mount an empty tmpfs at `path`, which must not exist; give a function that sets its mount options."""
 
     def limit(options: str) -> None:
         subprocess.run(["mount", "-o", f"remount,{options}", path], check=True)
@@ -41,7 +41,7 @@ def small_disk(engine: Engine, path: Path) -> Iterator[Callable[[str], None]]:
     try:
         kernel.mount_tmpfs(path)
         try:
-            with _seen_by(engine, path):
+            with _visible_to(engine, path):
                 yield limit
         finally:
             kernel.detach(path)
@@ -50,22 +50,22 @@ def small_disk(engine: Engine, path: Path) -> Iterator[Callable[[str], None]]:
 
 
 @contextmanager
-def _seen_by(engine: Engine, path: Path) -> Iterator[None]:
+def _visible_to(engine: Engine, path: Path) -> Iterator[None]:
     pid = EngineDirectory(state_directory() / "engine").exec_root / "docker.pid"
     namespace = f"/proc/{pid.read_text()}" if engine.private else "/proc/self"
     if any(mount.target == path for mount in parse_mountinfo(Path(namespace, "mountinfo").read_text())):
         yield
         return
-    _enter(namespace, path, "show")
+    _enter(namespace, path, "attach")
     try:
         yield
     finally:
-        _enter(namespace, path, "hide")
+        _enter(namespace, path, "detach")
 
 
-def _enter(namespace: str, path: Path, errand: str) -> None:
-    # In a process of its own: only one with a single thread may change its mount namespace.
-    subprocess.run([sys.executable, __file__, f"{namespace}/ns/mnt", str(path), errand], check=True)
+def _enter(namespace: str, path: Path, action: str) -> None:
+    # setns(2): only a process with a single thread may change its mount namespace.
+    subprocess.run([sys.executable, __file__, f"{namespace}/ns/mnt", str(path), action], check=True)
 
 
 def _call(result: int) -> int:
@@ -74,11 +74,11 @@ def _call(result: int) -> int:
     return result
 
 
-def _main(namespace: str, path: str, errand: str) -> None:
+def _main(namespace: str, path: str, action: str) -> None:
     target = os.fsencode(path)
-    tree = _call(_libc.syscall(_OPEN_TREE, _AT_FDCWD, target, _OPEN_TREE_CLONE)) if errand == "show" else None
-    with Path(namespace).open("rb") as there:
-        _call(_libc.setns(there.fileno(), _CLONE_NEWNS))
+    tree = _call(_libc.syscall(_OPEN_TREE, _AT_FDCWD, target, _OPEN_TREE_CLONE)) if action == "attach" else None
+    with Path(namespace).open("rb") as file:
+        _call(_libc.setns(file.fileno(), _CLONE_NEWNS))
     if tree is None:
         kernel.detach(Path(path))
     else:

@@ -19,40 +19,40 @@ from tests.integration.conftest import INCEPTION, RunInception
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("level_image", "unchanged_host")]
 
 
-def test_streams_stay_apart_and_the_status_is_the_command_s(run_inception: RunInception) -> None:
+def test_command_has_separate_streams_and_its_own_status(run_inception: RunInception) -> None:
     done = run_inception("--depth", "4", "--", "sh", "-c", "echo out; echo err >&2; exit 7")
     assert (done.returncode, done.stdout) == (7, b"out\n")
     assert done.stderr.endswith(b"err\n") or b"err\n" in done.stderr
 
 
-def test_quiet_adds_nothing_to_the_command_s_own_errors(run_inception: RunInception) -> None:
+def test_quiet_descent_adds_nothing_to_standard_error(run_inception: RunInception) -> None:
     done = run_inception("--depth", "1", "--quiet", "--", "sh", "-c", "echo err >&2")
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"err\n")
 
 
-def test_standard_input_is_piped_through(run_inception: RunInception) -> None:
+def test_command_reads_standard_input(run_inception: RunInception) -> None:
     done = run_inception("--depth", "3", "--", "wc", "-c", stdin=b"abc")
     assert (done.returncode, done.stdout.strip()) == (0, b"3")
 
 
-def test_ten_random_megabytes_come_back_the_same(run_inception: RunInception) -> None:
+def test_ten_random_megabytes_pass_unchanged_both_ways(run_inception: RunInception) -> None:
     sent = os.urandom(10 << 20)
     done = run_inception("--depth", "4", "--", "cat", stdin=sent)
     assert done.returncode == 0
     assert done.stdout == sent
 
 
-def test_without_a_terminal_the_shell_reads_standard_input_and_ends_at_its_end(run_inception: RunInception) -> None:
+def test_shell_without_a_terminal_reads_standard_input_to_its_end(run_inception: RunInception) -> None:
     done = run_inception("--depth", "2", stdin=b"echo at $INCEPTION_LEVEL of $INCEPTION_DEPTH\nexit 3\n")
     assert (done.returncode, done.stdout) == (3, b"at 2 of 2\n")
 
 
-def test_depth_0_is_the_host_itself(run_inception: RunInception) -> None:
+def test_depth_0_runs_the_command_on_the_host(run_inception: RunInception) -> None:
     done = run_inception("--depth", "0", "--", "sh", "-c", "cat; exit 4", stdin=b"here")
     assert (done.returncode, done.stdout) == (4, b"here")
 
 
-def test_events_tell_every_phase_of_every_level(run_inception: RunInception, tmp_path: Path) -> None:
+def test_event_file_has_every_phase_of_every_level(run_inception: RunInception, tmp_path: Path) -> None:
     file = tmp_path / "events.jsonl"
     assert run_inception("--depth", "2", "--json-events", str(file), "--", "true").returncode == 0
     events = [Event.from_line(line) for line in file.read_text().splitlines()]
@@ -61,13 +61,13 @@ def test_events_tell_every_phase_of_every_level(run_inception: RunInception, tmp
         assert ended == set(Phase)
 
 
-def test_loading_the_image_works_too(run_inception: RunInception, level_image: str) -> None:
+def test_image_transfer_load_works(run_inception: RunInception, level_image: str) -> None:
     done = run_inception("--depth", "2", "--image-transfer", "load", "--", "docker", "image", "ls", "--quiet")
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) == 1, level_image
 
 
-def test_a_runner_inherits_no_descriptor_but_the_first_three(run_inception: RunInception) -> None:
+def test_runner_inherits_only_the_first_three_descriptors(run_inception: RunInception) -> None:
     # What the level's shell script says of the processes around it: no daemon holds what it did not open.
     script = "for p in $(pgrep -x containerd) $(pgrep -x dockerd); do ls -l /proc/$p/fd; done"
     done = run_inception("--depth", "2", "--", "sh", "-c", script)
@@ -110,7 +110,7 @@ def _ip(*arguments: str) -> None:
 
 
 @pytest.mark.parametrize("depth", [1, 4, 8])
-def test_a_container_at_the_bottom_runs_and_reaches_the_host(
+def test_container_at_the_bottom_reaches_the_host(
     run_inception: RunInception, greeter: tuple[str, int], depth: int
 ) -> None:
     address, port = greeter
@@ -120,7 +120,7 @@ def test_a_container_at_the_bottom_runs_and_reaches_the_host(
     assert (done.returncode, done.stdout) == (0, b"hello from the host\n"), done.stderr.decode()
 
 
-def test_a_shell_at_the_bottom_on_a_terminal() -> None:
+def test_shell_at_the_bottom_has_a_terminal() -> None:
     shell: pexpect.spawn[str] = pexpect.spawn(
         INCEPTION, ["--depth", "4", "--name", "dream"], dimensions=(30, 100), timeout=120, encoding="utf-8"
     )
@@ -140,7 +140,7 @@ def test_a_shell_at_the_bottom_on_a_terminal() -> None:
     assert shell.exitstatus == 5
 
 
-def test_the_plan_is_printed_and_touches_nothing(run_inception: RunInception) -> None:
+def test_plan_command_prints_the_plan_and_changes_nothing(run_inception: RunInception) -> None:
     done = run_inception("plan", "--depth", "3", "--json")
     assert done.returncode == 0, done.stderr.decode()
     assert [level["number"] for level in json.loads(done.stdout)["levels"]] == [1, 2, 3]

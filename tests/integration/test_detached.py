@@ -1,4 +1,4 @@
-"""A chain that lives on without a client: made, looked at, reached at each level, changed, ended."""
+"""Make detached chains, inspect, use, resize and end them through the commands."""
 
 from __future__ import annotations
 
@@ -30,28 +30,24 @@ def _check(done: subprocess.CompletedProcess[bytes]) -> str:
     return done.stdout.decode()
 
 
-def test_a_chain_of_six_from_up_to_down(run_inception: RunInception, tmp_path: Path) -> None:
+def test_detached_chain_of_six_serves_every_command(run_inception: RunInception, tmp_path: Path) -> None:
     assert _check(run_inception("up", "--depth", "6", "--name", "long")) == "long\n"
+    _check_listing(run_inception)
+    for level in range(1, 7):
+        _check_level(run_inception, level)
+    _check_archives(run_inception, _check_copies(run_inception, tmp_path))
+    _check(run_inception("grow", "long", "+2"))
+    assert _check(run_inception("exec", "--", "hostname")) == "long-8\n"
+    _check(run_inception("shrink", "long", "5"))
+    assert _check(run_inception("exec", "--", "sh", "-c", "hostname; docker ps --all --quiet")) == "long-3\n"
+    _check(run_inception("down", "long"))
+    assert not list(run_root().iterdir())
 
+
+def _check_listing(run_inception: RunInception) -> None:
     (chain,) = json.loads(_check(run_inception("ls", "--json")))
     assert (chain["name"], chain["depth"], chain["condition"]) == ("long", 6, "running")
     assert re.search(r"^long +6 +no +running$", _check(run_inception("ls")), re.MULTILINE)
-
-    docker = shutil.which("docker")
-    assert docker is not None
-    for level in range(1, 7):
-        said = _check(run_inception("exec", "--level", str(level), "--", "sh", "-c", "hostname; cat", stdin=b"in"))
-        assert said == f"long-{level}\nin"
-        settings = json.loads(_check(run_inception("env", "long", "--level", str(level), "--json")))
-        named = subprocess.run(
-            [docker, "info", "--format", "{{.Name}}"],
-            env={**os.environ, **{name: value for name, value in settings.items() if value}},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert named.stdout == f"long-{level}\n"
-
     tree = json.loads(_check(run_inception("tree", "--json")))
     assert [it["presence"] for it in tree["levels"]] == ["ready"] * 6
     assert all(it["engine_version"] and it["address"] and it["memory"] > 1 << 20 for it in tree["levels"])
@@ -59,13 +55,34 @@ def test_a_chain_of_six_from_up_to_down(run_inception: RunInception, tmp_path: P
     assert "└─ 6  ready" in _check(run_inception("tree", "long"))
     assert "6 containerd: " in _check(run_inception("logs", "--level", "6"))
 
-    there = tmp_path / "there"
-    (there / "deep").mkdir(parents=True)
-    (there / "deep" / "file").write_bytes(sent := os.urandom(1 << 20))
-    _check(run_inception("cp", str(there), "long:/srv/", "--level", "3"))
+
+def _check_level(run_inception: RunInception, level: int) -> None:
+    output = _check(run_inception("exec", "--level", str(level), "--", "sh", "-c", "hostname; cat", stdin=b"in"))
+    assert output == f"long-{level}\nin"
+    settings = json.loads(_check(run_inception("env", "long", "--level", str(level), "--json")))
+    name = subprocess.run(
+        [shutil.which("docker") or "docker", "info", "--format", "{{.Name}}"],
+        env={**os.environ, **{name: value for name, value in settings.items() if value}},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert name.stdout == f"long-{level}\n"
+
+
+def _check_copies(run_inception: RunInception, tmp_path: Path) -> bytes:
+    """Copy a directory into level 3 and back; return what its file holds there."""
+    directory = tmp_path / "there"
+    (directory / "deep").mkdir(parents=True)
+    (directory / "deep" / "file").write_bytes(sent := os.urandom(1 << 20))
+    _check(run_inception("cp", str(directory), "long:/srv/", "--level", "3"))
     _check(run_inception("cp", ":/srv/there", str(tmp_path / "back"), "--level", "3"))
     assert (tmp_path / "back" / "deep" / "file").read_bytes() == sent
+    return sent
 
+
+def _check_archives(run_inception: RunInception, sent: bytes) -> None:
+    """Stream that directory from level 3 to level 5 as a tar archive."""
     archive = run_inception("cp", ":/srv/there", "-", "--level", "3")
     assert archive.returncode == 0, archive.stderr
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as opened:
@@ -73,27 +90,18 @@ def test_a_chain_of_six_from_up_to_down(run_inception: RunInception, tmp_path: P
         assert member is not None
         assert member.read() == sent
     _check(run_inception("cp", "-", "long:/mnt", "--level", "5", stdin=archive.stdout))
-    assert (
-        _check(run_inception("exec", "--level", "5", "--", "stat", "-c", "%s", "/mnt/there/deep/file")) == "1048576\n"
-    )
-    for refused, why in (("/nowhere", b"is no directory of that level"), ("/etc/passwd", b"is no directory")):
-        done = run_inception("cp", "-", f"long:{refused}", stdin=archive.stdout)
+    stat = ("stat", "-c", "%s", "/mnt/there/deep/file")
+    assert _check(run_inception("exec", "--level", "5", "--", *stat)) == f"{1 << 20}\n"
+    for target, reason in (("/nowhere", b"is not a directory of that level"), ("/etc/passwd", b"is not a directory")):
+        done = run_inception("cp", "-", f"long:{target}", stdin=archive.stdout)
         assert (done.returncode, done.stdout) == (2, b"")
-        assert why in done.stderr
+        assert reason in done.stderr
     no_archive = run_inception("cp", "-", "long:/mnt", stdin=b"no archive" * 1000)
     assert no_archive.returncode == 125
     assert no_archive.stderr.count(b"\n") == 1
 
-    _check(run_inception("grow", "long", "+2"))
-    assert _check(run_inception("exec", "--", "hostname")) == "long-8\n"
-    _check(run_inception("shrink", "long", "5"))
-    assert _check(run_inception("exec", "--", "sh", "-c", "hostname; docker ps --all --quiet")) == "long-3\n"
 
-    _check(run_inception("down", "long"))
-    assert not list(run_root().iterdir())
-
-
-def test_a_container_at_a_level_is_in_the_tree(run_inception: RunInception, level_image: str) -> None:
+def test_tree_shows_the_containers_of_a_level(run_inception: RunInception, level_image: str) -> None:
     _check(run_inception("up", "--depth", "1", "--name", "busy"))
     _check(
         run_inception("exec", "--", "docker", "run", "--detach", "--name", "work", level_image, "tini", "sleep", "60")
@@ -102,7 +110,7 @@ def test_a_container_at_a_level_is_in_the_tree(run_inception: RunInception, leve
     _check(run_inception("down"))
 
 
-def test_whoever_watches_sees_what_happens_until_the_chain_ends(run_inception: RunInception, level_image: str) -> None:
+def test_watch_and_follow_show_changes_until_the_chain_ends(run_inception: RunInception, level_image: str) -> None:
     _check(run_inception("up", "--depth", "1", "--name", "seen"))
     watching = pexpect.spawn(INCEPTION, ["tree", "--watch"], dimensions=(30, 100), timeout=20, encoding="utf-8")
     follow = [INCEPTION, "logs", "--follow", "--program", "runner"]
@@ -125,7 +133,7 @@ def test_whoever_watches_sees_what_happens_until_the_chain_ends(run_inception: R
     assert watching.exitstatus == 0
 
 
-def test_what_is_left_in_a_private_engine_is_found_beside_another_one(
+def test_prune_looks_into_the_private_engine_beside_another_one(
     engine: Engine, run_inception: RunInception, level_image: str
 ) -> None:
     if not engine.private:
@@ -145,7 +153,7 @@ def test_what_is_left_in_a_private_engine_is_found_beside_another_one(
         _check(run_inception("down"))
 
 
-def test_four_commands_at_the_same_instant_do_not_collide(run_inception: RunInception) -> None:
+def test_four_concurrent_chains_do_not_collide(run_inception: RunInception) -> None:
     processes = [
         subprocess.Popen([INCEPTION, "up", "--depth", "2", "--quiet"], stdout=subprocess.PIPE) for _ in range(4)
     ]
@@ -160,16 +168,16 @@ def test_four_commands_at_the_same_instant_do_not_collide(run_inception: RunInce
     _check(run_inception("down", "--all"))
 
 
-def test_one_name_at_the_same_instant_is_had_by_one(run_inception: RunInception) -> None:
+def test_one_name_for_four_concurrent_chains_goes_to_one(run_inception: RunInception) -> None:
     command = [INCEPTION, "up", "--depth", "1", "--quiet", "--name", "wanted"]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(4)]
     errors = [process.communicate(timeout=120)[1].decode() for process in processes]
     assert sorted(process.returncode for process in processes) == [0, 125, 125, 125]
-    assert sum("wanted is already there" in error for error in errors) == 3
+    assert sum("wanted already exists" in error for error in errors) == 3
     _check(run_inception("down", "wanted"))
 
 
-def test_a_name_that_another_run_root_has_is_not_taken_away(run_inception: RunInception, tmp_path: Path) -> None:
+def test_chain_of_another_run_root_keeps_its_name(run_inception: RunInception, tmp_path: Path) -> None:
     elsewhere = {"INCEPTION_RUN_ROOT": str(tmp_path / "r")}
     _check(run_inception("up", "--depth", "1", "--name", "theirs", environment=elsewhere))
     try:
@@ -184,7 +192,7 @@ def test_a_name_that_another_run_root_has_is_not_taken_away(run_inception: RunIn
         _check(run_inception("down", environment=elsewhere))
 
 
-def test_a_chain_ends_when_its_time_is_over(run_inception: RunInception) -> None:
+def test_chain_with_a_ttl_ends_by_itself(run_inception: RunInception) -> None:
     _check(run_inception("up", "--depth", "2", "--name", "brief", "--ttl", "4s"))
     deadline_s = time.monotonic() + 15
     while (run_root() / "brief").exists():
@@ -192,20 +200,20 @@ def test_a_chain_ends_when_its_time_is_over(run_inception: RunInception) -> None
         time.sleep(0.1)
 
 
-def test_a_chain_that_cannot_be_made_leaves_nothing(run_inception: RunInception) -> None:
+def test_chain_that_fails_to_start_leaves_nothing(run_inception: RunInception) -> None:
     done = run_inception("up", "--depth", "2", "--name", "hurried", "--patience", "0.0005")
     assert done.returncode == 125
     assert b"level 1 failed at" in done.stderr
     assert _check(run_inception("ls")) == "no chains\n"
 
 
-def test_a_chain_is_kicked(run_inception: RunInception) -> None:
+def test_kick_removes_a_chain(run_inception: RunInception) -> None:
     _check(run_inception("up", "--depth", "3", "--name", "kicked"))
     _check(run_inception("kick", "kicked"))
     assert _check(run_inception("ls")) == "no chains\n"
 
 
-def test_a_level_that_cannot_be_made_leaves_the_chain_as_it_was(run_inception: RunInception) -> None:
+def test_grow_that_fails_leaves_the_chain_as_it_was(run_inception: RunInception) -> None:
     _check(run_inception("up", "--depth", "1", "--name", "stuck"))
     # Level 1's engine refuses a second container of that name.
     _check(run_inception("exec", "--", "sh", "-c", 'docker create --name inception-stuck-2 "$INCEPTION_IMAGE"'))
@@ -218,7 +226,7 @@ def test_a_level_that_cannot_be_made_leaves_the_chain_as_it_was(run_inception: R
     _check(run_inception("down"))
 
 
-def test_nobody_else_gets_at_a_chain(run_inception: RunInception) -> None:
+def test_other_users_cannot_reach_a_chain(run_inception: RunInception) -> None:
     _check(run_inception("up", "--depth", "2", "--name", "own"))
     directory = run_root() / "own"
     reach = f"ls {directory} {directory}/plan.json {directory}/payload {directory}/1/docker.sock"
@@ -238,13 +246,13 @@ def test_nobody_else_gets_at_a_chain(run_inception: RunInception) -> None:
 
 @pytest.mark.parametrize("name", ["../own", "/etc", "own/1", ".", "Own", ""])
 @pytest.mark.parametrize("command", ["down", "tree", "shell", "env"])
-def test_names_from_outside_lead_nowhere(run_inception: RunInception, command: str, name: str) -> None:
+def test_commands_refuse_an_invalid_name(run_inception: RunInception, command: str, name: str) -> None:
     done = run_inception(command, name)
     assert done.returncode == 2
     assert b"cannot name a chain" in done.stderr
 
 
-def test_an_unknown_chain_is_told_in_one_line_with_those_there_are(run_inception: RunInception) -> None:
+def test_unknown_chain_is_refused_in_one_line(run_inception: RunInception) -> None:
     done = run_inception("down", "nowhere")
     assert done.returncode == 125
     assert done.stderr == b"inception: error: there is no chain named nowhere: start one with: inception up --depth N\n"

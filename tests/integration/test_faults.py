@@ -120,7 +120,7 @@ def test_a_runner_killed(run_inception: RunInception, level: int) -> None:
     seen = _wait(run_inception, _is_broken)
     assert seen["broken"]["level"] == level
     assert seen["broken"]["reason"] == (
-        "its runner is gone without a word" if level == 1 else "its runner ended unexpectedly, with status 137"
+        "its runner ended without reporting why" if level == 1 else "its runner ended unexpectedly, with status 137"
     )
     _check_what_is_left(run_inception, level)
 
@@ -140,8 +140,8 @@ def test_an_event_file_cut_short(run_inception: RunInception) -> None:
     os.truncate(run_root() / _NAME / "events.jsonl", 100)
     seen = _wait(run_inception, lambda it: bool(it["remarks"]))
     assert seen["condition"] == "running"
-    assert seen["remarks"] == ["its event file was cut short: some of what happened is not known"]
-    assert b"cut short" in run_inception("tree", _NAME).stdout
+    assert seen["remarks"] == ["its event file was truncated: some events are missing"]
+    assert b"truncated" in run_inception("tree", _NAME).stdout
     _kill_inside(run_inception, 3, "-x", "dockerd")
     broken = _wait(run_inception, lambda it: _is_broken(it) and it["broken"]["level"] == 3)["broken"]
     assert broken["reason"] == "dockerd ended with status -9"
@@ -255,7 +255,7 @@ def test_the_level_0_engine_killed(run_inception: RunInception, private_home: En
     _signal_level_0(private_home, signal.SIGKILL)
     # Levels below that have time to notice what breaks around them may tell first.
     seen = _wait(run_inception, lambda it: _is_broken(it) and it["broken"]["level"] == 1)
-    assert seen["broken"] == {"level": 1, "reason": "its runner is gone without a word", "log_tail": []}
+    assert seen["broken"] == {"level": 1, "reason": "its runner ended without reporting why", "log_tail": []}
     _end(run_inception, ending)
 
 

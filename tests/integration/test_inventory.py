@@ -243,7 +243,7 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(("leave", "kind", "name"), LEFTOVERS, ids=[leave.__name__ for leave, _, _ in LEFTOVERS])
-def test_a_leftover_is_noticed(directory: Path, engine: Engine, leave: Leftover, kind: str, name: str) -> None:
+def test_leftover_is_noticed(directory: Path, engine: Engine, leave: Leftover, kind: str, name: str) -> None:
     before = Inventory.take(engine)
     expected = name.format(directory=directory)
     with leave(directory, engine):
@@ -252,12 +252,12 @@ def test_a_leftover_is_noticed(directory: Path, engine: Engine, leave: Leftover,
     assert not _wait_for(lambda: _of_kind(before, engine, kind, expected), wanted=False)
 
 
-def test_every_kind_of_thing_has_its_leftover(engine: Engine) -> None:
+def test_every_kind_of_thing_has_a_leftover(engine: Engine) -> None:
     there = {thing.kind for thing in Inventory.take(engine).things}
     assert there <= {kind for _, kind, _ in LEFTOVERS}
 
 
-def test_what_is_gone_is_noticed_too() -> None:
+def test_removed_thing_is_noticed() -> None:
     link = Thing("link", "eth0")
     assert diff(Inventory(frozenset({link})), Inventory(frozenset())) == ["gone: link eth0"]
 

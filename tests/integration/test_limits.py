@@ -21,7 +21,7 @@ def _ask(chain: RunningChain, level: int, *command: str) -> str:
         return str(above.exec_start(exec_id).decode())
 
 
-def test_the_33rd_is_refused_before_anything_starts(run_inception: RunInception) -> None:
+def test_33rd_isolated_level_is_refused_before_anything_starts(run_inception: RunInception) -> None:
     done = run_inception("--quiet", "--depth", "33", "--pid", "isolated", "--headroom", "0", "--", "true")
     (line,) = done.stderr.decode().splitlines()
     assert done.returncode == 2
@@ -29,15 +29,13 @@ def test_the_33rd_is_refused_before_anything_starts(run_inception: RunInception)
 
 
 @pytest.mark.slow
-def test_40_levels_where_the_deepest_share_and_a_container_at_the_bottom(
-    run_inception: RunInception, level_image: str
-) -> None:
+def test_40_levels_share_pid_namespaces_and_run_a_container(run_inception: RunInception, level_image: str) -> None:
     done = run_inception("--depth", "40", "--", "docker", "run", "--rm", level_image, "echo", "from the bottom")
     assert (done.returncode, done.stdout) == (0, b"from the bottom\n"), done.stderr.decode()
 
 
 @pytest.mark.parametrize("mode", [PidMode.SHARED, PidMode.AUTO])
-def test_a_kick_leaves_no_process_though_levels_share_a_pid_namespace(
+def test_kick_leaves_no_process_of_levels_that_share_a_pid_namespace(
     engine: Engine, level_image: str, mode: PidMode
 ) -> None:
     request = Request(depth=3, name="kicked", image=level_image, pid=mode)
@@ -46,9 +44,7 @@ def test_a_kick_leaves_no_process_though_levels_share_a_pid_namespace(
 
 
 @pytest.mark.parametrize("transfer", [ImageTransfer.GRAFT, ImageTransfer.LOAD])
-def test_loopback_images_have_the_sizes_that_were_planned(
-    engine: Engine, level_image: str, transfer: ImageTransfer
-) -> None:
+def test_loopback_images_have_their_planned_sizes(engine: Engine, level_image: str, transfer: ImageTransfer) -> None:
     request = Request(depth=4, name="loops", image=level_image, storage=Storage.LOOPBACK, image_transfer=transfer)
     plan = prepare(engine, request, print)
     with running(engine.client, plan, lambda _: None) as chain:
@@ -63,14 +59,12 @@ def test_loopback_images_have_the_sizes_that_were_planned(
     assert subprocess.run(("losetup", "-a"), capture_output=True, check=True).stdout == b""
 
 
-def test_a_tmpfs_carries_levels_too(run_inception: RunInception, level_image: str) -> None:
+def test_tmpfs_carries_levels(run_inception: RunInception, level_image: str) -> None:
     done = run_inception("--depth", "2", "--storage", "tmpfs", "--", "docker", "run", "--rm", level_image, "true")
     assert done.returncode == 0, done.stderr.decode()
 
 
 @pytest.mark.parametrize("network", ["host", "none"])
-def test_levels_are_joined_by_one_network_or_by_none(
-    run_inception: RunInception, level_image: str, network: str
-) -> None:
+def test_levels_run_with_network_host_and_none(run_inception: RunInception, level_image: str, network: str) -> None:
     done = run_inception("--depth", "3", "--network", network, "--", "docker", "run", "--rm", level_image, "true")
     assert done.returncode == 0, done.stderr.decode()

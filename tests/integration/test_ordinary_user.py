@@ -1,4 +1,4 @@
-"""Chains of an ordinary user who may use the engine's socket, as members of the group docker may."""
+"""Run chains as an ordinary user who may use the engine's socket, as a member of the group docker."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def check(done: subprocess.CompletedProcess[bytes]) -> str:
     return done.stdout.decode()
 
 
-def test_user_can_make_look_into_change_and_end_a_chain(as_user: RunInception) -> None:
+def test_ordinary_user_can_start_inspect_resize_and_end_a_chain(as_user: RunInception) -> None:
     check(as_user("up", "--depth", "2", "--name", "users"))
     (chain,) = json.loads(check(as_user("ls", "--json")))
     assert (chain["name"], chain["condition"], chain["run_directory"]) == ("users", "running", f"{SHARED_PLACE}/users")
@@ -96,7 +96,7 @@ def test_user_can_run_one_command_kick_a_chain_and_prune(as_user: RunInception) 
     assert as_user("doctor").returncode in {0, 1}
 
 
-def test_nobody_else_gets_at_a_users_chain(as_user: RunInception) -> None:
+def test_other_users_cannot_reach_a_chain(as_user: RunInception) -> None:
     check(as_user("up", "--depth", "1", "--name", "users"))
     assert stat.S_IMODE(SHARED_PLACE.stat().st_mode) == 0o700
     for path in SHARED_PLACE.rglob("*"):
@@ -104,7 +104,7 @@ def test_nobody_else_gets_at_a_users_chain(as_user: RunInception) -> None:
     check(as_user("down"))
 
 
-def test_directory_that_somebody_else_made_is_refused(as_user: RunInception) -> None:
+def test_run_root_made_by_another_user_is_refused(as_user: RunInception) -> None:
     SHARED_PLACE.mkdir(mode=0o777)
     for command in (("ls",), ("up", "--depth", "1")):
         done = as_user(*command)
@@ -124,3 +124,9 @@ def test_unreadable_file_of_one_chain_does_not_hide_the_others(as_user: RunIncep
     assert "cannot be read: Permission denied" in chains["broken"]["broken"]["reason"]
     os.chown(alive, UID, GID)
     check(as_user("down", "--all"))
+
+
+def test_user_can_run_a_campaign_which_names_what_it_cannot_read(as_user: RunInception) -> None:
+    done = as_user("stress", "--max-depth", "1", "--no-measure", "--fail-on-leak")
+    assert check(done).startswith("depth 1 reached")
+    assert done.stderr.count(b"not looked at for leaks: process: ") == 1

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from inception.places import run_root
-from inception.stress.inventory import tcp_listeners
+from inception.stress.inventory_readers import tcp_listeners
 from tests.integration.conftest import RunInception
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("level_image", "unchanged_host", "own_run_root")]
@@ -42,7 +42,7 @@ def _docker(settings: dict[str, str | None], *command: str, stdin: bytes = b"") 
     )
 
 
-def test_a_client_with_certificates_is_let_in_and_no_other(run_inception: RunInception, port: int) -> None:
+def test_only_a_client_with_the_chains_certificates_is_let_in(run_inception: RunInception, port: int) -> None:
     before = set(tcp_listeners())
     up = run_inception("up", "--depth", "2", "--name", "open", "--publish-engine", str(port))
     assert up.returncode == 0, up.stderr.decode()
@@ -82,7 +82,7 @@ def _certificates_of_another_authority() -> str:
     return str(directory)
 
 
-def test_a_plain_port_where_it_is_asked_for(run_inception: RunInception, port: int) -> None:
+def test_port_without_tls_is_published_on_request(run_inception: RunInception, port: int) -> None:
     asked = ("--publish-engine", f"1:{port}", "--insecure-plaintext")
     done = run_inception("--depth", "2", "--quiet", *asked, "--", "sh", "-c", "cat >/dev/null; echo $INCEPTION_LEVEL")
     assert (done.returncode, done.stdout) == (0, b"2\n"), done.stderr.decode()
@@ -95,11 +95,11 @@ def test_a_plain_port_where_it_is_asked_for(run_inception: RunInception, port: i
         assert run_inception("down").returncode == 0
 
 
-def test_a_taken_port_is_told_and_nothing_is_left(run_inception: RunInception, port: int) -> None:
+def test_taken_port_is_an_error_and_nothing_is_left(run_inception: RunInception, port: int) -> None:
     with socket.create_server(("127.0.0.1", port)):
         done = run_inception("up", "--depth", "1", "--name", "shut", "--quiet", "--publish-engine", str(port))
     assert done.returncode == 125
-    said = f"inception: error: level 1 cannot be published at tcp://127.0.0.1:{port}: Address already in use"
+    said = f"inception: error: cannot publish level 1 at tcp://127.0.0.1:{port}: Address already in use"
     assert done.stderr.decode().startswith(said)
     assert not list(run_root().iterdir())
 
@@ -115,7 +115,7 @@ def test_a_taken_port_is_told_and_nothing_is_left(run_inception: RunInception, p
         ("--publish-engine", "2375", "--insecure-plaintext", "--publish-address", "0.0.0.0"),  # noqa: S104 refused
     ],
 )
-def test_what_cannot_be_published_is_refused_before_anything_starts(
+def test_bad_publications_are_refused_before_anything_starts(
     run_inception: RunInception, arguments: tuple[str, ...]
 ) -> None:
     done = run_inception("up", "--depth", "2", *arguments)

@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("level_image", "u
         (("--depth", "1", "--json-events", "/no/such/directory/events"), 2, "/no/such/directory/events"),
     ],
 )
-def test_it_is_refused_in_one_line(
+def test_invalid_request_is_refused_in_one_line(
     run_inception: RunInception, arguments: tuple[str, ...], status: int, names: str
 ) -> None:
     done = run_inception("--quiet", *arguments, "--", "true")
@@ -44,7 +44,7 @@ def test_it_is_refused_in_one_line(
     assert done.stdout == b""
 
 
-def test_a_taken_name(run_inception: RunInception) -> None:
+def test_taken_name_is_refused(run_inception: RunInception) -> None:
     taken = run_root() / "taken"
     taken.mkdir(parents=True)
     try:
@@ -54,7 +54,7 @@ def test_a_taken_name(run_inception: RunInception) -> None:
         taken.rmdir()
     (line,) = done.stderr.decode().splitlines()
     assert done.returncode == 125
-    assert "a chain named taken is already there" in line
+    assert "a chain named taken already exists" in line
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def full_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(("umount", str(tmp_path)), check=True)
 
 
-def test_no_space_left_for_the_seed(run_inception: RunInception, engine: Engine, full_disk: Path) -> None:
+def test_seed_on_a_full_disk_fails_in_one_line(run_inception: RunInception, engine: Engine, full_disk: Path) -> None:
     image = import_tiny_image(engine.client)
     try:
         done = run_inception(
@@ -78,7 +78,7 @@ def test_no_space_left_for_the_seed(run_inception: RunInception, engine: Engine,
     assert "No space left on device" in line
 
 
-def test_no_space_left_for_the_events(run_inception: RunInception) -> None:
+def test_json_events_on_a_full_device_fail_in_one_line(run_inception: RunInception) -> None:
     done = run_inception("--quiet", "--depth", "2", "--json-events", "/dev/full", "--", "true")
     (line,) = done.stderr.decode().splitlines()
     assert done.returncode == 125

@@ -1,4 +1,4 @@
-"""Chains on an engine far away: over TCP with TLS, on a machine whose file system we do not see."""
+"""Chains on a remote engine: over TCP with TLS, on a machine whose file system we do not see."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 from inception.chain.prepare import plan_on
 from inception.chain.session.connection import open_exec_connection
-from inception.chain.session.session import ExecHandle
+from inception.chain.session.exec_handle import ExecHandle
 from inception.engine.connect import Engine
 from inception.image.store import find_image
 from inception.plan.chain import LABEL_CHAIN
@@ -72,7 +72,7 @@ def sleeping_chain(name: str, root: Path, environment: dict[str, str]) -> Iterat
 
 
 @pytest.mark.usefixtures("unchanged_host")
-def test_a_command_at_depth_2_has_our_streams_and_its_status_is_ours(
+def test_command_at_depth_2_has_our_streams_and_gives_us_its_status(
     far: RemoteEngine, own_run_root: Path, run_inception: RunInception
 ) -> None:
     script = "cat; hostname; echo complaint >&2; exit 7"
@@ -83,14 +83,16 @@ def test_a_command_at_depth_2_has_our_streams_and_its_status_is_ours(
 
 
 @pytest.mark.usefixtures("unchanged_host", "own_run_root")
-def test_a_session_at_depth_1_goes_to_the_far_engine_itself(far: RemoteEngine, run_inception: RunInception) -> None:
+def test_session_at_depth_1_goes_through_the_remote_engine_itself(
+    far: RemoteEngine, run_inception: RunInception
+) -> None:
     done = run_inception("--depth", "1", "--name", "far-one", "-q", "--", "hostname")
     assert (done.returncode, done.stdout, done.stderr) == (0, b"far-one-1\n", b"")
     assert left_on(far) == []
 
 
 @pytest.mark.usefixtures("unchanged_host", "own_run_root")
-def test_what_needs_a_client_on_that_machine_is_refused_in_one_line(
+def test_shells_and_requests_from_levels_are_refused_in_one_line(
     far: RemoteEngine, run_inception: RunInception
 ) -> None:
     done = run_inception("--depth", "1", "--name", "far-shells", "-q", "--shells")
@@ -105,9 +107,7 @@ def test_what_needs_a_client_on_that_machine_is_refused_in_one_line(
 
 
 @pytest.mark.usefixtures("unchanged_host", "own_run_root")
-def test_a_terminal_at_depth_2_is_as_large_as_ours_and_stays_so(
-    far: RemoteEngine, inception_environment: dict[str, str]
-) -> None:
+def test_terminal_at_depth_2_follows_the_size_of_ours(far: RemoteEngine, inception_environment: dict[str, str]) -> None:
     arguments = ["--depth", "2", "--name", "far-terminal", "-q", "--", "bash", "--norc"]
     shell = pexpect.spawn(
         INCEPTION,
@@ -135,7 +135,7 @@ def test_a_terminal_at_depth_2_is_as_large_as_ours_and_stays_so(
 
 
 @pytest.mark.usefixtures("unchanged_host")
-def test_a_level_s_socket_is_here_and_each_way_ends_for_itself(
+def test_sockets_of_levels_are_here_and_each_way_ends_alone(
     far: RemoteEngine, own_run_root: Path, inception_environment: dict[str, str], run_inception: RunInception
 ) -> None:
     with sleeping_chain("far-socket", own_run_root, inception_environment):
@@ -155,7 +155,7 @@ def test_a_level_s_socket_is_here_and_each_way_ends_for_itself(
 
 
 def _fed(client: docker.APIClient, exec_id: str, given: bytes) -> bytes:
-    """What a command says that reads to the end of `given`."""
+    """Return the output of a command that reads `given` to its end."""
     with closing(open_exec_connection(client, exec_id, terminal=False)) as connection:
         connection.put(given)
         connection.end()
@@ -177,7 +177,7 @@ def _sha256_line(data: bytes) -> bytes:
 
 
 @pytest.mark.usefixtures("unchanged_host")
-def test_nothing_is_left_there_when_the_client_is_killed(
+def test_nothing_is_left_on_the_remote_engine_when_the_client_is_killed(
     far: RemoteEngine, own_run_root: Path, inception_environment: dict[str, str], run_inception: RunInception
 ) -> None:
     with sleeping_chain("far-killed", own_run_root, inception_environment) as client:
@@ -191,7 +191,7 @@ def test_nothing_is_left_there_when_the_client_is_killed(
 
 
 @pytest.mark.usefixtures("unchanged_host")
-def test_nothing_is_left_there_when_the_connection_ends_before_anybody_holds_the_chain(
+def test_nothing_is_left_when_the_client_is_killed_before_it_holds_the_lifeline(
     far: RemoteEngine, own_run_root: Path, inception_environment: dict[str, str], run_inception: RunInception
 ) -> None:
     command = [INCEPTION, "--depth", "1", "--name", "far-early", "--patience", "0.3", "-q", "--", "true"]
@@ -211,7 +211,7 @@ def test_nothing_is_left_there_when_the_connection_ends_before_anybody_holds_the
 
 
 @pytest.mark.usefixtures("unchanged_host")
-def test_a_detached_chain_is_refused_with_a_remedy(
+def test_detached_chain_is_refused_with_a_remedy(
     far: RemoteEngine, own_run_root: Path, run_inception: RunInception
 ) -> None:
     done = run_inception("up", "--depth", "1", "--name", "far-up")

@@ -69,7 +69,7 @@ def _rgb(colour: str) -> str:
 
 
 @pytest.mark.parametrize(("scheme", "palette"), [("light", LIGHT), ("dark", DARK)])
-def test_the_page_in_a_browser(tmp_path: Path, scheme: str, palette: Palette) -> None:
+def test_page_draws_every_chart_in_a_browser(tmp_path: Path, scheme: str, palette: Palette) -> None:
     report = eventful()
     write_report(report, tmp_path)
     page = (tmp_path / PAGE).read_text(encoding="utf-8")
@@ -94,7 +94,7 @@ def test_the_page_in_a_browser(tmp_path: Path, scheme: str, palette: Palette) ->
     assert not seen["wide"]
 
 
-def test_the_console_is_heard(tmp_path: Path) -> None:
+def test_console_error_of_a_broken_page_is_noticed(tmp_path: Path) -> None:
     """The test above can fail: what a broken page says does arrive."""
     (tmp_path / "broken.html").write_text("<!doctype html><script>console.error('broken')</script>", encoding="utf-8")
     heard = _browse(tmp_path, "light", "--dump-dom", f"file://{tmp_path / 'broken.html'}")

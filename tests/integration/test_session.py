@@ -1,4 +1,4 @@
-"""A command in a container, with our standard streams or our terminal as its own. One level of containers is enough."""
+"""Commands in a container of the level-0 engine, with our standard streams or our terminal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from inception.chain.session.session import GRACE_S
+from inception.chain.session.termination import GRACE_S
 from inception.engine.connect import Engine
 from tests.integration.conftest import lasting_difference, steady_inventory
 
@@ -158,12 +158,12 @@ def test_a_command_that_reads_late_gets_everything(sessions: Sessions) -> None:
     assert ended.stdout[3_000_000:] == b"10000000\n"
 
 
-def test_nobody_reading_any_more_is_quiet_and_prompt(sessions: Sessions) -> None:
+def test_closed_output_ends_the_command_quietly_and_promptly(sessions: Sessions) -> None:
     ended = sessions.shell_line('"$@" yes | head -n 1; echo ${PIPESTATUS[0]}')
     assert (ended.stdout, ended.stderr) == (b"y\n141\n", b"")
 
 
-def test_one_that_ignores_that_nobody_reads_is_left_after_a_while(sessions: Sessions) -> None:
+def test_command_that_ignores_sigpipe_is_left_behind_after_the_grace_period(sessions: Sessions) -> None:
     begun_s = time.monotonic()
     ended = sessions.shell_line(
         """\"$@" sh -c 'trap "" PIPE; while :; do echo y; done' 2>&1 | head -n 1; echo ${PIPESTATUS[0]}"""
@@ -184,14 +184,14 @@ def test_output_and_errors_in_one_place(sessions: Sessions) -> None:
     assert ended.stdout == b"1\n2\n3\n"
 
 
-def test_an_idle_standard_input_does_not_hold_us(sessions: Sessions) -> None:
+def test_open_standard_input_does_not_delay_the_end(sessions: Sessions) -> None:
     begun_s = time.monotonic()
     with sessions.started("echo", "hi") as process:
         assert process.wait(timeout=LIMIT_S) == 0
     assert time.monotonic() - begun_s < FINISH_S
 
 
-def test_what_the_command_did_not_read_is_left_for_the_next(sessions: Sessions) -> None:
+def test_input_that_the_command_does_not_read_is_left_for_the_next(sessions: Sessions) -> None:
     """As with any pipe it may be read ahead a little, but a file's end is not waited for."""
     ended = sessions.shell_line('(sleep 1; echo left) | ("$@" true; cat)')
     assert ended.stdout == b"left\n"
@@ -206,7 +206,7 @@ def test_what_the_command_did_not_read_is_left_for_the_next(sessions: Sessions) 
         (("sh", "-c", "kill -9 $$"), 137, b""),
     ],
 )
-def test_status_of_what_cannot_run_or_is_killed(
+def test_status_of_a_command_that_cannot_run_or_is_killed(
     sessions: Sessions, command: tuple[str, ...], status: int, says: bytes
 ) -> None:
     ended = sessions.run(*command)
@@ -219,7 +219,7 @@ def test_a_command_that_outlives_its_output(sessions: Sessions) -> None:
     assert sessions.run("sh", "-c", "exec >&- 2>&-; sleep 0.7; exit 9").returncode == 9
 
 
-def test_a_child_in_the_background_does_not_hold_us_for_long(sessions: Sessions) -> None:
+def test_background_child_does_not_delay_the_end_for_long(sessions: Sessions) -> None:
     begun_s = time.monotonic()
     ended = sessions.run("sh", "-c", "sleep 271 & echo started; exit 3")
     assert (ended.stdout, ended.returncode) == (b"started\n", 3)
@@ -235,7 +235,7 @@ def test_without_a_command_a_shell_reads_standard_input(sessions: Sessions) -> N
     assert sessions.run(given=b"echo to its end").returncode == 0
 
 
-def test_a_container_that_is_not_there(engine: Engine) -> None:
+def test_missing_container_is_an_error_in_one_line(engine: Engine) -> None:
     ended = Sessions(engine.endpoint, "inception-nosuch-1").run("true")
     assert ended.returncode == 125
     assert ended.stderr.startswith(b"EngineError: a session in inception-nosuch-1: No such container")
@@ -260,11 +260,11 @@ def test_signals_reach_the_commands_children_too(sessions: Sessions) -> None:
     assert sessions.run("pgrep", "-f", "sleep 271").returncode == 1
 
 
-DEAF = ("sh", "-c", "trap '' TERM INT; echo on; while :; do sleep 0.1; done")
+IGNORES_SIGNALS = ("sh", "-c", "trap '' TERM INT; echo on; while :; do sleep 0.1; done")
 
 
-def test_a_deaf_command_is_left_after_a_while(sessions: Sessions) -> None:
-    with sessions.started(*DEAF) as it:
+def test_command_that_ignores_signals_is_left_behind_after_the_grace_period(sessions: Sessions) -> None:
+    with sessions.started(*IGNORES_SIGNALS) as it:
         begun_s = time.monotonic()
         it.send_signal(signal.SIGTERM)
         _, errors = it.communicate(timeout=LIMIT_S)
@@ -274,8 +274,8 @@ def test_a_deaf_command_is_left_after_a_while(sessions: Sessions) -> None:
     sessions.run("pkill", "-KILL", "-f", "echo on")
 
 
-def test_a_deaf_command_is_left_at_the_second_signal(sessions: Sessions) -> None:
-    with sessions.started(*DEAF) as it:
+def test_command_that_ignores_signals_is_left_behind_at_the_second(sessions: Sessions) -> None:
+    with sessions.started(*IGNORES_SIGNALS) as it:
         begun_s = time.monotonic()
         it.send_signal(signal.SIGINT)
         time.sleep(0.5)
@@ -363,7 +363,7 @@ def wait_until(holds: Callable[[], bool]) -> None:
 
 
 class OurTerminal:
-    """A terminal in which a session's shell runs, and after it a word on how it went."""
+    """A terminal in which a shell runs a session, and prints its settings before and after, and the status."""
 
     def __init__(self, sessions: Sessions, *command: str) -> None:
         script = 'echo "before $(stty -g)"; "$@"; status=$?; echo "after $(stty -g) status $status"'

@@ -1,4 +1,4 @@
-"""Shells in the levels, on a terminal: four exits, four prompts; deeper from any of them; all of them ended at once."""
+"""Shells in the levels, on a terminal: exit climbs a level, descend goes deeper, kick ends the chain."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _status(shell: pexpect.spawn[str]) -> int | None:
     return shell.exitstatus
 
 
-def test_four_exits_lead_past_four_prompts_to_the_host() -> None:
+def test_four_exits_climb_four_levels_to_the_host() -> None:
     shell = _spawn("--depth", "4", "--shells", "--name", "climb")
     for level in (4, 3, 2, 1):
         shell.expect_exact(f"[{level}/{level}] root@climb-{level}:/#")
@@ -29,7 +29,7 @@ def test_four_exits_lead_past_four_prompts_to_the_host() -> None:
     assert _status(shell) == 1
 
 
-def test_deeper_from_level_2_and_back_to_a_shell_that_has_not_moved() -> None:
+def test_descend_from_level_2_returns_to_the_same_shell() -> None:
     shell = _spawn("--depth", "2", "--shells", "--name", "deeper")
     shell.expect_exact("[2/2] root@deeper-2:/#")
     shell.sendline("cd /tmp; kept=$((40 + 2)); descend 2")
@@ -51,7 +51,7 @@ def test_deeper_from_level_2_and_back_to_a_shell_that_has_not_moved() -> None:
     assert _status(shell) == 0
 
 
-def test_a_kick_from_level_2_ends_all_of_it() -> None:
+def test_kick_in_level_2_ends_the_chain() -> None:
     shell = _spawn("--depth", "3", "--shells", "--name", "topple")
     shell.expect_exact("[3/3]")
     shell.sendline("exit")
@@ -60,7 +60,7 @@ def test_a_kick_from_level_2_ends_all_of_it() -> None:
     assert _status(shell) == 0
 
 
-def test_a_kick_from_a_shell_that_another_one_waits_for() -> None:
+def test_kick_below_a_waiting_shell_ends_the_chain() -> None:
     shell = _spawn("--depth", "1", "--name", "both")
     shell.expect_exact("[1/1]")
     shell.sendline("descend")
@@ -69,7 +69,7 @@ def test_a_kick_from_a_shell_that_another_one_waits_for() -> None:
     assert _status(shell) == 0
 
 
-def test_ctrl_c_on_the_way_down_leads_back_to_the_shell_that_waits() -> None:
+def test_ctrl_c_during_descend_returns_to_the_waiting_shell() -> None:
     shell = _spawn("--depth", "1", "--name", "halfway")
     shell.expect_exact("[1/1]")
     shell.sendline("descend 5")
@@ -81,7 +81,7 @@ def test_ctrl_c_on_the_way_down_leads_back_to_the_shell_that_waits() -> None:
     assert _status(shell) == 6
 
 
-def test_a_shell_of_a_detached_chain_goes_deeper_too(run_inception: RunInception) -> None:
+def test_descend_works_in_a_shell_of_a_detached_chain(run_inception: RunInception) -> None:
     assert run_inception("up", "--depth", "2", "--name", "visited").returncode == 0
     try:
         shell = _spawn("shell", "visited", "--level", "1")
@@ -101,7 +101,7 @@ def test_a_shell_of_a_detached_chain_goes_deeper_too(run_inception: RunInception
         run_inception("down", "visited")
 
 
-def test_what_nobody_can_do_is_told_in_the_level(run_inception: RunInception) -> None:
+def test_impossible_descend_is_an_error_in_the_level(run_inception: RunInception) -> None:
     done = run_inception("--depth", "1", "--quiet", "--", "env", "-u", "INCEPTION_CLIENT", "descend")
     assert (done.returncode, done.stdout) == (125, b"")
     assert b"no client holds this session" in done.stderr

@@ -12,7 +12,7 @@ import pytest
 from inception.stress.chaos import kill_for
 from inception.stress.report.files import read_report
 from inception.stress.report.record import Ending, Report, Status
-from inception.stress.wall import Cause
+from inception.stress.wall.model import Cause
 from tests.factories.trace_format import check_trace
 from tests.integration.conftest import INCEPTION, RunInception
 
@@ -25,13 +25,13 @@ def _stress(run_inception: RunInception, directory: Path, *arguments: str, statu
     return read_report(directory)
 
 
-def test_a_campaign_measures_every_level(run_inception: RunInception, tmp_path: Path) -> None:
+def test_campaign_measures_every_level(run_inception: RunInception, tmp_path: Path) -> None:
     report = _stress(
         run_inception,
         tmp_path,
         *("--max-depth", "3", "--churn", "4", "--soak", "1s", "--trace", str(tmp_path / "trace")),
         *("--fail-under", "4"),
-        status=1,  # A demand that is not met.
+        status=1,  # A requirement that is not met.
     )
     assert (report.verdict.status, report.verdict.depth, report.ending) == (Status.REACHED, 3, Ending.COMPLETE)
     assert report.wall is None
@@ -61,7 +61,7 @@ def test_a_campaign_measures_every_level(run_inception: RunInception, tmp_path: 
     assert lives == ["level 1", "level 2", "level 3"]
 
 
-def test_chains_at_once_in_cycles(run_inception: RunInception, tmp_path: Path) -> None:
+def test_cycles_of_two_chains_at_once_leave_nothing_behind(run_inception: RunInception, tmp_path: Path) -> None:
     report = _stress(
         run_inception, tmp_path, "-d", "2", "--cycles", "2", "--chains", "2", "--no-measure", "--fail-on-leak"
     )
@@ -70,7 +70,7 @@ def test_chains_at_once_in_cycles(run_inception: RunInception, tmp_path: Path) -
     assert all(chain.ascent_s and not chain.kicked for chain in report.chains)
 
 
-def test_chaos_kills_what_the_seed_says_and_everything_is_unwound(run_inception: RunInception, tmp_path: Path) -> None:
+def test_chaos_kills_by_its_seed_and_every_chain_unwinds(run_inception: RunInception, tmp_path: Path) -> None:
     report = _stress(
         run_inception,
         tmp_path,
@@ -86,13 +86,13 @@ def test_chaos_kills_what_the_seed_says_and_everything_is_unwound(run_inception:
     check_trace((tmp_path / "trace").read_text())
 
 
-def test_the_time_limit_ends_a_campaign_and_is_its_wall_s_name(run_inception: RunInception, tmp_path: Path) -> None:
+def test_time_limit_ends_a_campaign(run_inception: RunInception, tmp_path: Path) -> None:
     report = _stress(run_inception, tmp_path, "-d", "4", "--time-limit", "1s", "--soak", "1m")
     assert (report.ending, report.verdict.status) == (Ending.TIME_LIMIT, Status.STOPPED)
     assert report.seconds < 20
 
 
-def test_ctrl_c_ends_cleanly_with_the_report_so_far(tmp_path: Path) -> None:
+def test_ctrl_c_ends_a_campaign_with_the_report_so_far(tmp_path: Path) -> None:
     campaign = subprocess.Popen(
         [INCEPTION, "stress", "-d", "1", "--cycles", "50", "--no-measure", "--output", str(tmp_path)],
         stderr=subprocess.PIPE,
@@ -120,7 +120,7 @@ def test_ctrl_c_ends_cleanly_with_the_report_so_far(tmp_path: Path) -> None:
         (("-d", "1000"), Cause.MEMORY),
     ],
 )
-def test_what_the_plan_refuses_is_not_begun_and_its_cause_named(
+def test_refused_plan_is_not_begun_and_its_cause_named(
     run_inception: RunInception, tmp_path: Path, arguments: tuple[str, ...], cause: Cause
 ) -> None:
     report = _stress(run_inception, tmp_path, *arguments, status=2)
@@ -129,7 +129,7 @@ def test_what_the_plan_refuses_is_not_begun_and_its_cause_named(
     assert report.wall.cause == cause
 
 
-def test_a_path_that_is_too_long_is_named(run_inception: RunInception, tmp_path: Path) -> None:
+def test_run_root_that_is_too_long_is_named(run_inception: RunInception, tmp_path: Path) -> None:
     done = run_inception(
         "stress", "-d", "1", "--output", str(tmp_path / "r"), environment={"INCEPTION_RUN_ROOT": f"/run/{'x' * 90}"}
     )

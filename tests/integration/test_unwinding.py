@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -44,10 +44,10 @@ def _wait_for(file: Path, level: int, phase: Phase, state: State) -> None:
 class Descent:
     """A descent in a process of its own, which a test can send signals to."""
 
-    def __init__(self, directory: Path, *command: str) -> None:
+    def __init__(self, directory: Path, *command: str, starter: Sequence[str] = ()) -> None:
         self.events = directory / "events.jsonl"
         self.process = subprocess.Popen(
-            [INCEPTION, "--depth", str(_DEPTH), "--json-events", str(self.events), "--", *command],
+            [*starter, INCEPTION, "--depth", str(_DEPTH), "--json-events", str(self.events), "--", *command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -106,6 +106,17 @@ def test_a_signal_at_the_bottom(tmp_path: Path, number: signal.Signals) -> None:
     descent.process.send_signal(number)
     status, errors = descent.end()
     assert status == 128 + number, errors
+
+
+def test_a_signal_that_nohup_ignores_ends_nothing(tmp_path: Path) -> None:
+    descent = Descent(tmp_path, "sleep", "2", starter=["nohup"])
+    descent.wait_for(1, Phase.START, State.BEGIN)
+    descent.process.send_signal(signal.SIGHUP)
+    descent.wait_for(_DEPTH, Phase.READY, State.END)
+    time.sleep(0.3)
+    descent.process.send_signal(signal.SIGHUP)
+    status, errors = descent.end()
+    assert status == 0, errors
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,8 @@ from inception.stress.campaign import Campaign, ChainTask
 from inception.stress.descent import CampaignContext, Descent
 from inception.stress.evidence import Evidence
 from inception.stress.report.record import ChainRecord
-from inception.stress.wall import Cause, Failure, Incident, explain_wall
+from inception.stress.wall.explain import explain_wall
+from inception.stress.wall.model import Cause, Failure, Incident
 from tests.integration.small_disk import small_disk
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("level_image", "unchanged_host")]
@@ -39,7 +40,7 @@ _ELSEWHERE = {
 
 
 @pytest.mark.parametrize("cause", _ELSEWHERE)
-def test_a_wall_that_cannot_be_put_up(cause: Cause) -> None:
+def test_wall_that_cannot_be_provoked_is_skipped(cause: Cause) -> None:
     pytest.skip(_ELSEWHERE[cause])
 
 
@@ -93,11 +94,11 @@ def _assert_wall(chain: ChainRecord, cause: Cause, *levels: int) -> None:
     assert not chain.kicked
 
 
-def test_a_low_limit_of_open_files(engine: Engine, plan: ChainPlan) -> None:
+def test_low_limit_of_open_files_is_named(engine: Engine, plan: ChainPlan) -> None:
     _assert_wall(_descend(engine, replace(plan, open_files_limit=20)), Cause.OPEN_FILES, 1)
 
 
-def test_a_deadline(engine: Engine, plan: ChainPlan) -> None:
+def test_short_deadline_is_named(engine: Engine, plan: ChainPlan) -> None:
     short = replace(plan, limits=replace(plan.limits, containerd_s=0.001))
     _assert_wall(_descend(engine, short), Cause.TIME_LIMIT, 1)
 
@@ -119,15 +120,15 @@ def _keys_held() -> int:
     return int(root.split()[3].partition("/")[0])
 
 
-def test_no_key_left(engine: Engine, plan: ChainPlan) -> None:
+def test_missing_key_is_named(engine: Engine, plan: ChainPlan) -> None:
     _assert_wall(_with_sysctl(engine, plan, "kernel/keys/root_maxkeys", _keys_held), Cause.KEYS, 2)
 
 
-def test_no_mount_left(engine: Engine, plan: ChainPlan) -> None:
+def test_missing_mount_is_named(engine: Engine, plan: ChainPlan) -> None:
     _assert_wall(_with_sysctl(engine, plan, "fs/mount-max", lambda: 30), Cause.MOUNTS, 2)
 
 
-def test_no_pty_left(engine: Engine, plan: ChainPlan) -> None:
+def test_missing_pty_is_named(engine: Engine, plan: ChainPlan) -> None:
     taken = _SYSCTLS / "kernel/pty/nr"
     one = replace(plan, levels=plan.levels[:1])
     chain = _with_sysctl(engine, one, "kernel/pty/max", lambda: int(taken.read_text()), churn=2)
@@ -147,7 +148,7 @@ runc --root "$0/state" run walled 2>&1 || exit 0
 
 @pytest.mark.skipif(shutil.which("runc") is None, reason="needs runc on the host")
 @pytest.mark.parametrize(("kind", "cause"), [("user", Cause.USER_NAMESPACES), ("pid", Cause.PID_NAMESPACES)])
-def test_no_namespace_left(tmp_path: Path, kind: str, cause: Cause) -> None:
+def test_missing_namespace_is_named(tmp_path: Path, kind: str, cause: Cause) -> None:
     """Ask runc, in a user namespace of the test's own, whose limits nobody else meets.
 
     No level has a user namespace, but by engines and runtimes that give one to each container.
@@ -172,7 +173,7 @@ def _in_level_1(engine: Engine, plan: ChainPlan, *command: str) -> None:
     assert engine.client.exec_inspect(created)["ExitCode"] == 0, output
 
 
-def test_packets_that_do_not_live_long_enough(engine: Engine, plan: ChainPlan) -> None:
+def test_expired_ttl_is_named(engine: Engine, plan: ChainPlan) -> None:
     age = ("iptables", "-t", "mangle", "-A", "PREROUTING", "-j", "TTL", "--ttl-set", "1")
     two = replace(plan, levels=plan.levels[:2])
     chain = _descend(engine, two, limit=lambda: _in_level_1(engine, plan, *age), measure=True)
@@ -184,7 +185,7 @@ def test_packets_that_do_not_live_long_enough(engine: Engine, plan: ChainPlan) -
     tuple(map(int, os.uname().release.split(".")[:2])) < (6, 14),
     reason="before Linux 6.14 all PID namespaces share kernel.pid_max: low, it would hit everybody on this machine",
 )
-def test_no_process_number_left(engine: Engine, plan: ChainPlan) -> None:
+def test_missing_process_number_is_named(engine: Engine, plan: ChainPlan) -> None:
     # The kernel keeps the first 300 numbers for what has them (RESERVED_PIDS): behind them there is a single one left.
     use_up = "for _ in $(seq 300); do /bin/true; done; echo 301 >/proc/sys/kernel/pid_max"
     chain = _descend(engine, plan, limit=lambda: _in_level_1(engine, plan, "sh", "-c", use_up))
@@ -194,7 +195,7 @@ def test_no_process_number_left(engine: Engine, plan: ChainPlan) -> None:
 @pytest.mark.skipif(
     not Path("/sys/fs/cgroup/devices").is_dir(), reason="on cgroup v2 a program of the kernel guards devices, no file"
 )
-def test_no_loop_device_to_be_had(engine: Engine, level_image: str) -> None:
+def test_missing_loop_device_is_named(engine: Engine, level_image: str) -> None:
     request = Request(depth=1, name="walled", image=level_image, storage=Storage.LOOPBACK, storage_size=1 << 30)
     plan = prepare(engine, request, print)
 
@@ -211,16 +212,16 @@ def _update(engine: Engine, plan: ChainPlan, *limits: str) -> Callable[[], objec
     return lambda: subprocess.run(command, check=True, capture_output=True)
 
 
-def test_a_limit_of_tasks(engine: Engine, plan: ChainPlan) -> None:
+def test_limit_of_tasks_is_named(engine: Engine, plan: ChainPlan) -> None:
     _assert_wall(_descend(engine, plan, limit=_update(engine, plan, "--pids-limit", "50")), Cause.CGROUP_LIMIT, 2, 3)
 
 
-def test_a_limit_of_memory(engine: Engine, plan: ChainPlan) -> None:
+def test_limit_of_memory_is_named(engine: Engine, plan: ChainPlan) -> None:
     limit = _update(engine, plan, "--memory", "70m", "--memory-swap", "70m")
     _assert_wall(_descend(engine, plan, limit=limit), Cause.MEMORY, 1, 2, 3)
 
 
-def test_an_image_that_is_too_small(engine: Engine, level_image: str) -> None:
+def test_image_that_is_too_small_is_named(engine: Engine, level_image: str) -> None:
     request = Request(depth=3, name="walled", image=level_image, storage=Storage.LOOPBACK, storage_size=4 << 30)
     roomy = prepare(engine, request, print)
     levels = [replace(it, storage=replace(it.storage, size=2 << 20)) if it.number == 2 else it for it in roomy.levels]
@@ -236,7 +237,7 @@ def own_disk(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[
         yield small, limit
 
 
-def test_no_inode_left(engine: Engine, level_image: str, own_disk: tuple[Path, Callable[[str], None]]) -> None:
+def test_missing_inode_is_named(engine: Engine, level_image: str, own_disk: tuple[Path, Callable[[str], None]]) -> None:
     small, limit = own_disk
     plan = prepare(engine, Request(depth=3, name="walled", image=level_image), print)
 
@@ -249,7 +250,7 @@ def test_no_inode_left(engine: Engine, level_image: str, own_disk: tuple[Path, C
     _assert_wall(chain, Cause.INODES, 1, 2, 3)
 
 
-def test_no_room_to_say_what_failed(
+def test_full_run_root_is_named_though_nothing_could_be_written(
     engine: Engine, level_image: str, own_disk: tuple[Path, Callable[[str], None]]
 ) -> None:
     small, limit = own_disk
@@ -273,7 +274,7 @@ def _fill(file: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_kernel_s_own_limit_of_pid_namespaces(engine: Engine, level_image: str) -> None:
+def test_nesting_limit_of_pid_namespaces_is_named(engine: Engine, level_image: str) -> None:
     request = Request(depth=34, name="walled", image=level_image, pid=PidMode.ISOLATED, force=True)
     namespaces: dict[int, str] = {}
     chain = _descend(

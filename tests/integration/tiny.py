@@ -1,4 +1,4 @@
-"""A tiny image, made from this machine's own programs: a test of an engine alone need not wait for a level image."""
+"""Make a tiny image from this machine's own programs, for tests of an engine that need no level image."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _LIBRARY = re.compile(r"(/\S+) \(0x")
 
 
 def import_tiny_image(client: docker.APIClient) -> str:
-    """Put `TINY_IMAGE` (bash, cat and sleep) into an engine; returns its id."""
+    """Import `TINY_IMAGE` (bash, cat and sleep) into an engine and return its id."""
     answer = client.import_image_from_data(_root(), repository=TINY_IMAGE.partition(":")[0], tag="tiny")
     image: str = json.loads(answer.splitlines()[-1])["status"]
     return image
 
 
 def _root() -> bytes:
-    """A tar archive of the programs, and of all that the loader gives them."""
+    """Return a tar archive of the programs and their shared libraries."""
     listing = subprocess.run(["ldd", *PROGRAMS], capture_output=True, text=True, check=True).stdout
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", dereference=True) as archive:

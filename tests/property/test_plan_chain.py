@@ -94,7 +94,7 @@ def test_a_refusal_is_one_line_with_a_remedy(request: Request, facts: Facts) -> 
 
 
 @given(requests, facts_of_any_host)
-def test_every_level_is_planned_once_and_is_unlike_the_others(request: Request, facts: Facts) -> None:
+def test_every_level_is_planned_once_with_values_of_its_own(request: Request, facts: Facts) -> None:
     plan = _plan(request, facts)
     if isinstance(plan, ChainPlan):
         assert [level.number for level in plan.levels] == list(range(1, request.depth + 1))
@@ -105,8 +105,8 @@ def test_every_level_is_planned_once_and_is_unlike_the_others(request: Request, 
 
 
 @given(requests, facts_of_any_host)
-def test_the_host_itself_is_refused_to_nobody(request: Request, facts: Facts) -> None:
-    """Depth 0 takes nothing of the host: only a request that is wrong in itself is refused."""
+def test_depth_0_is_refused_only_if_the_request_is_invalid(request: Request, facts: Facts) -> None:
+    """Depth 0 takes nothing from the host, so that no fact about it can be a reason to refuse."""
     nothing = _plan(replace(request, depth=0), facts)
     if isinstance(nothing, Refusal):
         assert nothing.usage
@@ -116,7 +116,7 @@ def test_the_host_itself_is_refused_to_nobody(request: Request, facts: Facts) ->
 
 
 @given(requests, facts_of_any_host)
-def test_force_is_only_about_what_is_estimated_and_counted(request: Request, facts: Facts) -> None:
+def test_force_skips_only_the_checks_of_estimates_and_counts(request: Request, facts: Facts) -> None:
     careful, bold = (_plan(replace(request, force=force), facts) for force in (False, True))
     if isinstance(careful, ChainPlan):
         assert isinstance(bold, ChainPlan)

@@ -50,7 +50,7 @@ def _refusal(pool: IPv4Network, depth: int, taken: list[IPv4Network]) -> PoolToo
 
 
 @given(requests())
-def test_blocks_lie_in_the_pool_apart_from_each_other_and_from_what_is_taken(
+def test_blocks_lie_in_the_pool_and_overlap_neither_each_other_nor_taken_ones(
     request: tuple[IPv4Network, int, list[IPv4Network]],
 ) -> None:
     pool, depth, taken = request
@@ -63,7 +63,7 @@ def test_blocks_lie_in_the_pool_apart_from_each_other_and_from_what_is_taken(
 
 
 @given(requests())
-def test_bridge_and_pools_share_the_block_and_nothing_else(
+def test_bridge_and_pools_divide_the_block_without_overlap(
     request: tuple[IPv4Network, int, list[IPv4Network]],
 ) -> None:
     for subnet in _cut(*request):
@@ -77,7 +77,7 @@ def test_bridge_and_pools_share_the_block_and_nothing_else(
 
 
 @given(networks(least_prefix=22, greatest_prefix=29), st.integers(33, 150))
-def test_a_refusal_names_a_prefix_that_suffices_and_no_wider_one(pool: IPv4Network, depth: int) -> None:
+def test_refusal_names_the_narrowest_prefix_that_suffices(pool: IPv4Network, depth: int) -> None:
     refusal = _refusal(pool, depth, [])
     assert refusal is not None
     assert len(cut_subnets(IPv4Network((0, refusal.needed_prefix)), depth, [])) == depth
@@ -100,7 +100,7 @@ def test_no_refusal_while_enough_narrow_blocks_are_free(
             cut_subnets(pool, depth, [str(network) for network in taken])
 
 
-def test_a_default_route_takes_nothing_even_cut_in_two() -> None:
+def test_default_route_takes_nothing_even_split_in_two() -> None:
     """VPN clients route 0.0.0.0/1 and 128.0.0.0/1, to go before the default route without replacing it."""
     pool = IPv4Network("10.208.0.0/12")
     halves = ["0.0.0.0/1", "128.0.0.0/1", "0.0.0.0/0", "::/0", "fd00::/8"]

@@ -20,7 +20,7 @@ def _needed(mode: PidMode, depth: int) -> int:
 
 
 @given(modes, depths, budgets, headrooms)
-def test_private_levels_come_first_and_fit_beside_the_headroom(
+def test_private_levels_come_first_and_leave_the_headroom_free(
     mode: PidMode, depth: int, free: int, headroom: int
 ) -> None:
     try:
@@ -44,9 +44,7 @@ def _refusal(mode: PidMode, depth: int, free: int, headroom: int) -> TooFewPidNa
 
 
 @given(modes, depths, budgets, headrooms)
-def test_a_refusal_names_the_greatest_depth_that_is_not_refused(
-    mode: PidMode, depth: int, free: int, headroom: int
-) -> None:
+def test_refusal_names_the_greatest_depth_that_is_accepted(mode: PidMode, depth: int, free: int, headroom: int) -> None:
     refusal = _refusal(mode, depth, free, headroom)
     if refusal is None:
         assert _needed(mode, depth) <= max(free - headroom, 0)
@@ -57,7 +55,7 @@ def test_a_refusal_names_the_greatest_depth_that_is_not_refused(
 
 
 @given(depths, budgets, headrooms)
-def test_auto_isolates_as_many_as_fit(depth: int, free: int, headroom: int) -> None:
+def test_auto_isolates_as_many_levels_as_fit(depth: int, free: int, headroom: int) -> None:
     if depth and free <= headroom:
         with pytest.raises(TooFewPidNamespaces):
             assign_pid_namespaces(PidMode.AUTO, depth, free, headroom)
@@ -67,7 +65,7 @@ def test_auto_isolates_as_many_as_fit(depth: int, free: int, headroom: int) -> N
 
 
 @given(depths, headrooms)
-def test_isolated_and_shared_are_what_they_say(depth: int, headroom: int) -> None:
+def test_isolated_isolates_all_levels_and_shared_only_the_first(depth: int, headroom: int) -> None:
     enough = depth + headroom + 1
     assert set(assign_pid_namespaces(PidMode.ISOLATED, depth, enough, headroom)) <= {PidNamespace.PRIVATE}
     assert assign_pid_namespaces(PidMode.SHARED, depth, enough, headroom).count(PidNamespace.PRIVATE) == min(depth, 1)

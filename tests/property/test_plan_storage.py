@@ -32,7 +32,7 @@ def _sizes(kind: Storage, depth: int, outermost: int | None, own: int, disk_free
 
 
 @given(sizes)
-def test_what_holds_the_data_does_so_and_nothing_smaller(data: int) -> None:
+def test_size_holding_is_the_smallest_image_that_holds_the_data(data: int) -> None:
     size = holding(data)
     assert size % MIB == 0
     assert usable(size) >= data
@@ -40,7 +40,7 @@ def test_what_holds_the_data_does_so_and_nothing_smaller(data: int) -> None:
 
 
 @given(sizes, sizes)
-def test_a_larger_image_holds_no_less(one: int, other: int) -> None:
+def test_larger_image_holds_at_least_as_much(one: int, other: int) -> None:
     smaller, larger = sorted((one, other))
     assert usable(smaller) <= usable(larger) <= larger
 
@@ -55,7 +55,7 @@ def test_each_image_holds_its_own_data_and_all_of_the_next(nested: int, own: int
 
 
 @given(nestings, own_datas, st.integers(1, 1 << 40))
-def test_too_small_is_refused_with_a_size_that_then_fits(nested: int, own: int, lack: int) -> None:
+def test_refusal_of_a_small_size_names_a_size_that_fits(nested: int, own: int, lack: int) -> None:
     outermost = max(least_size(nested, own) - lack, 0)
     with pytest.raises(StorageTooSmall) as refused:
         shrinking_sizes(outermost, nested, own)
@@ -66,7 +66,7 @@ def test_too_small_is_refused_with_a_size_that_then_fits(nested: int, own: int, 
 
 
 @given(nestings, own_datas, st.none() | st.integers(0, 4 << 40))
-def test_where_nobody_says_a_size_it_always_fits(depth: int, own: int, disk_free: int | None) -> None:
+def test_default_size_always_fits(depth: int, own: int, disk_free: int | None) -> None:
     sizes = _sizes(Storage.LOOPBACK, depth, None, own, disk_free)
     assert len(sizes) == depth
     if disk_free is not None and disk_free >= least_size(depth, own):
@@ -74,7 +74,7 @@ def test_where_nobody_says_a_size_it_always_fits(depth: int, own: int, disk_free
 
 
 @given(nestings, own_datas)
-def test_auto_without_an_overlay_on_volumes_puts_all_levels_into_one_image(depth: int, own: int) -> None:
+def test_auto_without_overlay_on_volumes_nests_all_levels_in_one_image(depth: int, own: int) -> None:
     storage = assign_storage(Storage.AUTO, depth, carries_overlay=False, outermost=None, own=own, disk_free=None)
     assert storage[1:] == (LevelStorage(kind=Storage.VOLUME),) * (depth - 1)
     assert storage[0].kind is Storage.LOOPBACK
@@ -83,7 +83,7 @@ def test_auto_without_an_overlay_on_volumes_puts_all_levels_into_one_image(depth
 
 
 @given(st.sampled_from(Storage), st.integers(0, 130), st.booleans(), own_datas)
-def test_every_level_has_storage_that_is_decided(kind: Storage, depth: int, carries: bool, own: int) -> None:
+def test_no_level_is_left_with_auto_storage(kind: Storage, depth: int, carries: bool, own: int) -> None:
     if kind is Storage.VOLUME and not carries:
         return
     storage = assign_storage(kind, depth, carries_overlay=carries, outermost=None, own=own, disk_free=None)

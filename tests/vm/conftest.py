@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from inception.image.recipe import default_tag
-from tests.integration.conftest import TURN
+from tests.integration.conftest import MACHINE_LOCK
 from tests.vm.cache import Cache
 from tests.vm.disk import CHECKOUT, MODULES, Say, make_drives
 from tests.vm.guest import DESCENT_LIMIT_S, SETTLE_LIMIT_S, Ending, Outcome
@@ -102,8 +102,8 @@ def second_kernel(
 
 def _make_drives(config: pytest.Config, directory: Path, say: Say) -> Drives:
     # An engine of ours runs here for a while, which the inventories of other tests would find.
-    TURN.begin(config)
+    MACHINE_LOCK.take(config)
     try:
         return make_drives(CACHE, directory / "program.tar", say)
     finally:
-        TURN.end()
+        MACHINE_LOCK.release()

@@ -19,7 +19,7 @@ from tests.vm.guest_agent import AgentError, GuestAgent
 Answer = Callable[[dict[str, Any]], bytes]
 
 
-def test_what_is_kept_is_made_once_and_again_for_other_inputs(tmp_path: Path) -> None:
+def test_cache_makes_an_entry_once_for_each_input(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
     made: list[str] = []
 
@@ -35,7 +35,7 @@ def test_what_is_kept_is_made_once_and_again_for_other_inputs(tmp_path: Path) ->
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_what_was_not_made_to_its_end_is_made_again(tmp_path: Path) -> None:
+def test_cache_makes_an_unfinished_entry_again(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
 
     def fail(file: Path) -> None:
@@ -70,7 +70,7 @@ def _agent(path: Path, answer: Answer) -> Iterator[GuestAgent]:
             agent.close()
 
 
-def test_late_answers_are_passed_over(tmp_path: Path) -> None:
+def test_agent_skips_late_answers(tmp_path: Path) -> None:
     def answer(command: dict[str, Any]) -> bytes:
         stale = _line({"error": {"desc": "half a line"}}) + b"\xff" + _line({"return": 0})
         return stale + b"\xff" + _line({"return": command["arguments"]["id"]})
@@ -79,7 +79,7 @@ def test_late_answers_are_passed_over(tmp_path: Path) -> None:
         assert agent.answers()
 
 
-def test_nobody_there_is_no_answer(tmp_path: Path) -> None:
+def test_agent_without_a_guest_gives_no_answer(tmp_path: Path) -> None:
     assert not GuestAgent(tmp_path / "socket").answers()
 
 
@@ -94,7 +94,7 @@ def _exec_answer(state: dict[str, Any]) -> Answer:
 
 
 @pytest.mark.parametrize(("how", "status"), [({"exitcode": 3}, 3), ({"signal": 9}, -9)])
-def test_a_program_s_status_and_streams(tmp_path: Path, how: dict[str, int], status: int) -> None:
+def test_agent_returns_status_and_streams_of_a_program(tmp_path: Path, how: dict[str, int], status: int) -> None:
     streams = {"out-data": base64.b64encode(b"out").decode(), "err-data": base64.b64encode(b"err").decode()}
     with _agent(tmp_path / "socket", _exec_answer({"exited": True, **how, **streams})) as agent:
         assert agent.answers()
@@ -102,14 +102,14 @@ def test_a_program_s_status_and_streams(tmp_path: Path, how: dict[str, int], sta
     assert (finished.status, finished.stdout, finished.stderr) == (status, "out", "err")
 
 
-def test_a_program_that_does_not_end_is_an_error(tmp_path: Path) -> None:
+def test_program_that_does_not_end_is_an_error(tmp_path: Path) -> None:
     with _agent(tmp_path / "socket", _exec_answer({"exited": False})) as agent:
         assert agent.answers()
         with pytest.raises(AgentError, match="'sleep 9' has not ended after 0 s"):
             agent.run(["sleep", "9"], timeout_s=0)
 
 
-def test_a_refusal_is_an_error(tmp_path: Path) -> None:
+def test_refusal_of_the_guest_agent_is_an_error(tmp_path: Path) -> None:
     def answer(command: dict[str, Any]) -> bytes:
         if command["execute"] == "guest-exec":
             return _line({"error": {"desc": "no such file"}})

@@ -26,7 +26,7 @@ def _ready_s(outcome: Outcome, level: int) -> float:
     return ready.monotonic_s - first.monotonic_s
 
 
-def test_the_machine_is_unlike_the_one_that_it_runs_on(second_kernel: SecondKernel) -> None:
+def test_guest_has_cgroup_v2_alone_and_all_capabilities(second_kernel: SecondKernel) -> None:
     assert second_kernel.output("stat", "--file-system", "--format=%T", "/sys/fs/cgroup").strip() == "cgroup2fs"
     assert " cgroup " not in second_kernel.output("cat", "/proc/self/mounts")
     assert f"CapBnd:\t{ALL_CAPABILITIES}" in second_kernel.output("cat", "/proc/1/status")
@@ -38,7 +38,7 @@ def test_the_machine_is_unlike_the_one_that_it_runs_on(second_kernel: SecondKern
     )
 
 
-def test_the_plan_takes_real_privileges(second_kernel: SecondKernel) -> None:
+def test_plan_uses_privileged(second_kernel: SecondKernel) -> None:
     plan = json.loads(second_kernel.output("python3", "-m", "inception", "plan", "--depth", str(DEPTH), "--json"))
     assert plan["privileges"] == {"privileged": True, "capabilities": []}
     second_kernel.say("the plan's levels are --privileged")
@@ -58,7 +58,7 @@ exit 7
 """
 
 
-def test_a_command_runs_at_depth_2_and_nothing_is_left_of_it(second_kernel: SecondKernel) -> None:
+def test_command_runs_at_depth_2_and_leaves_nothing(second_kernel: SecondKernel) -> None:
     arguments = ("--depth", str(DEPTH), "--name", "deep", "--patience", PATIENCE, "--", "sh", "-c", BOTTOM)
     outcome = second_kernel.descend(Ending.BY_ITSELF, *arguments)
     assert outcome.status == 7, outcome.stderr
@@ -81,7 +81,7 @@ def test_a_command_runs_at_depth_2_and_nothing_is_left_of_it(second_kernel: Seco
     )
 
 
-def test_a_killed_client_leaves_nothing(second_kernel: SecondKernel) -> None:
+def test_killed_client_leaves_nothing(second_kernel: SecondKernel) -> None:
     script = "echo here; exec sleep 600"
     arguments = ("--depth", str(DEPTH), "--patience", PATIENCE, "--", "sh", "-c", script)
     outcome = second_kernel.descend(Ending.KILLED, *arguments)
@@ -90,7 +90,7 @@ def test_a_killed_client_leaves_nothing(second_kernel: SecondKernel) -> None:
     second_kernel.say(f"client killed at the bottom: clean {outcome.ending_s:.0f} s later")
 
 
-def test_the_image_alone_has_an_engine_with_real_privileges(second_kernel: SecondKernel) -> None:
+def test_standalone_image_runs_an_engine_with_privileged(second_kernel: SecondKernel) -> None:
     second_kernel.output("python3", "-m", "inception", "image", "build", timeout_s=300)
     kept = second_kernel.output("docker", "volume", "ls", "--quiet")
     script = "docker info --format '{{.Driver}} v{{.CgroupVersion}}'; cat /sys/fs/cgroup/cgroup.subtree_control; exit 7"
@@ -105,8 +105,8 @@ def test_the_image_alone_has_an_engine_with_real_privileges(second_kernel: Secon
     second_kernel.say("the image alone: an engine by docker run --privileged, and nothing left of it")
 
 
-def test_the_hierarchy_is_mounted_as_it_was(second_kernel: SecondKernel) -> None:
-    """A cgroup2 file system mounted anew in the first cgroup namespace would reset the options of all mounts of it."""
+def test_cgroup_hierarchy_is_mounted_as_before(second_kernel: SecondKernel) -> None:
+    """Mounting cgroup2 again in the first cgroup namespace would reset the options of all its mounts."""
     mounts = second_kernel.output("cat", "/proc/self/mounts")
     options = next(line.split()[3].split(",") for line in mounts.splitlines() if line.split()[2] == "cgroup2")
     assert {"nsdelegate", "memory_recursiveprot"} <= set(options)
@@ -115,8 +115,8 @@ def test_the_hierarchy_is_mounted_as_it_was(second_kernel: SecondKernel) -> None
 HOUR_S = 3600
 
 
-def test_a_clock_set_forward_moves_no_chain(second_kernel: SecondKernel) -> None:
-    """Half an hour of life is not over because the clock says that an hour has passed."""
+def test_clock_set_forward_does_not_affect_a_chain(second_kernel: SecondKernel) -> None:
+    """Setting the clock forward by an hour does not end a chain with a TTL of half an hour."""
     program = ("python3", "-m", "inception")
     names = {"timed": ("--ttl", "30m"), "timeless": ()}
     for name, life in names.items():

@@ -1,1 +1,1 @@
-"""A level's engine on a TCP port of the host, with certificates of its own."""
+"""Publish engines of levels on TCP ports of the host, with TLS certificates made for the chain."""

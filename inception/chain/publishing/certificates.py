@@ -1,4 +1,4 @@
-"""Certificates for a published engine, made for one chain and gone with it: an authority, a server's, a client's."""
+"""Make the TLS certificates of one chain's published engines: an authority's, a server's and a client's."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 _VALID = timedelta(days=365)
-_CLOCKS_DIFFER_BY = timedelta(hours=1)
+_CLOCK_SKEW = timedelta(hours=1)
 SERVER = ("server-cert.pem", "server-key.pem")
-"""The relay's certificate and key; a client finds its own under the names that the Docker CLI looks for."""
+"""File names of the proxy's certificate and key; those of a client are the ones that the Docker CLI looks for."""
 
 
 def make_certificates(directory: Path, address: str) -> None:
     """Write `ca.pem`, `cert.pem` and `key.pem` for clients, and SERVER for an engine at `address`, into `directory`.
 
-    The authority's key is written nowhere: nobody can add a client. Raises InceptionError where the library is missing.
+    The authority's key is not written, so nobody can add a client. Raises InceptionError if cryptography is missing.
     """
     try:
         from cryptography import x509
@@ -82,7 +82,7 @@ def _certificate(
         .issuer_name(issuer.subject if issuer else subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _CLOCKS_DIFFER_BY)
+        .not_valid_before(now - _CLOCK_SKEW)
         .not_valid_after(now + _VALID)
     )
     for extension in extensions:

@@ -1,9 +1,8 @@
-"""A level's engine on a TCP port of the host, by a process that ends with its level.
+"""Proxy of a level's engine: relay connections to a TCP port of the host to the level's unix socket.
 
-Run by `python -m inception.chain.publishing.proxy`.
-
-dockerd itself would do for level 1 only, and for a plain port not without sixteen seconds of deliberate sleep. Here
-every connection is handed on to the level's unix socket; each way ends for itself, as `docker exec -i` needs it.
+A process of its own, `python -m inception.chain.publishing.proxy`, that ends with the level. dockerd itself could
+listen for level 1 only, and sleeps sixteen seconds before it does so without TLS. Each way of a connection ends alone,
+as `docker exec -i` needs it.
 """
 
 from __future__ import annotations
@@ -14,112 +13,103 @@ import socket
 import ssl
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
 from inception.chain.publishing.certificates import SERVER
+from inception.chain.tls import TlsCodec, shake_hands
 from inception.linux import lifeline
 
 _CHUNK = 64 * 1024
 _HANDSHAKE_LIMIT_S = 10.0
 READY = "ready"
+"""Line on standard output that tells that the port is open."""
 
 
 class Side(Protocol):
     """One end of a relayed connection."""
 
     def receive(self) -> bytes:
-        """What comes next; empty at its end. Raises OSError."""
+        """Return what comes next, empty at the end. Raises OSError."""
 
     def send(self, data: bytes) -> None:
         """Send all of it. Raises OSError."""
 
     def end(self) -> None:
-        """Tell that nothing more will be sent; what comes goes on. Raises OSError."""
+        """End what we send; what the other end sends goes on. Raises OSError."""
 
 
 class PlainSide:
-    """A socket as it is."""
+    """A socket without TLS."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
 
     def receive(self) -> bytes:
+        """Return what comes next, empty at the end. Raises OSError."""
         return self._connection.recv(_CHUNK)
 
     def send(self, data: bytes) -> None:
+        """Send all of `data`. Raises OSError."""
         self._connection.sendall(data)
 
     def end(self) -> None:
+        """End what we send. Raises OSError."""
         self._connection.shutdown(socket.SHUT_WR)
 
 
 class TlsSide:
-    """A socket with TLS on it, which can end one way alone: SSLSocket cannot, so encryption happens in memory."""
+    """A socket with TLS on it. One thread may receive while another one sends."""
 
     def __init__(self, connection: socket.socket, context: ssl.SSLContext) -> None:
         self._connection = connection
-        self._incoming = ssl.MemoryBIO()
-        self._outgoing = ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self._codec = TlsCodec(context, server_side=True)
         self._state = threading.Lock()
         self._sending = threading.Lock()
         connection.settimeout(_HANDSHAKE_LIMIT_S)
-        self._shake_hands()
+        shake_hands(self._codec, connection)
         connection.settimeout(None)
 
-    def _shake_hands(self) -> None:
-        while True:
-            try:
-                self._tls.do_handshake()
-            except ssl.SSLWantReadError:
-                self._flush()
-                self._take_in()
-            except ssl.SSLError:
-                self._flush()  # The alert that says why.
-                raise
-            else:
-                self._flush()
-                return
-
-    def _take_in(self) -> None:
-        data = self._connection.recv(_CHUNK)
-        if data:
-            self._incoming.write(data)
-        else:
-            self._incoming.write_eof()
-
-    def _flush(self) -> None:
-        with self._sending:
-            self._connection.sendall(self._outgoing.read())
-
     def receive(self) -> bytes:
+        """Return decrypted bytes, empty at the end. Raises OSError."""
         while True:
-            try:
-                with self._state:
-                    return self._tls.read(_CHUNK)
-            except ssl.SSLWantReadError:
-                if self._outgoing.pending:
-                    self._flush()
-                self._take_in()
-            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-                return b""
+            with self._state:
+                data, ended = self._codec.take_plaintext(), self._codec.ended
+            if data or ended:
+                return data
+            received = self._connection.recv(_CHUNK)
+            with self._state:
+                self._codec.feed(received)
+                answers = self._codec.has_outgoing
+            if answers:  # Rarely. Else the client may be sending on without reading, and a sender wait for that.
+                with self._transmitting():
+                    pass
 
     def send(self, data: bytes) -> None:
-        with self._state:
-            self._tls.write(data)
-        self._flush()
+        """Encrypt and send all of `data`. Raises OSError."""
+        with self._transmitting():
+            self._codec.write(data)
 
     def end(self) -> None:
-        with self._state, suppress(ssl.SSLWantReadError):  # It wants the other side's end, which comes in its own time.
-            self._tls.unwrap()
-        self._flush()
+        """End what we send, by a close_notify and then the socket's own end. Raises OSError."""
+        with self._transmitting():
+            self._codec.end()
         self._connection.shutdown(socket.SHUT_WR)
+
+    @contextmanager
+    def _transmitting(self) -> Iterator[None]:
+        """Send the records that the codec makes inside; they must go out in the order in which they are made."""
+        with self._sending:
+            with self._state:
+                yield
+                records = self._codec.take_outgoing()
+            self._connection.sendall(records)
 
 
 def relay(one: Side, other: Side) -> None:
-    """Hand on what comes from each to the other, until both have ended."""
+    """Pass on what comes from each side to the other, until both have ended."""
     back = threading.Thread(target=_pump, args=(other, one), daemon=True)
     back.start()
     _pump(one, other)
@@ -135,7 +125,7 @@ def _pump(source: Side, target: Side) -> None:
 
 
 def _serve(client: socket.socket, engine: Path, context: ssl.SSLContext | None) -> None:
-    # A connection that fails is its client's affair, and it has been told.
+    # A connection that fails concerns its client alone, which has noticed: there is nobody else to report it to.
     with client, suppress(OSError), socket.socket(socket.AF_UNIX) as to_engine:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         side = TlsSide(client, context) if context else PlainSide(client)
@@ -144,7 +134,7 @@ def _serve(client: socket.socket, engine: Path, context: ssl.SSLContext | None) 
 
 
 def server_context(certificates: Path) -> ssl.SSLContext:
-    """What the relay shows to clients, and wants of them: a certificate of the chain's own authority."""
+    """Return a context with the server's certificate that lets in clients with one of the chain's own authority."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     certificate, key = (certificates / name for name in SERVER)
@@ -155,7 +145,7 @@ def server_context(certificates: Path) -> ssl.SSLContext:
 
 
 def main() -> None:
-    """Listen, say so on standard output, and relay until nobody holds the lock that tells that the level lives."""
+    """Listen, write READY to standard output, and relay until the level's `alive` lock is free."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--address", required=True)
     parser.add_argument("--port", type=int, required=True)
@@ -171,7 +161,7 @@ def main() -> None:
         sys.exit(f"{error.strerror}")
     sys.stdout.write(f"{READY}\n")
     sys.stdout.flush()
-    for stream in (sys.stdout, sys.stderr):  # Whoever started us reads to their end.
+    for stream in (sys.stdout, sys.stderr):  # The client that started us reads them to their end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     lifeline.call_when_free(options.alive, lambda: os._exit(0))
     while True:

@@ -1,4 +1,4 @@
-"""Engines of levels on TCP ports of the host: which, how they are started, and how clients learn of them."""
+"""Publish engines of levels: read the options, start a proxy for each port, list them for later commands."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _GREATEST_PORT = 65535
 
 @dataclass(frozen=True, kw_only=True)
 class Publication:
-    """The engine of `level` at a port of `address`; plain ones have no TLS."""
+    """The engine of `level` at a TCP port of `address`, without TLS if `plain`."""
 
     level: int
     address: str
@@ -33,68 +33,68 @@ class Publication:
 
     @property
     def host(self) -> str:
-        """As in DOCKER_HOST."""
+        """Address of the engine, as in DOCKER_HOST."""
         return f"tcp://{f'[{self.address}]' if ':' in self.address else self.address}:{self.port}"
 
 
-def parse_publications(words: Iterable[str], *, address: str, plain: bool, depth: int) -> tuple[Publication, ...]:
-    """Read `[LEVEL:]PORT` words, the bottom's where no level is named. Raises UsageError."""
+def parse_publications(ports: Iterable[str], *, address: str, plain: bool, depth: int) -> tuple[Publication, ...]:
+    """Parse each `[LEVEL:]PORT` of `ports`; without LEVEL it is the bottom. Raises UsageError."""
     try:
         loopback = ip_address(address).is_loopback
     except ValueError as error:
         raise UsageError(f"{address!r} is not an address", remedy="write it like 127.0.0.1") from error
     if plain and not loopback:
         raise UsageError(
-            f"a port without TLS on {address} would give root on this machine to whoever reaches it",
+            f"a port without TLS on {address} would give root on this machine to everybody who reaches it",
             remedy="leave out --insecure-plaintext, or --publish-address",
         )
-    return tuple(_parse(word, address=address, plain=plain, depth=depth) for word in words)
+    return tuple(_parse(port, address=address, plain=plain, depth=depth) for port in ports)
 
 
-def _parse(word: str, *, address: str, plain: bool, depth: int) -> Publication:
-    match = _PUBLISHED.fullmatch(word)
+def _parse(text: str, *, address: str, plain: bool, depth: int) -> Publication:
+    match = _PUBLISHED.fullmatch(text)
     if match is None:
-        raise UsageError(f"{word!r} is not [LEVEL:]PORT", remedy="write it like 2375, or 2:2375 for level 2")
+        raise UsageError(f"{text!r} is not [LEVEL:]PORT", remedy="write it like 2375, or 2:2375 for level 2")
     level, port = int(match["level"] or depth), int(match["port"])
     if not 1 <= level <= depth:
-        raise UsageError(f"there is no level {level} to publish", remedy=f"its levels are 1 to {depth}")
+        raise UsageError(f"cannot publish level {level}: the chain has none", remedy=f"its levels are 1 to {depth}")
     if not 1 <= port <= _GREATEST_PORT:
         raise UsageError(f"{port} is not a port", remedy=f"use 1 to {_GREATEST_PORT}")
     return Publication(level=level, address=address, port=port, plain=plain)
 
 
 def certificates_of(plan: ChainPlan) -> Path:
-    """Where the certificates of a chain are, if it has any."""
+    """Return the directory of the chain's certificates, which exists if it publishes engines with TLS."""
     return Path(plan.run_directory) / "tls"
 
 
 def publish(plan: ChainPlan, publications: tuple[Publication, ...]) -> None:
-    """Publish engines of the chain of `plan`, which runs; each port closes with its level. Raises InceptionError."""
+    """Publish engines of the running chain of `plan`; each port closes when its level ends. Raises InceptionError."""
     if not publications:
         return
     if not publications[0].plain:
         make_certificates(certificates_of(plan), publications[0].address)
     for publication in publications:
         _start(plan, publication)
-    _list(plan).write_text(json.dumps([asdict(it) for it in publications]))
+    _publications_file(plan).write_text(json.dumps([asdict(it) for it in publications]))
 
 
 def published(plan: ChainPlan, level: int) -> Publication | None:
-    """How the engine of `level` is published, if it is."""
+    """Return how the engine of `level` is published, or None if it is not."""
     try:
-        listed = [Publication(**fields) for fields in json.loads(_list(plan).read_text())]
+        listed = [Publication(**fields) for fields in json.loads(_publications_file(plan).read_text())]
     except FileNotFoundError:
         return None
     return next((it for it in listed if it.level == level), None)
 
 
-def _list(plan: ChainPlan) -> Path:
+def _publications_file(plan: ChainPlan) -> Path:
     return Path(plan.run_directory) / "published.json"
 
 
 def _start(plan: ChainPlan, publication: Publication) -> None:
-    """Start a relay, which is nobody's child and no terminal's."""
-    relay = subprocess.Popen(
+    """Start a proxy in a session of its own, so that it outlives us and our terminal. Raises ChainError."""
+    proxy = subprocess.Popen(
         [
             *("setsid", "--fork", sys.executable, "-m", "inception.chain.publishing.proxy"),
             *("--address", publication.address, "--port", str(publication.port)),
@@ -109,15 +109,15 @@ def _start(plan: ChainPlan, publication: Publication) -> None:
         cwd="/",
         env={**os.environ, "PYTHONPATH": _import_path()},
     )
-    with relay:
-        said = relay.stdout.readline().strip() if relay.stdout else ""
-    if said != READY:
+    with proxy:
+        line = proxy.stdout.readline().strip() if proxy.stdout else ""
+    if line != READY:
         raise ChainError(
-            f"level {publication.level} cannot be published at {publication.host}: {said or 'the relay ended'}",
+            f"cannot publish level {publication.level} at {publication.host}: {line or 'the proxy ended'}",
             remedy="choose another port",
         )
 
 
 def _import_path() -> str:
-    """Where the relay finds the same `inception`, installed or not, from any working directory."""
+    """Return a PYTHONPATH with which the proxy imports the same `inception`, installed or not."""
     return os.pathsep.join(filter(None, (str(Path(inception.__file__).parents[1]), os.environ.get("PYTHONPATH"))))

@@ -1,1 +1,1 @@
-"""Chains on an engine of another machine: the run directory and its locks, seen through level 1."""
+"""Chains on another machine's engine: mirror the run directory and its locks here, through level 1."""

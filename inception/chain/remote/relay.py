@@ -1,4 +1,4 @@
-"""A program of the payload that runs in level 1 for us, and connections that lead through one."""
+"""Run a helper program of the payload in level 1 of a remote chain, and tunnel connections through one."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _HIGH_WATER_MARK = 256 * 1024
 
 
 class RemoteProgram:
-    """`inception.level.programs.relay`, running from the start of this object until it ends or `close` is called.
+    """`inception.level.programs.relay WHAT PATH`, which runs until it ends or `close` is called.
 
-    Raises EngineError if it cannot be started.
+    `errors` is what it has written to standard error. The constructor raises EngineError if it cannot be started.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class RemoteProgram:
         self.errors = b""
 
     def output(self) -> Iterator[bytes]:
-        """What it says on standard output, as it comes, until it ends. Raises OSError, or BadFrame."""
+        """Yield its standard output as it comes, until it ends. Raises OSError, or BadFrame."""
         poll = select.poll()
         poll.register(self.connection, select.POLLIN)
         while (data := self.receive()) != b"":
@@ -56,7 +56,7 @@ class RemoteProgram:
                 poll.poll()
 
     def receive(self) -> bytes | None:
-        """What has come of its standard output: None if nothing has, empty at the end. Raises OSError, or BadFrame."""
+        """Return its next standard output: None if nothing has come, empty at the end. Raises OSError, or BadFrame."""
         output = b""
         while not output:
             data = self.connection.receive()
@@ -70,68 +70,69 @@ class RemoteProgram:
         return output
 
     def close(self) -> None:
-        """Break the connection to it, at which its standard input ends."""
+        """Close the connection, at which the program's standard input ends."""
         self.connection.close()
 
 
 def tunnel(connection: socket.socket, program: RemoteProgram) -> None:
-    """Pass on what comes, both ways, until both have ended or one of them is gone; both are closed then."""
+    """Copy bytes both ways until the program has ended or one side is gone, then close both."""
     with closing(program), closing(ExecConnection(connection)) as near, suppress(OSError, ValueError):
         _Tunnel(near, program).run()
 
 
 class _Tunnel:
-    """Between `near`, a connection of somebody here, and the far end of `program`."""
+    """Copies between `near`, a connection of a client here, and `program`."""
 
     def __init__(self, near: ExecConnection, program: RemoteProgram) -> None:
         self._near = near
         self._program = program
         self._far = program.connection
-        self._near_speaks = True
-        self._far_speaks = True
+        self._near_sends = True
+        self._far_sends = True
 
     def run(self) -> None:
-        while self._far_speaks or self._near.waiting:
+        """Copy until the program has ended. Raises OSError, or BadFrame."""
+        while self._far_sends or self._near.waiting:
             ready = self._poll()
-            if ready.get(self._near.fileno(), 0) & (select.POLLERR | select.POLLHUP) and not self._takes_near():
-                return  # Not only has it said all, it does not listen either.
-            self._pass_inward()
-            self._pass_outward()
+            if ready.get(self._near.fileno(), 0) & (select.POLLERR | select.POLLHUP) and not self._reads_near():
+                return  # It has closed, not only ended what it sends.
+            self._copy_inward()
+            self._copy_outward()
 
-    def _takes_near(self) -> bool:
-        return self._near_speaks and self._far.waiting < _HIGH_WATER_MARK
+    def _reads_near(self) -> bool:
+        return self._near_sends and self._far.waiting < _HIGH_WATER_MARK
 
-    def _takes_far(self) -> bool:
-        return self._far_speaks and self._near.waiting < _HIGH_WATER_MARK
+    def _reads_far(self) -> bool:
+        return self._far_sends and self._near.waiting < _HIGH_WATER_MARK
 
     def _poll(self) -> dict[int, int]:
         poll = select.poll()
-        # With an empty mask, too: then it is only said whether the near one hung up.
-        poll.register(self._near, _mask(self._near, takes=self._takes_near()))
-        if mask := _mask(self._far, takes=self._takes_far()):
+        # With an empty mask, too: poll(2) then reports a hang-up alone.
+        poll.register(self._near, _mask(self._near, reads=self._reads_near()))
+        if mask := _mask(self._far, reads=self._reads_far()):
             poll.register(self._far, mask)
-        at_once = self._takes_far() and self._far.readable
+        at_once = self._reads_far() and self._far.readable
         return dict(poll.poll(0 if at_once else None))
 
-    def _pass_inward(self) -> None:
-        if self._takes_near() and (data := self._near.receive()) is not None:
+    def _copy_inward(self) -> None:
+        if self._reads_near() and (data := self._near.receive()) is not None:
             if data:
                 self._far.put(data)
             else:
-                self._near_speaks = False
+                self._near_sends = False
                 self._far.end()
         if self._far.waiting:
             self._far.send_some()
 
-    def _pass_outward(self) -> None:
-        if self._takes_far() and (data := self._program.receive()) is not None:
+    def _copy_outward(self) -> None:
+        if self._reads_far() and (data := self._program.receive()) is not None:
             if data:
                 self._near.put(data)
             else:
-                self._far_speaks = False
+                self._far_sends = False
         if self._near.waiting:
             self._near.send_some()
 
 
-def _mask(connection: ExecConnection, *, takes: bool) -> int:
-    return (select.POLLIN if takes else 0) | (select.POLLOUT if connection.waiting else 0)
+def _mask(connection: ExecConnection, *, reads: bool) -> int:
+    return (select.POLLIN if reads else 0) | (select.POLLOUT if connection.waiting else 0)

@@ -1,1 +1,1 @@
-"""One command in a container of a chain, with our streams or our terminal as its own."""
+"""Sessions: commands and shells in a chain's levels, with our standard streams or our terminal."""

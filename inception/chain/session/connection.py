@@ -1,8 +1,8 @@
-"""A connection that the engine has given over to one command: bytes both ways, each way ended for itself.
+"""Start an exec and take over its connection (Docker says "hijack"): bytes both ways, and each way can end alone.
 
 The Docker SDK hands out such a connection too (`exec_start(socket=True)`), but as a different private object for each
 kind of address; it loses output that came in one packet with the answer's header; and Python's TLS socket cannot end
-one way alone. So the one request that takes a connection over is made here.
+one way alone. So we make this one request ourselves.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import json
 import select
 import socket
 import ssl
-from contextlib import suppress
 from urllib.parse import urlsplit
 
 import docker
 from docker.transport import UnixHTTPAdapter
 
+from inception.chain.tls import TlsCodec, shake_hands
 from inception.errors import EngineError
 
 _CHUNK = 64 * 1024
@@ -39,11 +39,12 @@ class ExecConnection:
         self._over = False
 
     def fileno(self) -> int:
+        """Return the socket's descriptor, to be polled."""
         return self._connection.fileno()
 
     @property
     def waiting(self) -> int:
-        """How many bytes have not been sent yet."""
+        """Number of bytes that have not been sent yet."""
         return len(self._waiting)
 
     def put(self, data: bytes) -> None:
@@ -51,7 +52,7 @@ class ExecConnection:
         self._waiting += data
 
     def end(self) -> None:
-        """Let the other side see the end of what we send, once all of it is sent; what it sends goes on."""
+        """End what we send, once all of it is sent; what the other side sends goes on."""
         self._ended = True
         self._shut_when_sent()
 
@@ -69,16 +70,16 @@ class ExecConnection:
         self._waiting.clear()
 
     def give_back(self, data: bytes) -> None:
-        """Have `data` come first at the next `receive`."""
+        """Make `data` the result of the next `receive`."""
         self._received = data
 
     @property
     def readable(self) -> bool:
-        """Whether `receive` has something whatever the socket says."""
+        """Whether `receive` returns something at once, even if the socket does not poll as readable."""
         return bool(self._received) or self._over
 
     def receive(self) -> bytes | None:
-        """What has come: None if nothing has, empty at the end. Raises OSError if the connection broke."""
+        """Return what has come: None if nothing has, empty at the end. Raises OSError if the connection broke."""
         if self._received:
             data, self._received = self._received, b""
             return data
@@ -90,6 +91,7 @@ class ExecConnection:
             return None
 
     def close(self) -> None:
+        """Close the socket; what has not been sent is lost."""
         self._connection.close()
 
     def _decoded(self, data: bytes) -> bytes | None:
@@ -101,70 +103,36 @@ class ExecConnection:
 
 
 class TlsExecConnection(ExecConnection):
-    """A TLS connection: encrypted in memory, because only so can we say "the end" without reading first.
-
-    TLS ends one way with a close_notify (RFC 8446, 6.1). `SSLSocket.unwrap` sends it, but then reads the other side's
-    at once, and breaks the connection if there is still data before that.
-    """
+    """A TLS connection that never waits, once the handshake is done."""
 
     def __init__(self, connection: socket.socket, context: ssl.SSLContext, server_hostname: str) -> None:
-        self._incoming = ssl.MemoryBIO()
-        self._outgoing = ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_hostname)
-        self._shake_hands(connection)
+        self._codec = TlsCodec(context, server_hostname=server_hostname)
+        shake_hands(self._codec, connection)
         super().__init__(connection)
-        self._received = self._decrypted()  # What came with the handshake's last packet: no other need follow it.
-
-    def _shake_hands(self, connection: socket.socket) -> None:
-        while True:
-            try:
-                self._tls.do_handshake()
-            except ssl.SSLWantReadError:
-                connection.sendall(self._outgoing.read())
-                self._feed(connection.recv(_CHUNK))
-            else:
-                connection.sendall(self._outgoing.read())
-                return
-
-    def _feed(self, data: bytes) -> None:
-        if data:
-            self._incoming.write(data)
-        else:
-            self._incoming.write_eof()
+        self._received = self._codec.take_plaintext()
+        self._over = self._codec.ended
 
     def put(self, data: bytes) -> None:
-        self._tls.write(data)
-        super().put(self._outgoing.read())
+        """Queue `data` to be sent, encrypted."""
+        self._codec.write(data)
+        super().put(self._codec.take_outgoing())
 
     def end(self) -> None:
-        with suppress(ssl.SSLWantReadError):  # It wants the other side's, which comes when the command has ended.
-            self._tls.unwrap()
-        super().put(self._outgoing.read())
+        """End what we send, by a close_notify; the socket stays open for TLS's own messages."""
+        self._codec.end()
+        super().put(self._codec.take_outgoing())
 
     def _decoded(self, data: bytes) -> bytes | None:
-        self._feed(data)
-        plain = self._decrypted()
-        return plain or (b"" if self._over else None)
-
-    def _decrypted(self) -> bytes:
-        """All that can be made of what has come."""
-        plain = bytearray()
-        try:
-            while part := self._tls.read(_CHUNK):
-                plain += part
-            self._over = True  # As long as we have not said it ourselves, TLS tells the end by an empty read.
-        except ssl.SSLWantReadError:
-            pass
-        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-            self._over = True  # Said by TLS, so that the socket may not say so too.
-        super().put(self._outgoing.read())  # The protocol's own answers, to a change of keys for one.
-        return bytes(plain)
+        self._codec.feed(data)
+        super().put(self._codec.take_outgoing())  # The protocol's own answers, to a change of keys for one.
+        self._over = self._codec.ended
+        return self._codec.take_plaintext() or (b"" if self._over else None)
 
 
 def open_exec_connection(client: docker.APIClient, exec_id: str, *, terminal: bool) -> ExecConnection:
-    """Start the command that `exec_id` stands for and take over the connection to it.
+    """Start the exec `exec_id` and return the connection to its command.
 
-    Raises EngineError if the engine refuses, or if its address is of a kind that cannot be taken over.
+    Raises EngineError if the engine refuses, or if its address is neither a unix socket nor TCP.
     """
     connection = _dial(client)
     try:
@@ -185,7 +153,7 @@ def _dial(client: docker.APIClient) -> ExecConnection:
     address = urlsplit(client.base_url)
     if address.scheme not in ("http", "https") or address.hostname is None:
         raise EngineError(
-            f"no session can be had over {client.base_url}",
+            f"cannot open a session over {client.base_url}",
             remedy="use a unix socket or TCP, for instance `ssh -L ./docker.sock:/var/run/docker.sock HOST`",
         )
     connection = socket.create_connection((address.hostname, address.port or _DEFAULT_PORT), client.timeout)
@@ -197,7 +165,7 @@ def _dial(client: docker.APIClient) -> ExecConnection:
 
 
 def _tls_context(client: docker.APIClient) -> ssl.SSLContext:
-    """What the SDK's own connections are checked against and shown."""
+    """Return a context with the certificates that the SDK's own connections use."""
     authority = client.verify if isinstance(client.verify, str) else None
     context = ssl.create_default_context(cafile=authority)
     if not client.verify:
@@ -228,7 +196,10 @@ def _request_takeover(connection: ExecConnection, client: docker.APIClient, exec
 
 
 class _Answer:
-    """The answer to a request on `connection`, within `timeout_s` seconds of silence. `rest` came behind its head."""
+    """The answer to a request on `connection`; `rest` is what came behind its head.
+
+    Its methods raise TimeoutError after `timeout_s` seconds of silence.
+    """
 
     def __init__(self, connection: ExecConnection, timeout_s: float | None) -> None:
         self._connection = connection
@@ -237,7 +208,7 @@ class _Answer:
         self._length = 0
 
     def read_head(self) -> int:
-        """The status; raises EngineError if what comes is not HTTP."""
+        """Read the head and return the status. Raises EngineError if the answer is not HTTP."""
         received = b""
         while _HEAD_END not in received:
             part = self._next()
@@ -253,7 +224,7 @@ class _Answer:
             raise EngineError(f"the engine does not speak HTTP: {first[:80]!r}") from error
 
     def read_message(self) -> str:
-        """What the engine says of an error."""
+        """Read the body and return the engine's error message, in one line."""
         while len(self.rest) < self._length and (part := self._next()):
             self.rest += part
         try:

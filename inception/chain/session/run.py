@@ -1,6 +1,6 @@
-"""A session: one command, in a container or right here, with our standard streams or our terminal as its own.
+"""Start a command, in a container or on the host, with our standard streams or terminal, and return its exit status.
 
-A chain's bottom is reached in one hop, whatever its depth: the client is that of the engine right above it.
+A chain's bottom is reached in one hop, whatever its depth: through the engine right above it.
 """
 
 from __future__ import annotations
@@ -14,24 +14,18 @@ import docker
 
 from inception.chain.interrupts import ENDING_SIGNALS
 from inception.chain.session.connection import open_exec_connection
-from inception.chain.session.session import ExecHandle, RequestSource, Session
+from inception.chain.session.exec_handle import ExecHandle
+from inception.chain.session.preamble import preamble_script
+from inception.chain.session.session import RequestSource, Session
 from inception.chain.session.signals import catch_signals
 from inception.chain.session.streams import Streams
-from inception.chain.session.terminal import RawTerminal, Size
+from inception.chain.session.terminal import RawTerminal
 from inception.engine.translate import translated
 
-# The API can neither signal a command nor tell its process id in its own namespace, so the command tells it first, as a
-# line of output that goes no further. A window's size set from inside is there before the command looks; set by the
-# API it could only come after.
-_PREAMBLE = """echo $$
-[ $# -gt 0 ] && exec "$@"
-command -v bash >/dev/null && exec bash -l
-exec sh"""
-_SIZED_PREAMBLE = "stty rows {rows} cols {columns} 2>/dev/null\n" + _PREAMBLE
-_LOCAL_PREAMBLE = 'exec "$@"'
+_EXEC = 'exec "$@"'
 
 # With a terminal, the engine holds back the first key of its detach sequence until the next one comes: by default
-# Ctrl-P, the shells' "previous line". There is no way to have none, so make it a key that shells leave alone.
+# Ctrl-P, the shells' "previous line". The sequence cannot be turned off, so make it a key that shells leave alone.
 _DETACH_KEYS = ",".join(["ctrl-^"] * 8)
 
 _SI_KERNEL = 0x80
@@ -49,34 +43,33 @@ def run_session(
     streams: Streams | None = None,
     requests: RequestSource | None = None,
 ) -> int:
-    """Run `command`, or else a login shell, in `container` until it ends; returns its exit status.
+    """Run `command`, or a login shell if None, in `container` until it ends; return its exit status.
 
-    127 stands for a command that is not there, 126 for one that cannot be run, 128 + n for one that signal n ended;
-    128 + SIGPIPE also for one that goes on when nobody reads its output. With `terminal` (by default: if we have one,
-    and nothing of the command's output goes elsewhere) the command gets a terminal of its own, and ours, which standard
-    input must be, is raw meanwhile. Without, it has our streams, and they stay apart.
+    127 means that the command was not found, 126 that it cannot be run, 128 + n that signal n ended it; 128 + SIGPIPE
+    also that it was left behind because nobody reads its output. With `terminal` (by default: if we have one and none
+    of the command's output goes elsewhere) the command gets a terminal of its own, and ours, which must be standard
+    input, is raw meanwhile. Without, it gets our streams, and its output and errors stay apart.
 
-    `requests` are answered meanwhile. A signal to us goes to the command's process group. Raises Interrupted
-    when the command has not ended GRACE_S later, or at once on a second signal, or on the first one where there is a
-    terminal, which counts as hung up then. Raises EngineError where the engine refuses, or is gone. To be called from
-    the main thread.
+    `requests` are answered meanwhile. A signal to us is forwarded to the command's process group. Raises Interrupted
+    if the command has not ended GRACE_S later, or at a second signal, or with a terminal at the first one. Raises
+    EngineError if the engine refuses or is gone. Call it from the main thread.
     """
     streams = streams or Streams()
     with ExitStack() as stack:
-        wanted = _has_terminal(streams, command) if terminal is None else terminal
-        raw_terminal = RawTerminal(streams.stdin) if wanted else None
+        use_terminal = _has_terminal(streams, command) if terminal is None else terminal
+        raw_terminal = RawTerminal(streams.stdin) if use_terminal else None
         size = raw_terminal.size if raw_terminal else None
         with translated(f"a session in {container}"):
             exec_id = client.exec_create(
                 container,
-                ["/bin/sh", "-c", _preamble(size), "inception", *(command or ())],
+                ["/bin/sh", "-c", preamble_script(size), "inception", *(command or ())],
                 stdin=True,
-                tty=wanted,
+                tty=use_terminal,
                 environment={**_environment(raw_terminal), **(environment or {})},
                 workdir=workdir,
-                detach_keys=_DETACH_KEYS if wanted else None,
+                detach_keys=_DETACH_KEYS if use_terminal else None,
             )["Id"]
-            connection = stack.enter_context(closing(open_exec_connection(client, exec_id, terminal=wanted)))
+            connection = stack.enter_context(closing(open_exec_connection(client, exec_id, terminal=use_terminal)))
         signals = stack.enter_context(catch_signals(_signals_to_catch(raw_terminal)))
         if raw_terminal:
             stack.enter_context(raw_terminal)
@@ -87,10 +80,10 @@ def run_session(
 
 
 def run_local(command: Sequence[str] | None) -> int:
-    """Run `command`, or else the user's shell, right here until it ends; returns its exit status like `run_session`.
+    """Run `command`, or the user's shell if None, on the host until it ends; return its status as run_session does.
 
-    It has our streams and our process group, so what the terminal signals reaches it anyway; what else is sent to us is
-    passed on. To be called from the main thread, while there is no other.
+    It shares our streams and our process group, so the terminal's signals reach it anyway; others are forwarded. Call
+    it from the main thread, while there is no other.
     """
     arguments = command or [os.environ.get("SHELL") or "sh"]
     watched = {*ENDING_SIGNALS, signal.SIGCHLD}
@@ -98,7 +91,7 @@ def run_local(command: Sequence[str] | None) -> int:
     try:
         child = os.posix_spawn(
             "/bin/sh",
-            ["/bin/sh", "-c", _LOCAL_PREAMBLE, "inception", *arguments],
+            ["/bin/sh", "-c", _EXEC, "inception", *arguments],
             os.environ,
             setsigmask=mask,
             setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # The interpreter ignores them; the command should not.
@@ -116,7 +109,7 @@ def run_local(command: Sequence[str] | None) -> int:
 
 
 def _has_terminal(streams: Streams, command: Sequence[str] | None) -> bool:
-    """Whether all that the command reads and writes is a terminal. A shell for a user may have its errors elsewhere."""
+    """Tell whether all streams are terminals. A shell for a user may have its standard error elsewhere."""
     descriptors = (
         (streams.stdin, streams.stdout) if command is None else (streams.stdin, streams.stdout, streams.stderr)
     )
@@ -125,10 +118,6 @@ def _has_terminal(streams: Streams, command: Sequence[str] | None) -> bool:
 
 def _environment(terminal: RawTerminal | None) -> dict[str, str]:
     return {"TERM": os.environ.get("TERM", "dumb")} if terminal else {}
-
-
-def _preamble(size: Size | None) -> str:
-    return _SIZED_PREAMBLE.format(rows=size.rows, columns=size.columns) if size else _PREAMBLE
 
 
 def _signals_to_catch(terminal: RawTerminal | None) -> tuple[signal.Signals, ...]:

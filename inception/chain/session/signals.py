@@ -1,4 +1,4 @@
-"""Signals to us, as something that can be polled for, next to everything else that happens in a session."""
+"""Catch signals to us and queue them behind a descriptor that a session can poll."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from inception.chain.interrupts import ENDING_SIGNALS
 from inception.errors import Interrupted
 
 _SAME_SIGNAL_S = 0.25
-"""timeout(1), for one, signals its child and then the child's group: the same wish, twice at once."""
+"""Seconds within which two signals count as one: timeout(1) signals its child and then the child's group."""
 
 
 class SignalQueue:
-    """The signals that have come since the last look."""
+    """Signals that have come since the last `take`."""
 
     def __init__(self, descriptor: int, numbers: frozenset[signal.Signals]) -> None:
         self._descriptor = descriptor
@@ -25,10 +25,11 @@ class SignalQueue:
         self._first_s: float | None = None
 
     def fileno(self) -> int:
+        """Return a descriptor that is readable when a signal has come."""
         return self._descriptor
 
     def take(self) -> list[signal.Signals]:
-        """Those that have come, oldest first; one that came many times may be there once."""
+        """Remove and return the signals, oldest first; one that came many times may be there once."""
         try:
             come = os.read(self._descriptor, 4096)
         except BlockingIOError:
@@ -36,7 +37,7 @@ class SignalQueue:
         return [signal.Signals(number) for number in come if number in self._numbers]
 
     def note(self, number: int, _frame: FrameType | None) -> None:
-        """Run for each signal. Raises Interrupted at the second that asks us to end, whatever we are waiting for."""
+        """Handle a signal: raise Interrupted at the second one that asks us to end, whatever we are waiting for."""
         if number not in ENDING_SIGNALS:
             return
         now_s = time.monotonic()
@@ -48,7 +49,7 @@ class SignalQueue:
 
 @contextmanager
 def catch_signals(numbers: Collection[signal.Signals]) -> Iterator[SignalQueue]:
-    """Catch `numbers` inside, but for those that are ignored (as by nohup). Only in the main thread.
+    """Queue the signals `numbers` inside, except those that are ignored (as by nohup). Only in the main thread.
 
     The interpreter's own handler writes each signal's number to a pipe (signal.set_wakeup_fd). A handler in Python
     would not do: it runs between two instructions, and a signal that comes right before a poll would not end it.

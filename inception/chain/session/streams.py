@@ -1,4 +1,4 @@
-"""Bytes on their way between this process and a command elsewhere: framed by the engine, written without waiting."""
+"""Take apart the engine's frames, and write output without blocking."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ STDOUT = 1
 STDERR = 2
 
 _HEADER = struct.Struct(">BxxxL")
-"""The engine's number for standard output; 0, standard input, is said to come back as output too."""
+"""Header of a frame: the stream's number, and the payload's length in bytes."""
 _ERRORS = (2, 3)
-"""The engine's numbers for standard error, and for what the engine itself has to say."""
+"""The engine's numbers for standard error, and for its own messages; 0 and 1 are output."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,14 +27,14 @@ class Streams:
 
 
 class BadFrame(ValueError):
-    """What came from the engine is not framed as its API says."""
+    """The engine's stream is not framed as its API documents."""
 
 
 class Demultiplexer:
-    """Takes apart the stream of a command without a terminal: 8 bytes of header, then a payload, again and again.
+    """Splits the stream of a command without a terminal: frames of 8 bytes of header and a payload.
 
     The header is one byte for the stream, three of padding, four for the length, big-endian (Engine API, "Attach").
-    A payload is handed on as it comes, not when it is whole.
+    A payload is returned as it comes, not when it is whole.
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class Demultiplexer:
         self._stream = STDOUT
 
     def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
-        """The parts of `data`, each with the stream (STDOUT or STDERR) it belongs to. Raises BadFrame."""
+        """Yield the parts of `data`, each with its stream (STDOUT or STDERR). Raises BadFrame."""
         position = 0
         while position < len(data):
             if not self._left:
@@ -69,8 +69,8 @@ class Demultiplexer:
 class Outlet:
     """Bytes waiting to be written to a descriptor, which stays blocking.
 
-    It is shared with whoever started us, so O_NONBLOCK, which belongs to the open file, is not ours to set. A pipe that
-    polls as writable takes PIPE_BUF bytes without blocking (pipe(7)), so that much is written at a time.
+    Our starter shares the open file, which O_NONBLOCK belongs to, so that flag is not ours to set. A pipe that polls
+    as writable takes PIPE_BUF bytes without blocking (pipe(7)), so that much is written at a time.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -80,20 +80,20 @@ class Outlet:
 
     @property
     def waiting(self) -> int:
-        """How many bytes have not been written yet."""
+        """Number of bytes that have not been written yet."""
         return len(self._waiting)
 
     def put(self, data: bytes) -> None:
-        """Queue `data`; it vanishes if the outlet is closed."""
+        """Queue `data`, or discard it if the outlet is closed."""
         if not self._closed:
             self._waiting += data
 
     def write_some(self) -> None:
-        """Write what the descriptor takes, which must have polled as writable. Raises OSError."""
+        """Write what the descriptor takes, after it has polled as writable. Raises OSError."""
         written = os.write(self.descriptor, self._waiting[: select.PIPE_BUF])
         del self._waiting[:written]
 
     def close(self) -> None:
-        """Drop what waits and all that comes. The descriptor stays open."""
+        """Discard what waits and all that comes. The descriptor stays open."""
         self._closed = True
         self._waiting.clear()

@@ -1,10 +1,12 @@
-"""The user's terminal: handed over to the far end byte by byte, and given back as it was."""
+"""The user's terminal: raw while a session has it, and afterwards as it was."""
 
 from __future__ import annotations
 
 import os
 import termios
 import tty
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -19,9 +21,9 @@ class Size:
 
 
 class RawTerminal:
-    """The terminal behind `descriptor`, raw while this is entered: each key goes to the far end, Ctrl-C too.
+    """The terminal behind `descriptor`, raw while this is entered: each key goes to the command, Ctrl-C too.
 
-    Raises termios.error on entering if it is no terminal.
+    The constructor raises termios.error if it is no terminal.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -29,28 +31,40 @@ class RawTerminal:
         self._before = termios.tcgetattr(descriptor)
 
     def __enter__(self) -> Self:
+        """Make the terminal raw."""
         self.make_raw()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        """Restore the terminal."""
         self.restore()
 
     def make_raw(self) -> None:
-        """Make it raw (again). Not TCSAFLUSH: what was typed ahead is meant for the far end."""
+        """Make the terminal raw, again after `restore`."""
+        # Not TCSAFLUSH: what was typed ahead is meant for the command.
         tty.setraw(self._descriptor, termios.TCSANOW)
 
     def restore(self) -> None:
-        """Give it back as it was. Does nothing to one that has hung up."""
+        """Restore the settings of before. Does nothing to a terminal that has hung up."""
         try:
             termios.tcsetattr(self._descriptor, termios.TCSANOW, self._before)
         except termios.error:
             return
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Give the terminal back inside, and make it raw again afterwards."""
+        self.restore()
+        try:
+            yield
+        finally:
+            self.make_raw()
+
     @property
     def size(self) -> Size | None:
-        """The window's size, or None where nobody has set it (a serial line says 0 by 0)."""
+        """Size of the window, or None if nobody has set it (a serial line says 0 by 0)."""
         try:
             columns, rows = os.get_terminal_size(self._descriptor)
         except OSError:

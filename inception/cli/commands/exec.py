@@ -1,17 +1,19 @@
-"""`inception exec` and `inception shell`: a command or a shell in a level of a running chain, in one hop."""
+"""`inception exec` and `inception shell`: run a command or a shell in a level of a running chain."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
 
+from inception.callbacks import ignore
 from inception.cli import selection
 
-Workdir = Annotated[str | None, typer.Option("--workdir", "-w", metavar="DIR", help="Where to start.")]
+Workdir = Annotated[str | None, typer.Option("--workdir", "-w", metavar="DIR", help="Working directory.")]
 Terminal = Annotated[
     bool | None,
-    typer.Option("--tty/--no-tty", "-t/-T", help="Whether to give it a terminal.  [default: if we have one]"),
+    typer.Option("--tty/--no-tty", "-t/-T", help="Give it a terminal, or none.  [default: as inception itself]"),
 ]
 
 
@@ -23,12 +25,15 @@ def exec_(
     workdir: Workdir = None,
     tty: Terminal = None,
 ) -> None:
-    """Run a command in a level, and exit with its status: exec [NAME] [--level K] -- COMMAND."""
+    """Run a command in a level: exec [NAME] [--level K] -- COMMAND.
+
+    Exit with its status.
+    """
     from inception.errors import UsageError
 
-    command = selection.command_behind(context)
+    command = selection.trailing_command(context)
     if not command:
-        raise UsageError("exec needs a command behind --", remedy="for instance: inception exec -- docker ps")
+        raise UsageError("exec needs a command after --", remedy="for instance: inception exec -- docker ps")
     raise typer.Exit(_session(name, level, command, workdir, tty))
 
 
@@ -47,17 +52,18 @@ def _session(
     name: str | None, level: int | None, command: list[str] | None, workdir: str | None, tty: bool | None
 ) -> int:
     from inception.chain.connect import level_0_engine, require_live_level
+    from inception.chain.session.shells import Kicked, Shells
     from inception.chain.status import find_chain
     from inception.chain.teardown import remove_at_once
-    from inception.cli.shells import Kicked, Shells
+    from inception.cli.drawing import draw
 
     chain = find_chain(name)
     number = require_live_level(chain, level)
-    shells = Shells(chain.plan, lambda _: None, quiet=False)
+    shells = Shells(chain.plan, on_change=ignore, draw=partial(draw.descent, quiet=False))
     try:
         with shells.open():
-            return shells.session(number, command, workdir=workdir, terminal=tty)
+            return shells.run(number, command, workdir=workdir, terminal=tty)
     except Kicked:
-        with level_0_engine(chain.plan, lambda _: None) as engine:
+        with level_0_engine(chain.plan, ignore) as engine:
             remove_at_once(engine.client, chain.plan)
         return 0

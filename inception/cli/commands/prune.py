@@ -1,4 +1,4 @@
-"""`inception prune`: remove what a crash of the machine or of its engine has left of chains."""
+"""`inception prune`: remove what dead chains left after a crash of the machine or of its engine."""
 
 from __future__ import annotations
 
@@ -17,25 +17,26 @@ if TYPE_CHECKING:
 
 def prune(
     *,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove it without asking.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Show it, and remove nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only show it.")] = False,
     engine: options.EngineAddress = "auto",
     as_json: options.Json = False,
 ) -> None:
-    """Show what dead chains have left, and remove it: only what carries our labels or lies in our run root.
+    """Remove what dead chains have left, after showing it.
 
-    With --engine auto a private engine is looked into as well, if one runs.
+    That is only what carries inception's labels, or lies in its run root. With --engine auto, the private engine is
+    searched as well if it runs.
     """
     import shutil
     from dataclasses import asdict
 
-    from inception.chain.leftovers import left_in, left_on, remove_from
+    from inception.chain.leftovers import leftovers_in_run_root, leftovers_on_engine, remove_leftover
     from inception.cli.output import print_json
     from inception.places import run_root
 
     with ExitStack() as stack:
-        on_engines = [(it, left_on(it.client)) for it in _engines(engine, stack)]
-        directories = tuple(left_in(run_root()))
+        on_engines = [(it, leftovers_on_engine(it.client)) for it in _engines(engine, stack)]
+        directories = tuple(leftovers_in_run_root(run_root()))
         leftovers = [*(leftover for _, left in on_engines for leftover in left), *directories]
         if as_json:
             print_json([asdict(leftover) for leftover in leftovers])
@@ -49,14 +50,14 @@ def prune(
             return
         for level_0, left in on_engines:
             for leftover in left:
-                remove_from(level_0.client, leftover)
+                remove_leftover(level_0.client, leftover)
         for leftover in directories:
             shutil.rmtree(leftover.handle, ignore_errors=True)
     say(f"{len(leftovers)} removed")
 
 
 def _engines(engine: str, stack: ExitStack) -> Iterator[Engine]:
-    """The engine of that word; for `auto` also a private one that is there beside it."""
+    """Yield the engine that `engine` names; for `auto`, also a private one that runs beside it."""
     from inception.engine.connect import EngineChoice, connect_to
     from inception.engine.private.layout import EngineDirectory
     from inception.engine.private.lease import takes_clients
@@ -70,4 +71,4 @@ def _engines(engine: str, stack: ExitStack) -> Iterator[Engine]:
     if takes_clients(private):
         yield stack.enter_context(connect_to(EngineChoice.PRIVATE, say))
     elif private.data_root.is_dir():
-        say("not looked into: the private engine, which does not run: see inception prune --engine private")
+        say("not searched: the private engine, which does not run: see inception prune --engine private")

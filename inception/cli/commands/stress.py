@@ -1,11 +1,11 @@
-"""`inception stress`: go down until something gives, and say what, where and why."""
+"""`inception stress`: descend until a limit stops the chain, and name the limit, the level and the evidence."""
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,30 +14,17 @@ from inception.errors import PlanError, UsageError
 from inception.plan.request import Request
 
 if TYPE_CHECKING:
-    from inception.engine.connect import Engine
     from inception.stress.campaign import Campaign
     from inception.stress.report.gates import Gates
-    from inception.stress.report.record import Environment, Report
+    from inception.stress.report.record import Report
 
 _DEPTH = 8
 _FAILED = 1
 
 
-def _with_max_depth(command: Callable[..., None]) -> Callable[..., None]:
-    """Give `command` the options of a chain, its depth as --max-depth."""
-    wrapped = options.with_chain_options(command)
-    hint = Annotated[int, typer.Option("--max-depth", "-d", metavar="N", help="How deep to go, if nothing gives.")]
-    wrapped.__annotations__["depth"] = hint
-    signature: Any = wrapped.__signature__  # type: ignore[attr-defined]
-    parameters = [
-        it.replace(annotation=hint, default=_DEPTH) if it.name == "depth" else it
-        for it in signature.parameters.values()
-    ]
-    wrapped.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    return wrapped
-
-
-@_with_max_depth
+@options.with_chain_options(
+    depth_flag="--max-depth", depth_help="How deep to go, if nothing gives.", default_depth=_DEPTH
+)
 def stress(
     *,
     request: Request,
@@ -49,13 +36,13 @@ def stress(
         int, typer.Option(min=0, metavar="C", help="C short containers at each bottom, from several clients at once.")
     ] = 0,
     soak: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Hold each chain for TIME (30m), working in every level.")
+        str | None, typer.Option(metavar="TIME", help="Hold each chain for TIME (30m) with work in every level.")
     ] = None,
     chaos: Annotated[
-        bool, typer.Option("--chaos", help="Kill an engine, containerd, runner or shim in each descent.")
+        bool, typer.Option("--chaos", help="Kill a dockerd, containerd, runner or shim in each descent.")
     ] = False,
     seed: Annotated[
-        int | None, typer.Option(metavar="NUMBER", help="Kill the same again in the same order.  [default: made up]")
+        int | None, typer.Option(metavar="NUMBER", help="Repeat the kills of an earlier campaign.  [default: random]")
     ] = None,
     time_limit: Annotated[str | None, typer.Option(metavar="TIME", help="Stop after TIME (90s, 5m, 1h).")] = None,
     measure: Annotated[bool, typer.Option(help="Measure each level at the bottom.")] = True,
@@ -66,7 +53,9 @@ def stress(
     compare: Annotated[
         tuple[Path, Path] | None, typer.Option(metavar="OLD NEW", help="Run nothing: compare two reports.")
     ] = None,
-    fail_under: Annotated[int | None, typer.Option(metavar="DEPTH", help="Exit with 1 if it came less deep.")] = None,
+    fail_under: Annotated[
+        int | None, typer.Option(metavar="DEPTH", help="Exit with 1 if the chain came less deep.")
+    ] = None,
     fail_on_leak: Annotated[
         bool, typer.Option("--fail-on-leak", help="Exit with 1 if anything was left behind.")
     ] = False,
@@ -76,18 +65,18 @@ def stress(
     engine: options.EngineAddress = "auto",
     quiet: options.Quiet = False,
 ) -> None:
-    """Go down until depth N or until something gives, measure every level, and say what gave, where and why.
+    """Descend to depth N or until a limit stops the chain, measure every level, and name the limit with evidence.
 
-    A wall that was found and told is a success: the exit status is 0, or 1 if a demand (--fail-...) is not met.
+    A limit that was found is a success: the exit status is 0, or 1 if a requirement (--fail-...) is not met.
     """
     from inception.stress.report.gates import Gates
 
     regression = None if fail_on_regression is None else _share(fail_on_regression)
-    gates = Gates(least_depth=fail_under, no_leaks=fail_on_leak, regression=regression)
+    gates = Gates(min_depth=fail_under, no_leaks=fail_on_leak, regression=regression)
     if compare is not None:
         raise typer.Exit(_compare(*compare, gates))
     if regression is not None:
-        raise UsageError("there is nothing to compare with", remedy="use --fail-on-regression with --compare OLD NEW")
+        raise UsageError("there is no report to compare with", remedy="use --fail-on-regression with --compare OLD NEW")
     campaign = _campaign(
         request, cycles=cycles, chains=chains, churn=churn, soak=soak, chaos=chaos, seed=seed, time_limit=time_limit,
         measure=measure,
@@ -129,61 +118,49 @@ def _campaign(
 
 
 def _run(campaign: Campaign, *, engine: str, quiet: bool, output: Path | None, trace: Path | None, gates: Gates) -> int:
-    """Run `campaign` and write its report; returns the exit status. A refusal is written before it is raised."""
+    """Run `campaign`, write its report and return the exit status. A refusal is written before it is raised."""
     import time
 
     from inception.chain.interrupts import raising_interrupted
-    from inception.chain.prepare import prepare
+    from inception.chain.prepare import facts_on, prepare
+    from inception.cli.output import say
     from inception.engine.connect import connect_to
-    from inception.stress.assemble import assemble, assemble_refusal
+    from inception.stress.assemble import assemble, assemble_refusal, environment_of
     from inception.stress.execute import Execution
     from inception.stress.report.files import make_directory
     from inception.stress.report.gates import unmet_by_report
 
     if output is not None:
         make_directory(output)
-    tell = _quiet if quiet else _say
+    on_message = (lambda _: None) if quiet else say
     begun = time.time()
     command = _replay(campaign)
-    with raising_interrupted(), connect_to(engine, tell) as level_0:
+    with raising_interrupted(), connect_to(engine, on_message) as level_0:
         try:
-            plan = prepare(level_0, campaign.request, tell)
+            plan = prepare(level_0, campaign.request, on_message)
         except PlanError as refused:
-            where = _environment(level_0, campaign.request.image, "")
+            where = environment_of(facts_on(level_0, ""), campaign.request.image)
             _write(assemble_refusal(campaign, where, refused, begun=begun, command=command), output, trace)
             raise
-        where = _environment(level_0, plan.image, plan.image_id)
+        where = environment_of(facts_on(level_0, plan.image_id), plan.image)
         execution = Execution(
-            level_0, campaign, image_id=plan.image_id, pid_namespaces_free=where.pid_namespaces_free, on_message=tell
+            level_0,
+            campaign,
+            image_id=plan.image_id,
+            pid_namespaces_free=where.pid_namespaces_free,
+            on_message=on_message,
         )
         outcome = execution.run()
     report = assemble(campaign, where, outcome, begun=begun, command=command)
     _write(report, output, trace)
-    _tell_verdict(report)
+    _print_verdict(report)
     if outcome.interruption is not None:
         raise outcome.interruption
     return _judge(list(unmet_by_report(gates, report)))
 
 
-def _environment(level_0: Engine, image: str, image_id: str) -> Environment:
-    from inception.engine.translate import translated
-    from inception.places import run_root
-    from inception.probe.facts import read_facts
-    from inception.stress.assemble import environment_of
-
-    with translated("reading the engine's facts"):
-        facts = read_facts(
-            level_0.client,
-            endpoint=level_0.endpoint,
-            local=level_0.local,
-            image_id=image_id,
-            run_root=str(run_root()),
-        )
-    return environment_of(facts, image)
-
-
 def _replay(campaign: Campaign) -> tuple[str, ...]:
-    """What to type to do it again, a made-up seed included."""
+    """Return the command that repeats the campaign, a random seed included."""
     seed = () if campaign.chaos_seed is None or _has_seed() else ("--seed", str(campaign.chaos_seed))
     return ("inception", *sys.argv[1:], *seed)
 
@@ -201,10 +178,10 @@ def _write(report: Report, output: Path | None, trace: Path | None) -> None:
         write_trace(report, trace)
 
 
-def _tell_verdict(report: Report) -> None:
+def _print_verdict(report: Report) -> None:
     typer.echo(report.verdict.headline)
     if report.wall is not None:
-        for line in (*report.wall.evidence, f"what helps: {report.wall.remedy}"):
+        for line in (*report.wall.evidence, f"remedy: {report.wall.remedy}"):
             typer.echo(f"  {line}")
     for finding in report.verdict.findings:
         typer.echo(f"  {finding}")
@@ -224,33 +201,26 @@ def _compare(old: Path, new: Path, gates: Gates) -> int:
 
 
 def _judge(unmet: list[str]) -> int:
+    """Print the requirements that are not met, and return the exit status."""
+    from inception.cli.output import say
+
     for line in unmet:
-        sys.stderr.write(f"inception: not good enough: {line}\n")
+        say(f"requirement not met: {line}")
     return _FAILED if unmet else 0
 
 
 def _seconds(text: str) -> float:
-    from inception.stress.quantity import parse_duration
+    from inception.plan.duration import parse_duration
 
     try:
         return parse_duration(text)
     except ValueError as error:
-        raise UsageError(str(error), remedy="write it like 90s, 5m or 1h30m") from error
+        raise UsageError(str(error), remedy="write it like 90s, 45m or 2h") from error
 
 
 def _share(text: str) -> float:
-    from inception.stress.quantity import parse_share
-
-    try:
-        return parse_share(text)
-    except ValueError as error:
-        raise UsageError(str(error), remedy="write it like 20%") from error
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(f"inception: {line}\n")
-    sys.stderr.flush()
-
-
-def _quiet(_line: str) -> None:
-    pass
+    """Return 0.2 for `20%`. Raises UsageError."""
+    share = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", text)
+    if share is None:
+        raise UsageError(f"{text!r} is not a percentage", remedy="write it like 20%")
+    return float(share[1]) / 100

@@ -1,1 +1,1 @@
-"""A campaign's report, from report.json alone: page, charts, tables, traces, comparisons, gates."""
+"""Renders the report of a campaign, from report.json alone: page, charts, tables, traces, comparisons, gates."""

@@ -1,4 +1,4 @@
-"""The charts of a report: which there are depends on what was measured."""
+"""Makes the charts of a report from what was measured."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from statistics import median
 
 from inception.plan.events import Phase
 from inception.plan.size import show_size
-from inception.stress.report.costs import COSTS, by_level
+from inception.stress.report.costs import COSTS, by_level, median_or_none
 from inception.stress.report.record import ChainRecord, LevelRecord, Report, SoakSample
 from inception.stress.report.svg import Axis, Chart, Curve, Series, lines, power_laws, stacked_bars
 
 RUNNER = "runner"
-"""From the container's start until the runner's first instruction, and between its phases: Python, above all."""
+"""Time from the container's start to the runner's first instruction, and between its phases: Python, above all."""
 PHASES = (Phase.CREATE, Phase.START, RUNNER, Phase.PREPARE, Phase.IMAGE, Phase.CONTAINERD, Phase.DOCKERD, Phase.VERIFY)
 PROCESSES = ("dockerd", "containerd", "containerd-shim", "runner", "tini", "docker-proxy")
 
 
 def show_seconds(value: float) -> str:
-    """Seconds for people: 1.2 s, 340 ms, 0."""
+    """Return seconds as people read them: 1.2 s, 340 ms, 0."""
     if value == 0:
         return "0"
     return f"{value:.2f} s" if value >= 1 else f"{value * 1000:.3g} ms"
 
 
 def _axis_seconds(value: float) -> str:
-    """Seconds for an axis: no zeros that say nothing."""
+    """Return seconds for an axis, without trailing zeros."""
     return f"{value:g} s" if value >= 1 else show_seconds(value)
 
 
 def _bytes(value: float) -> str:
-    """A size for an axis: no zeros that say nothing."""
+    """Return a size for an axis, without trailing zeros."""
     if value == 0:
         return "0"
     number, unit = show_size(round(value)).split()
@@ -46,7 +46,7 @@ CYCLE = Axis(title="cycle", show=lambda value: f"{value:g}")
 
 
 def charts(report: Report) -> tuple[Chart, ...]:
-    """Every chart that the report has the numbers for, the most telling first."""
+    """Return each chart for which the report has the numbers, the most important first."""
     return tuple(
         chart
         for chart in (
@@ -63,7 +63,7 @@ def charts(report: Report) -> tuple[Chart, ...]:
 
 
 def phase_seconds(level: LevelRecord) -> dict[str, float]:
-    """How long each phase of a level took by itself, until it was ready; what no phase explains is the runner's."""
+    """Return the seconds of each phase of a level until it was ready; the rest counts for the runner."""
     took = {span.phase: span.seconds or 0.0 for span in level.spans if span.phase not in {Phase.READY, Phase.UNWIND}}
     inside = took.get(Phase.IMAGE, 0.0)
     if any(_encloses_image(level)):
@@ -73,7 +73,7 @@ def phase_seconds(level: LevelRecord) -> dict[str, float]:
 
 
 def _encloses_image(level: LevelRecord) -> Iterator[bool]:
-    """The image is grafted while containerd boots: a phase inside a phase."""
+    """Yield for each phase of containerd whether the image was grafted within it."""
     image = [span for span in level.spans if span.phase == Phase.IMAGE]
     for outer in (span for span in level.spans if span.phase == Phase.CONTAINERD):
         end_s = outer.begun_s + (outer.seconds or 0.0)
@@ -101,11 +101,11 @@ def _phases(report: Report) -> Chart | None:
         )
         for phase in PHASES
     )
-    body = stacked_bars(
+    marks = stacked_bars(
         positions=list(levels), series=series, across=LEVEL, up=Axis(title="time until ready", show=_axis_seconds)
     )
-    note = "What each level waits for, from its creation until its engine answers; medians over all chains."
-    return Chart(name="phases", title="Time a level, by phase", note=note, body=body)
+    note = "From the creation of each level until its engine answers; medians over all chains."
+    return Chart(name="phases", title="Time a level, by phase", note=note, marks=marks)
 
 
 def _measured(report: Report) -> list[int]:
@@ -129,9 +129,9 @@ def _memory(report: Report) -> Chart | None:
         Series(name=process, values=tuple(middle(number, process) for number in numbers)) for process in PROCESSES
     )
     used = tuple(it for it in series if any(it.values))
-    body = stacked_bars(positions=numbers, series=used, across=LEVEL, up=Axis(title="memory (PSS)", show=_bytes))
-    note = "What each level's own processes hold; pages that levels share are counted in parts."
-    return Chart(name="memory", title="Memory a level, by process", note=note, body=body)
+    marks = stacked_bars(positions=numbers, series=used, across=LEVEL, up=Axis(title="memory (PSS)", show=_bytes))
+    note = "Memory of each level's own processes; pages that levels share are counted in parts."
+    return Chart(name="memory", title="Memory a level, by process", note=note, marks=marks)
 
 
 def _disk(report: Report) -> Chart | None:
@@ -140,9 +140,9 @@ def _disk(report: Report) -> Chart | None:
     if not points:
         return None
     series = Series(name="data-root", values=tuple(points.values()))
-    body = stacked_bars(positions=list(points), series=(series,), across=LEVEL, up=Axis(title="disk", show=_bytes))
-    note = "What each level's data-root takes by itself: without the image it is grafted from, and what lies deeper."
-    return Chart(name="disk", title="Disk a level", note=note, body=body)
+    marks = stacked_bars(positions=list(points), series=(series,), across=LEVEL, up=Axis(title="disk", show=_bytes))
+    note = "Size of each level's data-root, without the grafted image and without deeper levels."
+    return Chart(name="disk", title="Disk a level", note=note, marks=marks)
 
 
 def _fit(report: Report) -> Chart | None:
@@ -163,9 +163,9 @@ def _fit(report: Report) -> Chart | None:
         )
     if not curves:
         return None
-    body = power_laws(curves=curves, across=LEVEL, up=Axis(title="against level 1", show=_share))
+    marks = power_laws(curves=curves, across=LEVEL, up=Axis(title="against level 1", show=_share))
     note = "Logarithmic scales: a level line is a cost that depth does not change, one with slope 1 grows like depth."
-    return Chart(name="fit", title="How costs grow with depth", note=note, body=body)
+    return Chart(name="fit", title="How costs grow with depth", note=note, marks=marks)
 
 
 def _round_trips(report: Report) -> Chart | None:
@@ -173,7 +173,7 @@ def _round_trips(report: Report) -> Chart | None:
     runs = points["run_s"]
     if not runs:
         return None
-    body = lines(
+    marks = lines(
         positions=list(runs),
         series=(Series(name="from create to remove", values=tuple(runs.values())),),
         across=LEVEL,
@@ -181,34 +181,34 @@ def _round_trips(report: Report) -> Chart | None:
     )
     pings = median(points["api_s"].values()) if points["api_s"] else 0.0
     note = f"By each level's own engine. An answer of its API takes {show_seconds(pings)} (median)."
-    return Chart(name="round-trips", title="A container at each level", note=note, body=body)
+    return Chart(name="round-trips", title="A container at each level", note=note, marks=marks)
 
 
-def _middle_ready_s(chains: tuple[ChainRecord, ...]) -> float | None:
-    values = [level.ready_s for chain in chains for level in chain.levels if level.ready_s is not None]
-    return median(values) if values else None
+def _median_ready_s(chains: tuple[ChainRecord, ...]) -> float | None:
+    return median_or_none(level.ready_s for chain in chains for level in chain.levels if level.ready_s is not None)
 
 
-def _middle_ascent_s(chains: tuple[ChainRecord, ...]) -> float | None:
-    values = [chain.ascent_s / chain.depth_reached for chain in chains if chain.ascent_s and chain.depth_reached]
-    return median(values) if values else None
+def _median_ascent_s(chains: tuple[ChainRecord, ...]) -> float | None:
+    return median_or_none(
+        chain.ascent_s / chain.depth_reached for chain in chains if chain.ascent_s and chain.depth_reached
+    )
 
 
 def _cycles(report: Report) -> Chart | None:
-    if len(report.cycles) < 2:  # noqa: PLR2004 one cycle is no course
+    if len(report.cycles) < 2:  # noqa: PLR2004 one point is no line
         return None
-    body = lines(
+    marks = lines(
         positions=[cycle.number for cycle in report.cycles],
         series=(
-            Series(name="time a level", values=tuple(_middle_ready_s(cycle.chains) for cycle in report.cycles)),
-            Series(name="unwinding a level", values=tuple(_middle_ascent_s(cycle.chains) for cycle in report.cycles)),
+            Series(name="time a level", values=tuple(_median_ready_s(cycle.chains) for cycle in report.cycles)),
+            Series(name="unwinding a level", values=tuple(_median_ascent_s(cycle.chains) for cycle in report.cycles)),
         ),
         across=CYCLE,
         up=Axis(title="median", show=_axis_seconds),
         alarms=[(cycle.number, "left behind: " + ", ".join(cycle.leaks)) for cycle in report.cycles if cycle.leaks],
     )
     note = "A cycle that left something behind on the host is ringed."
-    return Chart(name="cycles", title="From cycle to cycle", note=note, body=body)
+    return Chart(name="cycles", title="From cycle to cycle", note=note, marks=marks)
 
 
 def _soak(report: Report) -> Chart | None:
@@ -220,7 +220,7 @@ def _soak(report: Report) -> Chart | None:
     for sample in samples:
         bins.setdefault(int(sample.at_s / width_s), []).append(sample)
     numbers = sorted(bins)
-    body = lines(
+    marks = lines(
         positions=[round(number * width_s) for number in numbers],
         series=(
             Series(name="a container", values=tuple(median(it.run_s for it in bins[number]) for number in numbers)),
@@ -229,4 +229,4 @@ def _soak(report: Report) -> Chart | None:
         up=Axis(title="round trip", show=_axis_seconds),
     )
     note = "A container in every level, over and over, while the chain is held: medians over all levels."
-    return Chart(name="soak", title="Soak", note=note, body=body)
+    return Chart(name="soak", title="Soak", note=note, marks=marks)

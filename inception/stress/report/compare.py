@@ -1,4 +1,4 @@
-"""Two reports, and what got worse from one to the other beyond what is noise."""
+"""Compares two reports and finds what got worse beyond noise."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ _ASCENT = "unwinding"
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """What became of one cost."""
+    """Change of one cost."""
 
     name: str
     change: Change
 
     @property
     def verdict(self) -> str:
-        """In one word."""
+        """The change in one word: worse, better or same."""
         if self.change.is_worse:
             return "worse"
         return "better" if self.change.is_better else "same"
 
     def is_regression(self, threshold: float) -> bool:
-        """Whether it grew by more than `threshold` (0.2 is 20 %) and that is no noise."""
+        """Return whether the cost grew by more than `threshold` (0.2 is 20 %) and beyond noise."""
         return self.change.is_worse and self.change.ratio > 1 + threshold
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Everything that can be compared. `depth` and `leaks` are those of the old report and of the new."""
+    """Differences of two reports. `depth` and `leaks` are those of the old report and of the new."""
 
     depth: tuple[int, int]
     leaks: tuple[int, int]
@@ -41,6 +41,7 @@ class Comparison:
 
     @property
     def is_worse(self) -> bool:
+        """Whether anything got worse beyond noise."""
         return (
             self.depth[1] < self.depth[0]
             or self.leaks[1] > self.leaks[0]
@@ -70,6 +71,6 @@ def compare(old: Report, new: Report) -> Comparison:
 
 
 def _ascents(chains: Iterable[ChainRecord]) -> dict[int, float]:
-    """Unwinding a level, one value a chain, in order."""
+    """Return the seconds of unwinding a level, one value for each chain, in order."""
     values = [chain.ascent_s / chain.depth_reached for chain in chains if chain.ascent_s and chain.depth_reached]
     return dict(enumerate(values))

@@ -11,7 +11,7 @@ from inception.stress.report.record import ChainRecord, LevelRecord
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """One thing that each level costs: `of` reads it from a level, in `unit`."""
+    """A cost of a level: `of` reads it from a level, in `unit`; None where it was not measured."""
 
     name: str
     title: str
@@ -26,11 +26,11 @@ COSTS = (
     Cost(name="api_s", title="API", unit="s", of=lambda level: level.api_s),
     Cost(name="run_s", title="container", unit="s", of=lambda level: level.run_s),
 )
-"""What grows with depth, or should not."""
+"""Costs that may grow with depth."""
 
 
 def by_level(chains: Iterable[ChainRecord], cost: Cost) -> dict[int, float]:
-    """The median of a cost at each level, over all chains."""
+    """Return the median of a cost at each level, over all chains."""
     values: dict[int, list[float]] = {}
     for chain in chains:
         for level in chain.levels:
@@ -38,3 +38,9 @@ def by_level(chains: Iterable[ChainRecord], cost: Cost) -> dict[int, float]:
             if value is not None:
                 values.setdefault(level.number, []).append(value)
     return {number: median(values[number]) for number in sorted(values)}
+
+
+def median_or_none(values: Iterable[float]) -> float | None:
+    """Return the median of `values`, or None if there are none."""
+    kept = list(values)
+    return median(kept) if kept else None

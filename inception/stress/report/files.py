@@ -13,6 +13,7 @@ from inception.stress.report.charts import PHASES, charts, phase_seconds
 from inception.stress.report.junit import junit
 from inception.stress.report.page import page
 from inception.stress.report.record import LevelRecord, Report
+from inception.stress.report.svg import Chart, chart_svg, printable_svg
 from inception.stress.report.trace import trace
 
 REPORT = "report.json"
@@ -22,7 +23,7 @@ _PNG_SCALE = 2.0
 
 
 def read_report(path: Path) -> Report:
-    """The report in a file, or in a directory that `write_report` made. Raises UsageError if there is none."""
+    """Return the report in a file, or in a directory that `write_report` made. Raises UsageError if there is none."""
     file = path / REPORT if path.is_dir() else path
     try:
         return Report.from_json(file.read_text(encoding="utf-8"))
@@ -35,7 +36,7 @@ def read_report(path: Path) -> Report:
 
 
 def make_directory(directory: Path) -> None:
-    """Make sure that a report can be written to `directory`, before it takes an hour to make one. Raises UsageError."""
+    """Create `directory` and check that a report can be written there. Raises UsageError."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         (directory / REPORT).touch()
@@ -44,7 +45,7 @@ def make_directory(directory: Path) -> None:
 
 
 def write_report(report: Report, directory: Path) -> None:
-    """Write every file of `report` to `directory`. PNGs only where cairosvg is installed. Raises InceptionError."""
+    """Write every file of `report` to `directory`; PNGs only where `can_draw_png`. Raises InceptionError."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         _write(directory / REPORT, report.to_json())
@@ -53,10 +54,9 @@ def write_report(report: Report, directory: Path) -> None:
         _write(directory / PAGE, page(report))
         (directory / CHARTS).mkdir(exist_ok=True)
         for chart in charts(report):
-            drawn = chart.standalone()
-            _write(directory / CHARTS / f"{chart.name}.svg", drawn)
-            if has_png():
-                _write_png(drawn, directory / CHARTS / f"{chart.name}.png")
+            _write(directory / CHARTS / f"{chart.name}.svg", chart_svg(chart))
+            if can_draw_png():
+                (directory / CHARTS / f"{chart.name}.png").write_bytes(_png(chart))
     except OSError as error:
         raise InceptionError(
             f"cannot write to {directory}: {error.strerror}", remedy="name another --output"
@@ -71,15 +71,15 @@ def write_trace(report: Report, file: Path) -> None:
         raise UsageError(f"cannot write {file}: {error.strerror}", remedy="name another --trace") from error
 
 
-def has_png() -> bool:
-    """Whether charts can be written as PNG: with the optional dependency `inception-dind[report]`."""
-    return find_spec("cairosvg") is not None
+def can_draw_png() -> bool:
+    """Return whether charts can be written as PNG: it takes the optional dependency `inception-dind[report]`."""
+    return find_spec("vl_convert") is not None
 
 
-def _write_png(drawn: str, file: Path) -> None:
-    import cairosvg
+def _png(chart: Chart) -> bytes:
+    from vl_convert import svg_to_png
 
-    cairosvg.svg2png(bytestring=drawn.encode(), write_to=str(file), scale=_PNG_SCALE, background_color="white")
+    return svg_to_png(printable_svg(chart), scale=_PNG_SCALE)
 
 
 def _write(file: Path, text: str) -> None:
@@ -95,7 +95,7 @@ _HEADINGS = (
 
 
 def levels_csv(report: Report) -> str:
-    """A row for each level of each chain; what is not known is left empty."""
+    """Return a row for each level of each chain; a value that is not known is left empty."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_HEADINGS)

@@ -1,4 +1,4 @@
-"""What a pipeline may demand of a campaign or of a comparison: each demand that is not met is one line."""
+"""Checks the requirements of a pipeline on a campaign or a comparison."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from inception.stress.report.record import Report
 
 @dataclass(frozen=True, kw_only=True)
 class Gates:
-    """The demands: a least depth, no leaks, no cost that grew by more than a share (0.2 is 20 %) beyond noise."""
+    """Requirements: a depth, no leaks, no cost that grew beyond noise by more than a share (0.2 is 20 %)."""
 
-    least_depth: int | None = None
+    min_depth: int | None = None
     no_leaks: bool = False
     regression: float | None = None
 
 
 def unmet_by_report(gates: Gates, report: Report) -> Iterator[str]:
-    """The demands that `report` does not meet."""
-    if gates.least_depth is not None and report.verdict.depth < gates.least_depth:
-        yield f"depth {report.verdict.depth} is under {gates.least_depth}"
+    """Yield a line for each requirement that `report` does not meet."""
+    if gates.min_depth is not None and report.verdict.depth < gates.min_depth:
+        yield f"depth {report.verdict.depth} is under {gates.min_depth}"
     if gates.no_leaks and report.leaks:
         yield f"{len(report.leaks)} left behind: {'; '.join(report.leaks)}"
     if gates.no_leaks:
@@ -29,10 +29,10 @@ def unmet_by_report(gates: Gates, report: Report) -> Iterator[str]:
 
 
 def unmet_by_comparison(gates: Gates, comparison: Comparison) -> Iterator[str]:
-    """The demands that the newer of two reports does not meet."""
+    """Yield a line for each requirement that the newer of two reports does not meet."""
     old, new = comparison.depth
-    if gates.least_depth is not None and new < gates.least_depth:
-        yield f"depth {new} is under {gates.least_depth}"
+    if gates.min_depth is not None and new < gates.min_depth:
+        yield f"depth {new} is under {gates.min_depth}"
     if gates.no_leaks and comparison.leaks[1]:
         yield f"{comparison.leaks[1]} left behind"
     if gates.regression is None:

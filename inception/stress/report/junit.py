@@ -1,4 +1,4 @@
-"""A report as JUnit XML: a test case for each level of each chain, and one for each promise a campaign checks."""
+"""A report as JUnit XML: test cases for each level, for the unwinding of each chain, and for leaks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from inception.stress.report.record import ChainRecord, CycleRecord, Report
 
 
 def junit(report: Report) -> str:
-    """The report for a pipeline that reads JUnit's format."""
+    """Return the report in JUnit's format."""
     suites = ET.Element("testsuites", name="inception stress")
     for cycle in report.cycles:
         suite = ET.SubElement(suites, "testsuite", name=f"cycle {cycle.number}")

@@ -1,14 +1,15 @@
-"""What a campaign found: the content of report.json. Times are in seconds, sizes in bytes, moments in Unix time."""
+"""Content of report.json. Times are in seconds, sizes in bytes, moments in Unix time."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, Literal
 
-from inception.plan.codec import from_json, to_json
+from inception.stress.report.codec import from_json, json_schema, to_json
 from inception.stress.report.trend import Drift, PowerFit
 
-REPORT_VERSION = 1
+REPORT_VERSION: Literal[1] = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +25,7 @@ class ProcessMeasure:
 
 @dataclass(frozen=True, kw_only=True)
 class LevelMeasure:
-    """What one level has of everything, measured inside it; what deeper levels have is not counted.
+    """Resources of one level, measured inside it, without those of deeper levels.
 
     `inherited` are the descriptors that the level started with. `pid_namespace` is the namespace's inode number.
     """
@@ -40,14 +41,17 @@ class LevelMeasure:
 
     @property
     def pss(self) -> int:
+        """Memory of all processes of the level, in bytes."""
         return sum(process.pss for process in self.processes)
 
     @property
     def threads(self) -> int:
+        """Threads of all processes of the level."""
         return sum(process.threads for process in self.processes)
 
     @property
     def descriptors(self) -> int:
+        """Open file descriptors of all processes of the level."""
         return sum(process.descriptors for process in self.processes)
 
 
@@ -62,7 +66,7 @@ class Span:
 
 @dataclass(frozen=True, kw_only=True)
 class LevelRecord:
-    """One level of one chain: how it came, what it cost, how it went.
+    """Times and costs of one level of one chain.
 
     `ready_s` is from its creation until its engine answered, `unwound_s` its own unwinding, that of the levels below
     included; `api_s` and `run_s` are the round trip of a ping and of a whole container by its engine.
@@ -80,7 +84,7 @@ class LevelRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class WallRecord:
-    """Why a chain went no deeper. `level` and `phase` are None where it never started."""
+    """Reason why a chain went no deeper. `level` and `phase` are None where it never started."""
 
     cause: str
     title: str
@@ -94,9 +98,9 @@ class WallRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class KillRecord:
-    """One kill of chaos. `pid` is in the level's own PID namespace; None if there was nothing to kill any more.
+    """One kill of chaos. `pid` is in the level's own PID namespace; None if the process had ended already.
 
-    `ended_s` is how long it then took until the whole chain was gone.
+    `ended_s` are the seconds from the kill until the whole chain was gone.
     """
 
     level: int
@@ -109,7 +113,7 @@ class KillRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class ChurnRecord:
-    """Short containers at the bottom, from several clients at once: how many, how long each took, what went wrong."""
+    """Short containers at the bottom, from several clients at once: their number, times and errors."""
 
     clients: int
     containers: int
@@ -120,7 +124,7 @@ class ChurnRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class SoakSample:
-    """One look at one level while a chain is held; `at_s` counts from when the bottom answered."""
+    """One measurement of one level while a chain is held; `at_s` counts from when the bottom answered."""
 
     at_s: float
     level: int
@@ -135,7 +139,7 @@ class SoakSample:
 class ChainRecord:
     """One chain. `descent_s` is from its begin until the bottom answered, `ascent_s` from then back to the host.
 
-    `kicked` says that it did not unwind in time.
+    `kicked` is whether it did not unwind in time.
     """
 
     name: str
@@ -154,7 +158,7 @@ class ChainRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class HostReading:
-    """The host's own numbers at one moment. None where there is no such number."""
+    """Resources of the host at one moment. None where the host does not show the number."""
 
     memory_available: int | None
     kernel_memory: int | None
@@ -166,7 +170,7 @@ class HostReading:
 
 @dataclass(frozen=True, kw_only=True)
 class CycleRecord:
-    """One cycle, the host read before it and after it. `leaks` name what it left behind for good."""
+    """One cycle, and the host before and after it. `leaks` are the things that it left behind."""
 
     number: int
     begun_s: float
@@ -178,7 +182,7 @@ class CycleRecord:
 
 
 class Ending(StrEnum):
-    """How a campaign came to its end."""
+    """Reason for the end of a campaign."""
 
     COMPLETE = "complete"
     TIME_LIMIT = "time limit"
@@ -187,7 +191,7 @@ class Ending(StrEnum):
 
 
 class Status(StrEnum):
-    """A campaign in one word."""
+    """Result of a campaign in one word."""
 
     REACHED = "reached"
     WALL = "wall"
@@ -196,7 +200,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What to know first. `depth` is the deepest level that answered; `findings` are what else needs attention."""
+    """Result of a campaign. `depth` is the deepest level that answered; `findings` need attention."""
 
     status: Status
     headline: str
@@ -206,7 +210,7 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
-    """Where it ran."""
+    """Machine, engine and program of a campaign."""
 
     program: str
     python: str
@@ -225,7 +229,7 @@ class Environment:
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignRecord:
-    """What was asked for; `command` is what to type to do it again."""
+    """Options of a campaign; `command` repeats it."""
 
     max_depth: int
     cycles: int | None
@@ -243,9 +247,9 @@ class CampaignRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """A whole campaign, as report.json has it. `refusal` is why it was not begun, where it was not."""
+    """A whole campaign, as report.json has it. `refusal` is the reason where it was not begun."""
 
-    version: int
+    version: Literal[1]
     begun: float
     seconds: float
     ending: Ending
@@ -259,24 +263,37 @@ class Report:
 
     @property
     def chains(self) -> tuple[ChainRecord, ...]:
+        """Chains of all cycles."""
         return tuple(chain for cycle in self.cycles for chain in cycle.chains)
 
     @property
     def wall(self) -> WallRecord | None:
-        """The first wall that a chain ran into, or what kept it from starting."""
+        """First wall of a chain, or the reason why the campaign was not begun."""
         return self.refusal or next((chain.wall for chain in self.chains if chain.wall), None)
 
     @property
     def leaks(self) -> tuple[str, ...]:
+        """Things that the cycles left behind on the host."""
         return tuple(leak for cycle in self.cycles for leak in cycle.leaks)
 
     def to_json(self) -> str:
+        """Return the text of report.json."""
         return to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> Report:
-        """Read back what `to_json` wrote. Raises ValueError if it is no report, or one of another version."""
-        report = from_json(cls, text)
-        if report.version != REPORT_VERSION:
-            raise ValueError(f"report version {report.version}, not {REPORT_VERSION}")
-        return report
+        """Return the report that `to_json` wrote. Raises ValueError if it is no report, or one of another version."""
+        written = from_json(_Version, text).version
+        if written != REPORT_VERSION:
+            raise ValueError(f"report version {written}, not {REPORT_VERSION}")
+        return from_json(cls, text)
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """Return the JSON schema of report.json."""
+        return json_schema(cls)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Version:
+    version: int

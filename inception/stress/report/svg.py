@@ -1,33 +1,35 @@
-"""Charts as SVG text: stacked bars, lines and a power law on logarithmic scales. Pure: data in, text out.
+"""Charts as marks, the elements of an SVG: stacked bars, lines, and power laws on logarithmic scales.
 
-Colours come from classes, whose style sheet (`STYLE`) has a light half and a dark one; so the same text stands in a
-page and, with the sheet inside, alone in a file. Each mark carries a <title>, shown where the pointer rests.
+Nothing here is text of SVG yet: a template writes the marks and escapes what stands in them. Colours come from classes,
+whose style sheet has a light half and a dark one, so the same marks stand in a page and alone in a file. Each mark that
+shows a number has a title, which a browser shows under the pointer.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from html import escape
+from dataclasses import dataclass, field
+
+from inception.stress.report.rendering import render
 
 WIDTH = 600
 HEIGHT = 320
 _LEFT, _RIGHT, _TOP, _BOTTOM = 80, 12, 12, 84
 _TICKS = 5
-_MOST_DOUBLINGS = 8
-_WIDEST_BAR = 72.0
-_NOTHING = 1e-280
-"""Less cannot be divided into ticks: floats end at 5e-324."""
+_MAX_DOUBLINGS = 8
+_MAX_BAR_WIDTH = 72.0
+_MIN_GREATEST = 1e-280
+"""A smaller greatest value cannot be divided into ticks: floats end at 5e-324."""
 _LEGEND_Y = HEIGHT - 26
 _LEGEND_STEP = 20
 _LEGEND_GLYPH = 7.0
-"""Width of a character of a legend, about."""
+"""Estimated width of one character of a legend."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Palette:
-    """The colours of one theme."""
+    """Colours of one theme."""
 
     text: str
     faint: str
@@ -35,14 +37,6 @@ class Palette:
     alarm: str
     surface: str
     series: tuple[str, ...]
-
-    def rules(self) -> str:
-        """These colours as CSS."""
-        marks = "".join(f".s{n}{{fill:{colour}}}.l{n}{{stroke:{colour}}}" for n, colour in enumerate(self.series))
-        return (
-            f".chart text{{fill:{self.faint}}}.chart .strong{{fill:{self.text}}}.grid{{stroke:{self.grid}}}"
-            f".axis{{stroke:{self.faint}}}.ring{{stroke:{self.alarm};fill:none}}.dot{{stroke:{self.surface}}}{marks}"
-        )
 
 
 LIGHT = Palette(
@@ -61,18 +55,21 @@ DARK = Palette(
     surface="#171e28",
     series=("#7aa2f7", "#4fd1b5", "#f7c368", "#f2837f", "#8b98a9", "#7cc7ff", "#b794f6", "#e68ab8"),
 )
-STYLE = (
-    ".chart{font:13px system-ui,-apple-system,'Segoe UI',Roboto,Ubuntu,sans-serif}.chart path,.chart line{fill:none}"
-    ".grid,.axis{stroke-width:1}.line{stroke-width:2;stroke-linejoin:round;stroke-linecap:round}"
-    ".dash{stroke-dasharray:5 4}.ring{stroke-width:2}"
-    f"{LIGHT.rules()}@media (prefers-color-scheme:dark){{{DARK.rules()}}}"
-)
-"""The charts' style sheet, for <style> in a page."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """One element of an SVG. `title` and `text` stand inside it; `attributes` are by SVG's names."""
+
+    tag: str
+    attributes: dict[str, str] = field(default_factory=dict)
+    title: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Axis:
-    """How numbers become words on an axis and in a mark's title."""
+    """Title of an axis, and how its numbers are shown, on the axis and in the title of a mark."""
 
     title: str
     show: Callable[[float], str]
@@ -88,32 +85,31 @@ class Series:
 
 @dataclass(frozen=True, kw_only=True)
 class Chart:
-    """One chart: `body` is what stands inside its <svg>."""
+    """One chart: its marks, its title, and a note for the reader."""
 
     name: str
     title: str
     note: str
-    body: str
+    marks: tuple[Mark, ...]
 
-    def inline(self) -> str:
-        """For a page that has STYLE."""
-        return (
-            f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(self.title)}">'
-            f"{self.body}</svg>"
-        )
 
-    def standalone(self) -> str:
-        """For a file of its own."""
-        return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" '
-            f'width="{WIDTH}" height="{HEIGHT}"><title>{escape(self.title)}</title><style>{STYLE}</style>'
-            f"{self.body}</svg>\n"
-        )
+def chart_svg(chart: Chart) -> str:
+    """Return `chart` as an SVG file, light or dark as the reader's system is."""
+    return _svg(chart, dark=DARK, background="")
+
+
+def printable_svg(chart: Chart) -> str:
+    """Return `chart` as an SVG file in light colours on white, for a renderer without themes."""
+    return _svg(chart, dark=None, background=LIGHT.surface)
+
+
+def _svg(chart: Chart, *, dark: Palette | None, background: str) -> str:
+    return render("chart.svg", chart=chart, width=WIDTH, height=HEIGHT, light=LIGHT, dark=dark, background=background)
 
 
 def nice_ticks(greatest: float, count: int = _TICKS) -> tuple[float, ...]:
-    """Round numbers from 0 until `greatest` is covered, about `count` of them."""
-    if not greatest > _NOTHING or math.isinf(greatest):
+    """Return round numbers from 0 until `greatest` is covered, about `count` of them."""
+    if not greatest > _MIN_GREATEST or math.isinf(greatest):
         return (0.0, 1.0)
     rough = greatest / count
     power = 10.0 ** math.floor(math.log10(rough))
@@ -121,13 +117,13 @@ def nice_ticks(greatest: float, count: int = _TICKS) -> tuple[float, ...]:
     return tuple(step * index for index in range(math.ceil(greatest / step - 1e-9) + 1))
 
 
-def stacked_bars(*, positions: Sequence[int], series: Sequence[Series], across: Axis, up: Axis) -> str:
-    """A bar for each position, made of one part a series."""
+def stacked_bars(*, positions: Sequence[int], series: Sequence[Series], across: Axis, up: Axis) -> tuple[Mark, ...]:
+    """Return a bar for each position, made of one part for each series."""
     totals = [sum(it.values[index] or 0.0 for it in series) for index in range(len(positions))]
     ticks = nice_ticks(max(totals, default=0.0))
-    parts = [_frame(ticks, across, up), *_position_labels(positions)]
+    marks = [*_frame(ticks, across, up), *_position_labels(positions)]
     pitch = _pitch(len(positions))
-    width = min(max(pitch - min(4.0, pitch * 0.25), 0.6), _WIDEST_BAR)
+    width = min(max(pitch - min(4.0, pitch * 0.25), 0.6), _MAX_BAR_WIDTH)
     for index, position in enumerate(positions):
         height = 0.0
         x = _LEFT + index * pitch + (pitch - width) / 2
@@ -136,12 +132,10 @@ def stacked_bars(*, positions: Sequence[int], series: Sequence[Series], across: 
             top, bottom = _y(height + value, ticks), _y(height, ticks)
             height += value
             if bottom - top > 0:
-                label = f"{across.title} {position}: {row.name} {up.show(value)} of {up.show(totals[index])}"
-                parts.append(
-                    f'<rect class="s{number}" x="{x:.1f}" y="{top:.1f}" width="{width:.1f}" '
-                    f'height="{bottom - top:.2f}"><title>{escape(label)}</title></rect>'
-                )
-    return "".join((*parts, _legend([it.name for it in series])))
+                title = f"{across.title} {position}: {row.name} {up.show(value)} of {up.show(totals[index])}"
+                box = {"x": f"{x:.1f}", "y": f"{top:.1f}", "width": f"{width:.1f}", "height": f"{bottom - top:.2f}"}
+                marks.append(Mark(tag="rect", attributes={"class": f"s{number}", **box}, title=title))
+    return (*marks, *_legend([it.name for it in series]))
 
 
 def lines(
@@ -151,12 +145,12 @@ def lines(
     across: Axis,
     up: Axis,
     alarms: Sequence[tuple[int, str]] = (),
-) -> str:
-    """A line for each series, a dot for each number; `alarms` are positions that are ringed, and why."""
+) -> tuple[Mark, ...]:
+    """Return a line for each series and a dot for each number; `alarms` are positions to ring, each with its reason."""
     present = [value for it in series for value in it.values if value is not None]
     ticks = nice_ticks(max(present, default=0.0))
-    parts = [_frame(ticks, across, up), *_position_labels(positions)]
-    why = dict(alarms)
+    marks = [*_frame(ticks, across, up), *_position_labels(positions)]
+    reasons = dict(alarms)
     radius = 3.5 if len(positions) < 80 else 1.8  # noqa: PLR2004 more dots than that must be smaller
     for number, row in enumerate(series):
         points = [
@@ -165,22 +159,19 @@ def lines(
             if value is not None
         ]
         path = " ".join(f"{'L' if index else 'M'}{x:.1f} {y:.1f}" for index, (x, y, _, _) in enumerate(points))
-        parts.append(f'<path class="line l{number}" d="{path}"/>')
+        marks.append(Mark(tag="path", attributes={"class": f"line l{number}", "d": path}))
         for x, y, position, value in points:
-            label = f"{across.title} {position}: {row.name} {up.show(value)}"
-            parts.append(
-                f'<circle class="dot s{number}" cx="{x:.1f}" cy="{y:.1f}" r="{radius}">'
-                f"<title>{escape(label)}</title></circle>"
+            marks.append(
+                _circle(f"dot s{number}", (x, y), radius, f"{across.title} {position}: {row.name} {up.show(value)}")
             )
-            if number == 0 and position in why:
-                title = f"<title>{escape(why[position])}</title>"
-                parts.append(f'<circle class="ring" cx="{x:.1f}" cy="{y:.1f}" r="8">{title}</circle>')
-    return "".join((*parts, _legend([it.name for it in series])))
+            if number == 0 and position in reasons:
+                marks.append(_circle("ring", (x, y), 8, reasons[position]))
+    return (*marks, *_legend([it.name for it in series]))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:
-    """Points of a cost, as shares of its value at the shallowest, and the power law through them."""
+    """Points of a cost, as shares of its value at the shallowest level, and the power law through them."""
 
     name: str
     points: tuple[tuple[float, float], ...]
@@ -188,8 +179,8 @@ class Curve:
     coefficient: float
 
 
-def power_laws(*, curves: Sequence[Curve], across: Axis, up: Axis) -> str:
-    """Costs against depth on logarithmic scales, where a power law is a straight line and its exponent the slope."""
+def power_laws(*, curves: Sequence[Curve], across: Axis, up: Axis) -> tuple[Mark, ...]:
+    """Return costs against depth on logarithmic scales, where a power law is a straight line."""
     ys = [y for curve in curves for _, y in curve.points]
     right = max(x for curve in curves for x, _ in curve.points)
     low, high = 2.0 ** math.floor(math.log2(min(ys))), 2.0 ** math.ceil(math.log2(max(ys)))
@@ -197,31 +188,25 @@ def power_laws(*, curves: Sequence[Curve], across: Axis, up: Axis) -> str:
     scale = (
         _LogScale(right=right, low=low, high=high) if low < high else _LogScale(right=right, low=low / 2, high=high * 2)
     )
-    parts = [_titles(across, up)]
-    for y in scale.doublings():
-        at = scale.y(y)
-        parts.append(f'<line class="grid" x1="{_LEFT}" y1="{at:.1f}" x2="{WIDTH - _RIGHT}" y2="{at:.1f}"/>')
-        parts.append(f'<text x="{_LEFT - 8}" y="{at + 4:.1f}" text-anchor="end">{escape(up.show(y))}</text>')
-    for depth in (it for it in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000) if it <= right):
-        at = scale.x(depth)
-        parts.append(f'<line class="grid" x1="{at:.1f}" y1="{_TOP}" x2="{at:.1f}" y2="{HEIGHT - _BOTTOM}"/>')
-        parts.append(f'<text x="{at:.1f}" y="{HEIGHT - _BOTTOM + 17}" text-anchor="middle">{depth}</text>')
+    marks = [*_titles(across, up), *_log_grid(scale, up)]
     for number, curve in enumerate(curves):
-        for x, y in curve.points:
-            label = f"{across.title} {x:g}: {curve.name} {up.show(y)}"
-            parts.append(
-                f'<circle class="dot s{number}" cx="{scale.x(x):.1f}" cy="{scale.y(y):.1f}" r="2.6" opacity="0.75">'
-                f"<title>{escape(label)}</title></circle>"
+        marks.extend(
+            _circle(
+                f"dot pale s{number}", (scale.x(x), scale.y(y)), 2.6, f"{across.title} {x:g}: {curve.name} {up.show(y)}"
             )
+            for x, y in curve.points
+        )
         begin, end = min(x for x, _ in curve.points), max(x for x, _ in curve.points)
         ends = [(x, scale.clamped(curve.coefficient * x**curve.exponent)) for x in (begin, end)]
         (x1, y1), (x2, y2) = ((scale.x(x), scale.y(y)) for x, y in ends)
-        parts.append(f'<line class="line dash l{number}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>')
-    return "".join((*parts, _legend([f"{curve.name}: exponent {curve.exponent:.2f}" for curve in curves])))
+        marks.append(_line(f"line dash l{number}", (x1, y1), (x2, y2)))
+    return (*marks, *_legend([f"{curve.name}: exponent {curve.exponent:.2f}" for curve in curves]))
 
 
 @dataclass(frozen=True, kw_only=True)
 class _LogScale:
+    """Logarithmic scales: depth 1 to `right` across, `low` to `high` up."""
+
     right: float
     low: float
     high: float
@@ -239,8 +224,36 @@ class _LogScale:
 
     def doublings(self) -> list[float]:
         count = round(math.log2(self.high / self.low))
-        every = max(1, math.ceil(count / _MOST_DOUBLINGS))
+        every = max(1, math.ceil(count / _MAX_DOUBLINGS))
         return [self.low * 2.0**index for index in range(0, count + 1, every)]
+
+
+def _log_grid(scale: _LogScale, up: Axis) -> list[Mark]:
+    marks = []
+    for y in scale.doublings():
+        at = scale.y(y)
+        marks += [_line("grid", (_LEFT, at), (WIDTH - _RIGHT, at)), _text((_LEFT - 8, at + 4), up.show(y), "end")]
+    for depth in (it for it in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000) if it <= scale.right):
+        at = scale.x(depth)
+        marks.append(_line("grid", (at, _TOP), (at, HEIGHT - _BOTTOM)))
+        marks.append(_text((at, HEIGHT - _BOTTOM + 17), str(depth)))
+    return marks
+
+
+def _circle(kind: str, at: tuple[float, float], radius: float, title: str) -> Mark:
+    centre = {"cx": f"{at[0]:.1f}", "cy": f"{at[1]:.1f}"}
+    return Mark(tag="circle", attributes={"class": kind, **centre, "r": f"{radius:g}"}, title=title)
+
+
+def _line(kind: str, begin: tuple[float, float], end: tuple[float, float]) -> Mark:
+    names = ("x1", "y1", "x2", "y2")
+    ends = {name: f"{value:.1f}" for name, value in zip(names, (*begin, *end), strict=True)}
+    return Mark(tag="line", attributes={"class": kind, **ends})
+
+
+def _text(at: tuple[float, float], text: str, anchor: str = "middle") -> Mark:
+    place = {"x": f"{at[0]:.1f}", "y": f"{at[1]:.1f}"}
+    return Mark(tag="text", attributes={**place, "text-anchor": anchor}, text=text)
 
 
 def _y(value: float, ticks: Sequence[float]) -> float:
@@ -255,54 +268,51 @@ def _centre(index: int, count: int) -> float:
     return _LEFT + (index + 0.5) * _pitch(count)
 
 
-def _frame(ticks: Sequence[float], across: Axis, up: Axis) -> str:
-    parts = [_titles(across, up)]
+def _frame(ticks: Sequence[float], across: Axis, up: Axis) -> list[Mark]:
+    marks = [*_titles(across, up)]
     for tick in ticks:
         at = _y(tick, ticks)
-        kind = "grid" if tick else "axis"
-        parts.append(f'<line class="{kind}" x1="{_LEFT}" y1="{at:.1f}" x2="{WIDTH - _RIGHT}" y2="{at:.1f}"/>')
-        parts.append(f'<text x="{_LEFT - 8}" y="{at + 4:.1f}" text-anchor="end">{escape(up.show(tick))}</text>')
-    return "".join(parts)
+        marks.append(_line("grid" if tick else "axis", (_LEFT, at), (WIDTH - _RIGHT, at)))
+        marks.append(_text((_LEFT - 8, at + 4), up.show(tick), "end"))
+    return marks
 
 
-def _titles(across: Axis, up: Axis) -> str:
-    middle = _LEFT + (WIDTH - _LEFT - _RIGHT) / 2
+def _titles(across: Axis, up: Axis) -> tuple[Mark, Mark]:
+    middle, height = _LEFT + (WIDTH - _LEFT - _RIGHT) / 2, (HEIGHT - _BOTTOM + _TOP) / 2
+    strong = {"class": "strong", "text-anchor": "middle"}
+    below = {"x": f"{middle:.0f}", "y": f"{HEIGHT - _BOTTOM + 34}"}
+    beside = {"x": "13", "y": f"{height:.0f}", "transform": f"rotate(-90 13 {height:.0f})"}
     return (
-        f'<text class="strong" x="{middle:.0f}" y="{HEIGHT - _BOTTOM + 34}" text-anchor="middle">'
-        f"{escape(across.title)}</text>"
-        f'<text class="strong" x="13" y="{(HEIGHT - _BOTTOM + _TOP) / 2:.0f}" text-anchor="middle" '
-        f'transform="rotate(-90 13 {(HEIGHT - _BOTTOM + _TOP) / 2:.0f})">{escape(up.title)}</text>'
+        Mark(tag="text", attributes={**strong, **below}, text=across.title),
+        Mark(tag="text", attributes={**strong, **beside}, text=up.title),
     )
 
 
-def _position_labels(positions: Sequence[int]) -> list[str]:
+def _position_labels(positions: Sequence[int]) -> list[Mark]:
     every = max(1, math.ceil(len(positions) / 20))
-    # Multiples of the step are easier to read than every so many from the first; the ends are always told.
-    told = [index for index, it in enumerate(positions) if it % every == 0 or len(positions) <= 20]  # noqa: PLR2004
-    if every > 1 and 0 not in told and (not told or told[0] > every / 2):
-        told.insert(0, 0)
-    return [
-        f'<text x="{_centre(index, len(positions)):.1f}" y="{HEIGHT - _BOTTOM + 17}" text-anchor="middle">'
-        f"{positions[index]}</text>"
-        for index in told
-    ]
+    # Multiples of the step are easier to read than every so many from the first; the first is labelled in any case.
+    shown = [index for index, it in enumerate(positions) if it % every == 0 or len(positions) <= 20]  # noqa: PLR2004
+    if every > 1 and 0 not in shown and (not shown or shown[0] > every / 2):
+        shown.insert(0, 0)
+    return [_text((_centre(index, len(positions)), HEIGHT - _BOTTOM + 17), str(positions[index])) for index in shown]
 
 
-def _legend(names: Sequence[str]) -> str:
-    """What each colour is: in as many rows as it takes, each in the middle."""
-    parts = []
+def _legend(names: Sequence[str]) -> list[Mark]:
+    """Return the name of each colour, in as many rows as it takes, each row centred."""
+    marks = []
     for row, items in enumerate(_legend_rows(names)):
         x = max(4.0, (WIDTH - sum(width for _, width in items)) / 2)
         y = _LEGEND_Y + row * _LEGEND_STEP
         for number, width in items:
-            parts.append(f'<rect class="s{number}" x="{x:.1f}" y="{y - 10}" width="11" height="11" rx="2.5"/>')
-            parts.append(f'<text x="{x + 16:.1f}" y="{y}">{escape(names[number])}</text>')
+            box = {"x": f"{x:.1f}", "y": f"{y - 10}", "width": "11", "height": "11", "rx": "2.5"}
+            marks.append(Mark(tag="rect", attributes={"class": f"s{number}", **box}))
+            marks.append(Mark(tag="text", attributes={"x": f"{x + 16:.1f}", "y": f"{y}"}, text=names[number]))
             x += width
-    return "".join(parts)
+    return marks
 
 
 def _legend_rows(names: Sequence[str]) -> list[list[tuple[int, float]]]:
-    """The number and the width of each name, row by row."""
+    """Return the number and the width of each name, row by row."""
     rows: list[list[tuple[int, float]]] = [[]]
     for number, name in enumerate(names):
         width = len(name) * _LEGEND_GLYPH + 32

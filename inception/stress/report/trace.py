@@ -1,9 +1,8 @@
 """A report in Chrome's trace-event format, which Perfetto and about:tracing open.
 
-Each chain is a process. On its first track the levels' lives nest as the levels do. The client and each level have a
-track of their own with what they do one after the other: so a level is created and started on the track of the one
-above. Complete events ("X"), in microseconds, which nest on each track as both viewers demand; the names of tracks are
-metadata ("M").
+Each chain is a process. On its first track the levels nest. The client and each level have a track with their phases
+one after the other: a level is created and started on the track of the one above. Events are complete ("X"), in
+microseconds, and nest on each track as both viewers require; the names of tracks are metadata ("M").
 """
 
 from __future__ import annotations
@@ -17,14 +16,14 @@ from inception.stress.report.record import ChainRecord, LevelRecord, Report, Spa
 
 _MICRO = 1_000_000
 _LIVES = 0
-"""The track that the levels nest on."""
+"""Number of the track on which the levels nest."""
 _CLIENT = 1
-"""The client's track. It is level 0, and level k's track is so many further on."""
+"""Number of the client's track. The client is level 0; the track of level k is k further on."""
 _BY_THE_LEVEL_ABOVE = frozenset({Phase.CREATE, Phase.START})
 
 
 def trace(report: Report) -> str:
-    """The report's chains as a trace."""
+    """Return the chains of `report` as a trace."""
     events = [event for process, chain in enumerate(report.chains, start=1) for event in _chain(process, chain)]
     return json.dumps({"traceEvents": events, "displayTimeUnit": "ms", "otherData": _about(report)}) + "\n"
 
@@ -54,9 +53,9 @@ def _span(process: int, number: int, span: Span) -> Iterator[dict[str, Any]]:
 
 
 def _lives(levels: Sequence[LevelRecord]) -> list[tuple[int, tuple[float, float]]]:
-    """Each level's life by its number: from its creation until it was unwound, or until the last that is known of it.
+    """Return the number of each level, and its begin and end in seconds.
 
-    One that was killed says nothing of its end: it lived as long as the levels below it.
+    A level that was killed writes no event of its end: it ends with the levels below it.
     """
     lives: list[tuple[int, tuple[float, float]]] = []
     longest = 0.0

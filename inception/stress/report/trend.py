@@ -1,4 +1,4 @@
-"""Arithmetic on measurements: how a cost grows with depth, whether it drifts from cycle to cycle, what is noise."""
+"""Statistics of measurements: growth with depth, drift from cycle to cycle, and noise."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from itertools import combinations
 
 MAD_TO_SIGMA = 1.4826
-"""Of a normal distribution, the standard deviation is this many times the median absolute deviation."""
+"""Standard deviation of a normal distribution, as a multiple of its median absolute deviation."""
 MEDIAN_PENALTY = 1.2533
-"""The median of n normal samples varies this many times as much as their mean (the root of pi / 2)."""
+"""Standard error of the median of normal samples, as a multiple of that of their mean: the root of pi / 2."""
 SIGNIFICANT_SIGMAS = 2.576
-"""Beyond this many standard errors there is 1 % of chance left, of both sides together."""
-LEAST_DRIFT = 0.05
-"""Less than this share of the median, from the first cycle to the last, is no drift that matters."""
-LEAST_CYCLES = 5
-"""Of fewer cycles, no order is so unlikely that it would mean drift."""
+"""Standard errors that chance exceeds in 1 % of the cases, both sides together."""
+MIN_DRIFT = 0.05
+"""Smallest drift that matters, from the first cycle to the last, as a share of the median."""
+MIN_CYCLES = 5
+"""Of fewer cycles, every order is likely by chance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,11 +33,12 @@ class PowerFit:
     points: int
 
     def at(self, depth: float) -> float:
+        """Return the cost at `depth`."""
         return float(self.coefficient * depth**self.exponent)
 
 
 def fit_power(depths: Sequence[float], costs: Sequence[float]) -> PowerFit | None:
-    """The power law through the points by least squares of the logarithms; None of fewer than three depths above 0."""
+    """Fit a power law by least squares of the logarithms; None for fewer than three depths above 0."""
     points = [(math.log(x), math.log(y)) for x, y in zip(depths, costs, strict=True) if x > 0 and y > 0]
     if len({x for x, _ in points}) < 3:  # noqa: PLR2004 two points are always on a line
         return None
@@ -58,9 +59,10 @@ def fit_power(depths: Sequence[float], costs: Sequence[float]) -> PowerFit | Non
 
 @dataclass(frozen=True, kw_only=True)
 class Drift:
-    """How a number moves from cycle to cycle: `change` is from the first to the last, as a share of its median.
+    """Drift of a number from cycle to cycle. `change` is from the first to the last, as a share of the median.
 
-    `sigmas` is how far the order of the values is from chance (Mann and Kendall's test).
+    `sigmas` is the distance of the values' order from chance, in standard errors (Mann and Kendall's test). Where the
+    median is 0, `change` is a share of the greatest value.
     """
 
     change: float
@@ -69,13 +71,14 @@ class Drift:
 
     @property
     def is_beyond_noise(self) -> bool:
-        return abs(self.sigmas) > SIGNIFICANT_SIGMAS and abs(self.change) > LEAST_DRIFT
+        """Whether the drift matters and is unlikely by chance."""
+        return abs(self.sigmas) > SIGNIFICANT_SIGMAS and abs(self.change) > MIN_DRIFT
 
 
 def find_drift(values: Sequence[float]) -> Drift | None:
-    """The drift of one value a cycle, by the median of all slopes (Theil and Sen); None of fewer than LEAST_CYCLES."""
+    """Find the drift of one value a cycle by the median of all slopes (Theil and Sen); None below MIN_CYCLES values."""
     count = len(values)
-    if count < LEAST_CYCLES:
+    if count < MIN_CYCLES:
         return None
     pairs = [((b - a), values[b] - values[a]) for a, b in combinations(range(count), 2)]
     slope = statistics.median(rise / run for run, rise in pairs)
@@ -84,12 +87,13 @@ def find_drift(values: Sequence[float]) -> Drift | None:
     deviation = math.sqrt(_variance_of_score(values))
     # One step towards zero, as the score moves in whole numbers (Mann 1945).
     sigmas = 0.0 if score == 0 or deviation == 0 else (score - math.copysign(1, score)) / deviation
-    change = 0.0 if slope == 0 else slope * (count - 1) / middle if middle else math.copysign(math.inf, slope)
+    # A share of nothing would be infinite, which JSON cannot hold.
+    change = 0.0 if slope == 0 else slope * (count - 1) / (middle or max(map(abs, values)))
     return Drift(change=change, sigmas=sigmas, cycles=count)
 
 
 def _variance_of_score(values: Sequence[float]) -> float:
-    """Of Kendall's score by chance, less what ties take away."""
+    """Return the variance of Kendall's score by chance, with its correction for ties."""
     ties = [values.count(value) for value in set(values)]
     return (_term(len(values)) - sum(_term(tie) for tie in ties)) / 18
 
@@ -100,7 +104,7 @@ def _term(count: int) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """What became of a cost: `ratio` is new / old, `noise` the ratio that chance alone could make of it (1 or more)."""
+    """Change of a cost: `ratio` is new / old, `noise` the ratio that chance alone could make (1 or more)."""
 
     ratio: float
     noise: float
@@ -108,17 +112,19 @@ class Change:
 
     @property
     def is_worse(self) -> bool:
+        """Whether the cost grew beyond noise."""
         return self.ratio > self.noise
 
     @property
     def is_better(self) -> bool:
+        """Whether the cost shrank beyond noise."""
         return self.ratio < 1 / self.noise
 
 
 NOISE_OF_ONE = 0.10
-"""The standard error taken where there are too few pairs to see one."""
-LEAST_NOISE = 0.02
-"""No two runs are more alike than this."""
+"""Standard error for fewer than three pairs."""
+MIN_NOISE = 0.02
+"""Smallest standard error: no two runs are more alike."""
 
 
 def compare_pairs(old: Sequence[float], new: Sequence[float]) -> Change | None:
@@ -133,5 +139,5 @@ def compare_pairs(old: Sequence[float], new: Sequence[float]) -> Change | None:
     error = NOISE_OF_ONE
     if len(ratios) >= 3:  # noqa: PLR2004 of two, either is as far from the middle as the other
         deviation = statistics.median(abs(it - middle) for it in ratios) * MAD_TO_SIGMA
-        error = max(LEAST_NOISE, MEDIAN_PENALTY * deviation / math.sqrt(len(ratios)))
+        error = max(MIN_NOISE, MEDIAN_PENALTY * deviation / math.sqrt(len(ratios)))
     return Change(ratio=math.exp(middle), noise=math.exp(SIGNIFICANT_SIGMAS * error), pairs=len(ratios))

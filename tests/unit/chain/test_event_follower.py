@@ -1,4 +1,4 @@
-"""An event file followed while others write it."""
+"""Follow an event file while others write it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def line(level: int) -> bytes:
 
 
 def while_following(path: Path, *steps: Callable[[], object]) -> list[Event]:
-    """What is seen if the steps happen one at a time, each between two looks."""
+    """Return the events that `follow` yields if it calls one of the steps before each read."""
     waiting = list(steps)
 
     def stop() -> bool:
@@ -57,7 +57,7 @@ def appending(path: Path, *parts: bytes) -> Iterable[Callable[[], object]]:
 
 
 @given(EVENTS, st.lists(st.integers(min_value=0), max_size=20))
-def test_however_it_is_written_every_event_comes_once_and_in_order(events: list[Event], places: list[int]) -> None:
+def test_events_written_in_arbitrary_pieces_are_read_once_and_in_order(events: list[Event], places: list[int]) -> None:
     whole = "".join(event.to_line() for event in events).encode()
     edges = sorted({0, len(whole), *(place % (len(whole) + 1) for place in places)})
     with tempfile.TemporaryDirectory() as directory:
@@ -66,50 +66,50 @@ def test_however_it_is_written_every_event_comes_once_and_in_order(events: list[
         assert while_following(path, *appending(path, *parts)) == events
 
 
-def test_a_file_that_is_not_there_yet(tmp_path: Path) -> None:
+def test_file_may_be_created_later(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     assert while_following(path, lambda: None, *appending(path, line(1), line(2))) == [event(1), event(2)]
 
 
-def test_a_file_that_never_comes(tmp_path: Path) -> None:
+def test_missing_file_has_no_events(tmp_path: Path) -> None:
     assert while_following(tmp_path / "events.jsonl", lambda: None, lambda: None) == []
 
 
-def test_half_a_line_waits_for_the_other_half(tmp_path: Path) -> None:
+def test_incomplete_line_waits_for_its_rest(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     whole = line(1) + line(2)
     assert while_following(path, *appending(path, whole[:10], whole[10:80], whole[80:])) == [event(1), event(2)]
 
 
-def test_half_a_line_at_the_end_is_left_out(tmp_path: Path) -> None:
+def test_incomplete_last_line_is_left_out(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     assert while_following(path, *appending(path, line(1), line(2)[:-3])) == [event(1)]
 
 
-def test_what_was_written_just_before_the_end_is_still_seen(tmp_path: Path) -> None:
+def test_event_written_just_before_the_stop_is_read(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     assert while_following(path, *appending(path, line(1))) == [event(1)]
 
 
-def test_a_file_that_is_removed_meanwhile_is_read_to_its_end(tmp_path: Path) -> None:
+def test_removed_file_is_read_to_its_end(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     with path.open("ab", buffering=0) as writer:
         seen = while_following(path, lambda: writer.write(line(1)), path.unlink, lambda: writer.write(line(2)))
     assert seen == [event(1), event(2)]
 
 
-def test_a_file_cut_short_is_read_anew_with_a_note(tmp_path: Path) -> None:
+def test_truncated_file_is_read_from_its_start_with_a_note(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     cut = partial(path.write_bytes, b"")
     seen = while_following(path, *appending(path, line(1), line(2)[:-3]), cut, *appending(path, line(3)))
     assert [it.level for it in seen] == [1, 0, 3]
     assert (seen[1].state, seen[1].message) == (
         State.NOTE,
-        "the event file was cut short: some of what happened is not known",
+        "the event file was truncated: some events are missing",
     )
 
 
-def test_a_line_that_is_no_event_becomes_a_note(tmp_path: Path) -> None:
+def test_invalid_line_becomes_a_note(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     broken = (b"not json\n", b"\xff\n", b"\n", b"[]\n", b'{"level": 1}\n')
     seen = while_following(path, *appending(path, line(1), *broken, line(2)))

@@ -1,4 +1,4 @@
-"""Events folded into how far each level has come."""
+"""Fold events into the progress of each level."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def phase(begun_s: float, ended_s: float, level: int, it: Phase) -> tuple[Event,
 
 
 def booted(begun_s: float, level: int) -> tuple[Event, ...]:
-    """A level that takes 1 s."""
+    """Return the events of a level that boots in 1 s."""
     ready = phase(begun_s + 0.5, begun_s + 1, level, Phase.READY)
     return (
         *phase(begun_s, begun_s + 0.25, level, Phase.CREATE),
@@ -44,12 +44,12 @@ def booted(begun_s: float, level: int) -> tuple[Event, ...]:
     )
 
 
-def test_nothing_is_known_of_levels_that_have_not_begun() -> None:
+def test_levels_without_events_have_no_progress() -> None:
     assert progress().levels == ()
     assert progress().descent_s is None
 
 
-def test_a_level_on_its_way() -> None:
+def test_booting_level_has_a_current_step_and_its_ended_steps() -> None:
     (level,) = progress(*booted(10, 1)[:6]).levels
     assert level.state is LevelProgressState.BOOTING
     assert level.current == Step(phase=Phase.DOCKERD, begun_s=10.75)
@@ -61,23 +61,23 @@ def test_a_level_on_its_way() -> None:
     ]
 
 
-def test_a_level_takes_from_its_first_event_until_it_is_ready() -> None:
+def test_ready_s_counts_from_the_first_event_of_the_level() -> None:
     (level,) = progress(*booted(10, 1)).levels
     assert (level.state, level.ready_s, level.current) == (LevelProgressState.READY, 1.0, None)
 
 
-def test_the_descent_takes_from_the_first_level_to_the_last_that_is_ready() -> None:
+def test_descent_s_counts_from_the_first_event_to_the_last_ready_level() -> None:
     descended = progress(*booted(10, 1), *booted(11, 2), *booted(12.5, 3)[:-1])
     assert descended.descent_s == 2.0
     assert [level.number for level in descended.in_state(LevelProgressState.READY)] == [1, 2]
     assert [level.number for level in descended.in_state(LevelProgressState.BOOTING)] == [3]
 
 
-def test_levels_are_in_order_whatever_the_order_of_their_events() -> None:
+def test_levels_are_sorted_whatever_the_order_of_their_events() -> None:
     assert [level.number for level in progress(*booted(11, 2), *booted(10, 1)).levels] == [1, 2]
 
 
-def test_a_failure_stays_known_while_and_after_the_level_unwinds() -> None:
+def test_failure_is_kept_while_the_level_unwinds() -> None:
     failure = event(11, 1, Phase.DOCKERD, State.FAIL, seconds=0.5, message="no space left")
     failed = progress(*booted(10, 1)[:6], failure)
     (level,) = failed.levels
@@ -86,12 +86,12 @@ def test_a_failure_stays_known_while_and_after_the_level_unwinds() -> None:
     assert (level.state, level.failure) == (LevelProgressState.UNWINDING, failure)
 
 
-def test_unwinding() -> None:
+def test_unwound_level_has_the_duration_of_its_unwinding() -> None:
     (level,) = progress(*booted(10, 1), *phase(20, 20.5, 1, Phase.UNWIND)).levels
     assert (level.state, level.unwound_s) == (LevelProgressState.UNWOUND, 0.5)
 
 
-def test_notes_are_kept_by_level_or_for_the_chain() -> None:
+def test_notes_belong_to_a_level_or_to_the_chain() -> None:
     noted = progress(
         event(10, 2, Phase.VERIFY, State.NOTE, message="loading it instead"),
         event(10, 0, Phase.CREATE, State.NOTE, message="cut short"),
@@ -100,12 +100,12 @@ def test_notes_are_kept_by_level_or_for_the_chain() -> None:
     assert noted.notes == ("cut short",)
 
 
-def test_an_end_whose_begin_got_lost_counts_all_the_same() -> None:
+def test_end_without_its_begin_makes_a_step() -> None:
     (level,) = progress(event(10, 1, Phase.IMAGE, State.END, seconds=2.0)).levels
     assert level.steps == (Step(phase=Phase.IMAGE, begun_s=8.0, seconds=2.0),)
 
 
-def test_a_value_before_an_event_is_not_changed_by_it() -> None:
+def test_after_does_not_change_the_progress_before() -> None:
     before = progress(*booted(10, 1))
     before.after(event(12, 1, Phase.UNWIND, State.BEGIN))
     assert before == progress(*booted(10, 1))

@@ -14,15 +14,17 @@ from tests.factories.plans import FACTS, plan
 
 
 @pytest.mark.parametrize(
-    "changed",
+    "change",
     [lambda it: resize.grow(it, 1, print), lambda it: resize.shrink(it, 1)],
     ids=["grow", "shrink"],
 )
-def test_a_chain_far_away_stays_as_it_is(tmp_path: Path, changed: Callable[[ChainPlan], ChainPlan]) -> None:
-    far = replace(plan(2, replace(FACTS, run_root=str(tmp_path))), remote=True, endpoint="tcp://192.0.2.1:2376")
-    Path(far.paths.level(0)).mkdir(parents=True)
-    save_plan(far)
-    before = Path(far.paths.plan).read_text()
+def test_chain_on_a_remote_engine_is_neither_grown_nor_shrunk(
+    tmp_path: Path, change: Callable[[ChainPlan], ChainPlan]
+) -> None:
+    remote = replace(plan(2, replace(FACTS, run_root=str(tmp_path))), remote=True, endpoint="tcp://192.0.2.1:2376")
+    Path(remote.paths.level(0)).mkdir(parents=True)
+    save_plan(remote)
+    before = Path(remote.paths.plan).read_text()
     with pytest.raises(ChainError, match=r"chain dream on tcp://192\.0\.2\.1:2376 cannot grow or shrink"):
-        changed(far)
-    assert Path(far.paths.plan).read_text() == before
+        change(remote)
+    assert Path(remote.paths.plan).read_text() == before

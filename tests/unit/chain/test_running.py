@@ -1,4 +1,4 @@
-"""A chain from outside, its engine made up: what becomes of one that cannot say how it failed."""
+"""Run a chain on a fake engine, so that level 1 or the client fails in a chosen way."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.factories.plans import plan
 
 
 class _Engine:
-    """Starts a level 1 that ends at once, with a status of its own."""
+    """A fake engine: its level 1 ends at once with `status`."""
 
     def __init__(self, status: int) -> None:
         self._status = status
@@ -43,7 +43,7 @@ def _engine(status: int) -> docker.APIClient:
 
 
 @pytest.fixture
-def made_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ChainPlan:
+def fake_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ChainPlan:
     monkeypatch.setattr(module, "create_level", lambda *_: "level 1")
     return replace(plan(1), run_directory=str(tmp_path / "runs" / "dream"))
 
@@ -51,18 +51,16 @@ def made_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ChainPlan:
 @pytest.mark.parametrize(
     ("status", "reason"), [(RunnerExit.FAILED_UNREPORTED, UNREPORTED), (137, "its runner ended unexpectedly")]
 )
-def test_a_level_1_that_is_gone_without_a_word_is_shown_and_raised(
-    made_up: ChainPlan, status: int, reason: str
-) -> None:
+def test_level_1_that_ends_without_an_event_is_shown_and_raised(fake_plan: ChainPlan, status: int, reason: str) -> None:
     shown: list[Event] = []
-    with pytest.raises(LevelError, match=reason), running(_engine(status), made_up, shown.append):
+    with pytest.raises(LevelError, match=reason), running(_engine(status), fake_plan, shown.append):
         pass
     (failure,) = [event for event in shown if event.state is State.FAIL]
     assert (failure.level, failure.message) == (1, reason)
 
 
-def test_the_end_of_a_chain_that_is_given_up_on_the_way_down_is_no_news(
-    made_up: ChainPlan, monkeypatch: pytest.MonkeyPatch
+def test_end_of_an_interrupted_descent_is_not_shown_as_a_failure(
+    fake_plan: ChainPlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(_chain: module.RunningChain) -> None:
         raise Interrupted(2)
@@ -79,26 +77,24 @@ def test_the_end_of_a_chain_that_is_given_up_on_the_way_down_is_no_news(
 
     monkeypatch.setattr(module.RunningChain, "unwind", unwind)
     shown: list[Event] = []
-    with pytest.raises(Interrupted), running(_engine(0), made_up, shown.append):
+    with pytest.raises(Interrupted), running(_engine(0), fake_plan, shown.append):
         pass
     assert State.FAIL not in {event.state for event in shown}
 
 
-def test_a_client_that_cannot_write_an_event_does_not_wait_for_one(
-    made_up: ChainPlan, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_client_that_cannot_write_an_event_fails_at_once(fake_plan: ChainPlan, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_log: EventLog, _line: bytes) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(EventLog, "_append", full)
     shown: list[Event] = []
-    with pytest.raises(LevelError, match="No space left"), running(_engine(0), made_up, shown.append):
+    with pytest.raises(LevelError, match="No space left"), running(_engine(0), fake_plan, shown.append):
         pass
     assert [event.state for event in shown] == [State.FAIL]
 
 
-def test_a_run_directory_that_cannot_be_made_is_named(made_up: ChainPlan) -> None:
-    nowhere = replace(made_up, run_directory="/dev/null/dream")
+def test_run_directory_that_cannot_be_made_is_named_in_the_error(fake_plan: ChainPlan) -> None:
+    nowhere = replace(fake_plan, run_directory="/dev/null/dream")
     with (
         pytest.raises(ChainError, match=r"/dev/null/dream cannot be made: .*INCEPTION_RUN_ROOT"),
         running(_engine(0), nowhere, lambda _: None),

@@ -43,7 +43,9 @@ def living(chain: ChainPlan, *levels: int, unwinding: bool = False) -> Iterator[
         yield
 
 
-def tell(chain: ChainPlan, *steps: tuple[int, Phase, State], message: str | None = None, jump_s: float = 0) -> None:
+def write_events(
+    chain: ChainPlan, *steps: tuple[int, Phase, State], message: str | None = None, jump_s: float = 0
+) -> None:
     with Path(chain.paths.events).open("a") as events:
         for level, phase, state in steps:
             event = Event(
@@ -57,49 +59,49 @@ def tell(chain: ChainPlan, *steps: tuple[int, Phase, State], message: str | None
             events.write(event.to_line())
 
 
-def tell_descent(chain: ChainPlan, jump_s: float = 0) -> None:
+def write_descent(chain: ChainPlan, jump_s: float = 0) -> None:
     for level in range(1, _DEPTH + 1):
-        tell(chain, (level, Phase.CREATE, State.BEGIN), (level, Phase.READY, State.END), jump_s=jump_s)
+        write_events(chain, (level, Phase.CREATE, State.BEGIN), (level, Phase.READY, State.END), jump_s=jump_s)
 
 
 def states(chain: ChainPlan) -> list[LevelState]:
     return [level.state for level in read_status(chain).levels]
 
 
-def test_a_chain_whose_levels_all_live_runs(chain: ChainPlan) -> None:
-    tell_descent(chain)
+def test_chain_with_all_levels_ready_is_running(chain: ChainPlan) -> None:
+    write_descent(chain)
     with living(chain, 1, 2, 3):
         status = read_status(chain)
     assert status.state is ChainState.RUNNING
-    assert all(status.lives(number) for number in (1, 2, 3))
+    assert all(status.is_ready(number) for number in (1, 2, 3))
     assert status.remarks == ()
 
 
-def test_a_chain_that_is_being_made_descends(chain: ChainPlan) -> None:
+def test_chain_with_a_client_and_booting_levels_is_descending(chain: ChainPlan) -> None:
     held = lifeline.hold(Path(chain.paths.lifeline(0)))
     assert read_status(chain).state is ChainState.DESCENDING
-    tell(chain, (1, Phase.CREATE, State.BEGIN))
+    write_events(chain, (1, Phase.CREATE, State.BEGIN))
     with living(chain, 1):
         assert states(chain) == [LevelState.READY, LevelState.BOOTING, LevelState.BOOTING]
     os.close(held)
 
 
-def test_a_chain_whose_client_died_goes_on_descending(chain: ChainPlan) -> None:
-    tell(chain, (1, Phase.CREATE, State.BEGIN))
+def test_chain_with_a_live_level_and_no_client_is_descending(chain: ChainPlan) -> None:
+    write_events(chain, (1, Phase.CREATE, State.BEGIN))
     with living(chain, 1):
         assert read_status(chain).state is ChainState.DESCENDING
 
 
-def test_a_chain_that_nobody_is_left_to_make_is_broken(chain: ChainPlan) -> None:
+def test_chain_without_client_and_levels_is_broken(chain: ChainPlan) -> None:
     status = read_status(chain)
     assert status.broken is not None
     assert (status.broken.level, status.state) == (1, ChainState.BROKEN)
 
 
-def test_a_level_that_said_why_it_failed(chain: ChainPlan) -> None:
-    tell_descent(chain)
-    tell(chain, (2, Phase.DOCKERD, State.FAIL), message="dockerd ended with status -9")
-    tell(chain, (2, Phase.UNWIND, State.END), (3, Phase.UNWIND, State.END))
+def test_failed_level_gives_its_reason(chain: ChainPlan) -> None:
+    write_descent(chain)
+    write_events(chain, (2, Phase.DOCKERD, State.FAIL), message="dockerd ended with status -9")
+    write_events(chain, (2, Phase.UNWIND, State.END), (3, Phase.UNWIND, State.END))
     with living(chain, 1, 2, 3):
         pass
     with living(chain, 1):
@@ -109,8 +111,8 @@ def test_a_level_that_said_why_it_failed(chain: ChainPlan) -> None:
     assert (status.broken.level, status.broken.reason) == (2, "dockerd ended with status -9")
 
 
-def test_levels_that_died_without_a_word_are_lost(chain: ChainPlan) -> None:
-    tell_descent(chain)
+def test_levels_that_died_without_an_event_are_lost(chain: ChainPlan) -> None:
+    write_descent(chain)
     with living(chain, 1, 2, 3):
         pass
     status = read_status(chain)
@@ -119,43 +121,43 @@ def test_levels_that_died_without_a_word_are_lost(chain: ChainPlan) -> None:
     assert states(chain) == [LevelState.LOST] * 3
 
 
-def test_a_level_that_could_still_speak_does_not_answer_for_one_above_it(chain: ChainPlan) -> None:
-    tell_descent(chain)
-    tell(chain, (3, Phase.DOCKERD, State.FAIL), message="dockerd ended with status -9")
+def test_failure_below_a_lost_level_does_not_hide_the_lost_one(chain: ChainPlan) -> None:
+    write_descent(chain)
+    write_events(chain, (3, Phase.DOCKERD, State.FAIL), message="dockerd ended with status -9")
     with living(chain, 1, 2, 3):
         pass
     with living(chain, 1):
         status = read_status(chain)
     assert status.broken is not None
-    assert (status.broken.level, status.broken.reason) == (2, "its runner is gone without a word")
+    assert (status.broken.level, status.broken.reason) == (2, "its runner ended without reporting why")
 
 
-def test_a_level_that_let_go_of_its_lifeline_unwinds(chain: ChainPlan) -> None:
-    tell_descent(chain)
+def test_level_that_released_its_lifeline_is_unwinding(chain: ChainPlan) -> None:
+    write_descent(chain)
     with living(chain, 1, 2), living(chain, 3, unwinding=True):
         assert read_status(chain).state is ChainState.UNWINDING
 
 
-def test_a_chain_on_its_way_up_is_not_broken(chain: ChainPlan) -> None:
-    tell_descent(chain)
+def test_unwinding_chain_is_not_broken(chain: ChainPlan) -> None:
+    write_descent(chain)
     with living(chain, 3):
         pass
-    tell(chain, (3, Phase.UNWIND, State.END))
+    write_events(chain, (3, Phase.UNWIND, State.END))
     with living(chain, 1), living(chain, 2, unwinding=True):
         assert read_status(chain).state is ChainState.UNWINDING
 
 
-def test_a_failure_is_forgotten_when_its_level_is_made_anew(chain: ChainPlan) -> None:
-    tell_descent(chain)
-    tell(chain, (3, Phase.CREATE, State.FAIL), message="no room")
-    tell(chain, (3, Phase.CREATE, State.BEGIN), (3, Phase.READY, State.END))
+def test_failure_is_forgotten_when_its_level_is_created_again(chain: ChainPlan) -> None:
+    write_descent(chain)
+    write_events(chain, (3, Phase.CREATE, State.FAIL), message="no room")
+    write_events(chain, (3, Phase.CREATE, State.BEGIN), (3, Phase.READY, State.END))
     with living(chain, 1, 2, 3):
         assert read_status(chain).state is ChainState.RUNNING
 
 
-def test_a_failure_of_a_level_that_the_plan_has_not_any_more_is_none(chain: ChainPlan) -> None:
-    tell_descent(chain)
-    tell(chain, (3, Phase.CREATE, State.FAIL), message="no room")
+def test_failure_of_a_level_outside_the_plan_is_ignored(chain: ChainPlan) -> None:
+    write_descent(chain)
+    write_events(chain, (3, Phase.CREATE, State.FAIL), message="no room")
     smaller = replace(chain, levels=chain.levels[:2])
     with living(smaller, 1, 2):
         assert read_status(smaller).state is ChainState.RUNNING
@@ -163,39 +165,39 @@ def test_a_failure_of_a_level_that_the_plan_has_not_any_more_is_none(chain: Chai
 
 @pytest.mark.parametrize("lines", [0, 1, 2, 3])
 @pytest.mark.parametrize("torn", [0, 40])
-def test_an_event_file_cut_short_is_told_and_breaks_nothing(chain: ChainPlan, lines: int, torn: int) -> None:
-    tell_descent(chain)
+def test_truncated_event_file_is_a_remark_and_breaks_nothing(chain: ChainPlan, lines: int, torn: int) -> None:
+    write_descent(chain)
     whole = Path(chain.paths.events).read_bytes().splitlines(keepends=True)
     os.truncate(chain.paths.events, sum(map(len, whole[:lines])) + torn)
     with living(chain, 1, 2, 3):
         status = read_status(chain)
     assert status.state is ChainState.RUNNING
-    assert "cut short" in status.remarks[0]
+    assert "truncated" in status.remarks[0]
 
 
-def test_what_happens_after_the_event_file_was_cut_is_known(chain: ChainPlan) -> None:
-    tell_descent(chain)
+def test_event_after_a_truncated_line_is_read(chain: ChainPlan) -> None:
+    write_descent(chain)
     os.truncate(chain.paths.events, 40)
-    tell(chain, (2, Phase.DOCKERD, State.FAIL), message='it said {"time_s"')
+    write_events(chain, (2, Phase.DOCKERD, State.FAIL), message='it said {"time_s"')
     with living(chain, 1):
         status = read_status(chain)
     assert status.broken is not None
     assert (status.broken.level, status.broken.reason) == (2, 'it said {"time_s"')
 
 
-def test_a_clock_set_forward_ages_nobody(chain: ChainPlan, monkeypatch: pytest.MonkeyPatch) -> None:
-    tell_descent(chain)
+def test_clock_set_forward_does_not_change_the_ages(chain: ChainPlan, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_descent(chain)
     year_s = 365 * 86_400
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + year_s)
-    tell(chain, (1, Phase.DOCKERD, State.NOTE), message="later", jump_s=year_s)
+    write_events(chain, (1, Phase.DOCKERD, State.NOTE), message="later", jump_s=year_s)
     with living(chain, 1, 2, 3):
         status = read_status(chain)
     assert status.state is ChainState.RUNNING
     assert all(level.age_s is not None and level.age_s < 60 for level in status.levels)
 
 
-def test_looking_does_not_keep_a_runner_from_its_lifeline(tmp_path: Path) -> None:
+def test_reading_a_lock_does_not_keep_a_runner_from_taking_it(tmp_path: Path) -> None:
     path = tmp_path / "lifeline"
     path.touch()
     looked = os.open(path, os.O_RDONLY)
@@ -204,12 +206,12 @@ def test_looking_does_not_keep_a_runner_from_its_lifeline(tmp_path: Path) -> Non
     os.close(lifeline.hold(path))
 
 
-def test_the_only_chain_needs_no_name(chain: ChainPlan, tmp_path: Path) -> None:
+def test_find_chain_without_a_name_gives_the_only_chain(chain: ChainPlan, tmp_path: Path) -> None:
     assert find_chain(None, tmp_path).name == chain.name
     assert [it.name for it in list_chains(tmp_path)] == [chain.name]
 
 
-def test_several_chains_are_named_to_whoever_named_none(chain: ChainPlan, tmp_path: Path) -> None:
+def test_find_chain_without_a_name_lists_several_chains(chain: ChainPlan, tmp_path: Path) -> None:
     other = replace(chain, name="other", run_directory=str(tmp_path / "other"))
     (tmp_path / "other").mkdir()
     save_plan(other)
@@ -217,18 +219,18 @@ def test_several_chains_are_named_to_whoever_named_none(chain: ChainPlan, tmp_pa
         find_chain(None, tmp_path)
 
 
-def test_an_unknown_chain_is_told_with_those_there_are(chain: ChainPlan, tmp_path: Path) -> None:
+def test_find_chain_with_an_unknown_name_lists_the_chains(chain: ChainPlan, tmp_path: Path) -> None:
     with pytest.raises(ChainError, match=f"nowhere: there are {chain.name}"):
         find_chain("nowhere", tmp_path)
 
 
 @pytest.mark.parametrize("name", ["../dream", "/etc", "dream/..", ".", "..", "Dream", "", "a" * 33])
-def test_names_from_outside_lead_nowhere(tmp_path: Path, name: str) -> None:
+def test_find_chain_refuses_an_invalid_name(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="cannot name a chain"):
         find_chain(name, tmp_path)
 
 
-def test_what_is_no_chain_is_none(tmp_path: Path) -> None:
+def test_directories_without_a_valid_plan_are_not_listed(tmp_path: Path) -> None:
     (tmp_path / "half").mkdir()
     (tmp_path / "No Chain").mkdir()
     (tmp_path / "broken").mkdir()

@@ -15,7 +15,7 @@ def test_lengths_of_time_are_read(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "h", "2 hours", "-2h", "0s", "1h30", "nan", "2w"])
 def test_what_is_no_length_of_time_is_named(text: str) -> None:
-    with pytest.raises(ValueError, match="time") as error:
+    with pytest.raises(ValueError, match="duration") as error:
         parse_duration(text)
     assert repr(text) in str(error.value)
 

@@ -1,4 +1,4 @@
-"""A leak is what our chains left; what others start on the same host meanwhile is theirs."""
+"""A leak is a thing that our chains left behind, not one that others on the same host have started meanwhile."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import PurePosixPath
 import pytest
 
 from inception.stress.inventory import Thing
-from inception.stress.leaks import Campaigners, leaked
+from inception.stress.leaks import OwnChains, leaked
 
-OURS = Campaigners(chains=frozenset({"dream-1"}), run_root=PurePosixPath("/run/inception"))
+OURS = OwnChains(chains=frozenset({"dream-1"}), run_root=PurePosixPath("/run/inception"))
 THEIRS = "b1501ee1c3d879236ce487237a719a1165465e4cf6f94561cc648f27779112e5"
 GONE = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 CONTAINER = Thing("container", f"{THEIRS[:12]} ['/web'] running")
@@ -31,7 +31,7 @@ OLD = Thing("link", "eth0")
         OUR_LEVEL,
     ],
 )
-def test_on_a_quiet_host_whatever_appeared_is_a_leak(thing: Thing) -> None:
+def test_every_new_thing_on_a_quiet_host_is_a_leak(thing: Thing) -> None:
     assert leaked([OLD], [OLD, thing], OURS) == {thing}
 
 
@@ -46,7 +46,7 @@ def test_on_a_quiet_host_whatever_appeared_is_a_leak(thing: Thing) -> None:
         Thing("rule", "iptables: -A DOCKER -d 172.17.0.3/32"),
     ],
 )
-def test_a_container_of_others_comes_with_things_of_its_own(thing: Thing) -> None:
+def test_things_of_anothers_container_are_no_leaks(thing: Thing) -> None:
     assert leaked([OLD], [OLD, CONTAINER, thing], OURS) == frozenset()
 
 
@@ -58,7 +58,7 @@ def test_a_container_of_others_comes_with_things_of_its_own(thing: Thing) -> Non
         Thing("process", "8 started at 9: /venv/bin/python3 /venv/bin/inception --depth 2 -- hostname"),
     ],
 )
-def test_another_chain_is_not_ours(thing: Thing) -> None:
+def test_things_of_another_chain_are_no_leaks(thing: Thing) -> None:
     assert leaked([OLD], [OLD, thing], OURS) == frozenset()
 
 
@@ -71,20 +71,20 @@ def test_another_chain_is_not_ours(thing: Thing) -> None:
         Thing("control group", f"/sys/fs/cgroup/pids/docker/{GONE}"),
     ],
 )
-def test_ours_is_a_leak_whatever_others_are_at(thing: Thing) -> None:
+def test_things_of_our_chain_are_leaks_beside_anothers_container(thing: Thing) -> None:
     assert leaked([OLD], [OLD, CONTAINER, thing], OURS) == {thing}
 
 
-def test_a_container_of_others_that_was_there_excuses_nothing() -> None:
+def test_anothers_container_from_before_excuses_no_leak() -> None:
     link = Thing("link", "veth1234567")
     assert leaked([OLD, CONTAINER], [OLD, CONTAINER, link], OURS) == {link}
 
 
-def test_what_went_is_no_leak() -> None:
+def test_removed_thing_is_no_leak() -> None:
     assert leaked([OLD, CONTAINER], [], OURS) == frozenset()
 
 
-def test_a_name_that_only_begins_alike_is_another_s() -> None:
+def test_chain_whose_name_only_begins_alike_is_anothers() -> None:
     entry = Thing("run directory entry", "/run/inception/dream-12/plan.json")
     level = Thing("container", "aaaaaaaaaaaa ['/inception-dream-12-1'] running")
     assert leaked([], [entry, level], OURS) == frozenset()

@@ -1,4 +1,4 @@
-"""A failure and what the host shows become a cause with evidence; the words are what real engines said."""
+"""A failure and what the host shows become a cause with evidence; the messages are those of real engines."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import pytest
 
 from inception.plan.protocol import UNREPORTED
 from inception.stress.evidence import CgroupReading, Evidence, Space
-from inception.stress.wall import Cause, Failure, Incident, explain_wall
+from inception.stress.wall.explain import explain_wall
+from inception.stress.wall.model import Cause, Failure, Incident
+from inception.stress.wall.rules import RULES
 
 SETTINGS = {
     "fs/file-max": 1_000_000,
@@ -65,7 +67,7 @@ def incident(
         ("depth 9 needs 4500 inodes, and 10 inodes are free", Cause.INODES),
     ],
 )
-def test_words_that_name_a_cause(message: str, cause: Cause) -> None:
+def test_message_names_its_cause(message: str, cause: Cause) -> None:
     level = None if "depth" in message or "pool" in message or "socket path" in message else 3
     wall = explain_wall(incident(message, level=level))
     assert wall.cause == cause
@@ -74,7 +76,7 @@ def test_words_that_name_a_cause(message: str, cause: Cause) -> None:
     assert (wall.level, wall.message) == (level, message)
 
 
-def test_pid_namespaces_are_told_from_a_low_sysctl() -> None:
+def test_nesting_limit_is_told_apart_from_a_low_sysctl() -> None:
     words = OCI + "can't get final child's PID from pipe: EOF"
     kernel = explain_wall(incident(words, level=33, namespaces=33))
     assert kernel.evidence[0] == "this level would be PID namespace 33 below the host, which has room for 32"
@@ -82,13 +84,25 @@ def test_pid_namespaces_are_told_from_a_low_sysctl() -> None:
     assert low.evidence == ("user.max_pid_namespaces = 100",)
 
 
-def test_of_two_kinds_of_namespaces_it_is_the_one_with_the_lower_limit() -> None:
+def test_lower_limit_decides_between_user_and_pid_namespaces() -> None:
     after = Evidence(settings={**SETTINGS, "user/max_user_namespaces": 2})
     wall = explain_wall(incident(OCI + "can't get final child's PID from pipe: EOF", after))
     assert (wall.cause, wall.evidence) == (Cause.USER_NAMESPACES, ("user.max_user_namespaces = 2",))
 
 
-def test_an_oom_kill_is_seen_in_the_kernel_s_counters_whatever_was_said() -> None:
+def test_chain_nested_too_deep_is_that_whatever_the_limit_of_user_namespaces() -> None:
+    after = Evidence(settings={**SETTINGS, "user/max_user_namespaces": 2})
+    message = OCI + "can't get final child's PID from pipe: EOF"
+    assert explain_wall(incident(message, after, level=33, namespaces=33)).cause == Cause.PID_NAMESPACES
+
+
+def test_each_cause_has_one_rule() -> None:
+    causes = [rule.cause for rule in RULES]
+    assert len(causes) == len(set(causes))
+    assert {*causes, Cause.UNKNOWN} == set(Cause)
+
+
+def test_oom_kill_is_found_in_the_counters_of_the_kernel() -> None:
     limited = CgroupReading(path="/sys/fs/cgroup/memory/docker/1", values={"memory.limit_in_bytes": 90 << 20})
     after = Evidence(settings=SETTINGS, oom_kills=1, spaces=(ROOMY,), cgroups=(limited,))
     wall = explain_wall(incident("dockerd ended with status -9", after))
@@ -97,13 +111,13 @@ def test_an_oom_kill_is_seen_in_the_kernel_s_counters_whatever_was_said() -> Non
     assert "94.4 MB" in wall.evidence[1]
 
 
-def test_no_limit_is_none() -> None:
+def test_unlimited_memory_is_no_evidence() -> None:
     free = CgroupReading(path="/", values={"memory.limit_in_bytes": (1 << 63) - 4096})
     after = Evidence(oom_kills=1, cgroups=(free,))
     assert len(explain_wall(incident("ended with status -9", after)).evidence) == 1
 
 
-def test_a_full_disk_and_full_inodes_are_told_apart() -> None:
+def test_full_disk_and_full_inodes_are_told_apart() -> None:
     words = "write /var/lib/docker/x: no space left on device"
     full = Evidence(spaces=(Space(path="/var/lib/docker", free=4096, inodes_free=1000),))
     assert explain_wall(incident(words, full)).cause == Cause.DISK
@@ -112,19 +126,19 @@ def test_a_full_disk_and_full_inodes_are_told_apart() -> None:
     assert explain_wall(incident(words, used_up)).cause == Cause.INODES
 
 
-def test_an_image_that_is_too_small_is_shown() -> None:
+def test_image_that_is_too_small_is_named() -> None:
     failure = Failure(message="mkfs.ext4: No space left on device", level=3, phase="prepare", image=(2, 2 << 20))
     wall = explain_wall(Incident(failure=failure, before=BEFORE, after=BEFORE))
     assert wall.cause == Cause.DISK
     assert wall.evidence == ("the data-root of level 2 holds 2.10 MB",)
 
 
-def test_what_has_no_inode_left_is_full_whatever_was_said() -> None:
+def test_file_system_without_inodes_is_full_whatever_the_message() -> None:
     used_up = Evidence(spaces=(Space(path="/run/inception", free=1 << 30, inodes_free=0),))
     assert explain_wall(incident("its runner ended unexpectedly, with status 2", used_up)).cause == Cause.INODES
 
 
-def test_a_limit_of_tasks_is_seen_in_the_control_group() -> None:
+def test_limit_of_tasks_is_found_in_the_control_group() -> None:
     values = {"pids.max": 100, "pids.current": 99, "pids.events max": 4}
     after = Evidence(cgroups=(CgroupReading(path="/sys/fs/cgroup/pids/docker/1", values=values),))
     wall = explain_wall(incident("resource temporarily unavailable", after))
@@ -135,24 +149,24 @@ def test_a_limit_of_tasks_is_seen_in_the_control_group() -> None:
     )
 
 
-def test_the_log_tail_tells_too() -> None:
+def test_log_tail_names_the_cause_too() -> None:
     wall = explain_wall(incident("containerd ended with status 1", log=("accept4: too many open files",)))
     assert wall.cause == Cause.OPEN_FILES
 
 
-def test_what_nobody_knows_is_unknown_and_keeps_the_log_s_tail() -> None:
+def test_unknown_cause_keeps_the_log_tail() -> None:
     wall = explain_wall(incident("the cat sat on it", log=("meow",)))
     assert wall.cause == Cause.UNKNOWN
     assert wall.evidence == ()
     assert wall.log_tail == ("meow",)
 
 
-def test_a_run_directory_without_room_for_an_event_is_a_full_disk() -> None:
+def test_run_directory_without_room_for_an_event_is_a_full_disk() -> None:
     full = Evidence(spaces=(Space(path="/run/inception", free=1 << 20, inodes_free=1000),))
     wall = explain_wall(incident(UNREPORTED, full, level=1))
     assert wall.cause == Cause.DISK
     assert wall.evidence == ("/run/inception has 1.05 MB free",)
 
 
-def test_space_that_is_there_is_no_full_disk() -> None:
+def test_disk_with_free_space_is_no_full_disk() -> None:
     assert explain_wall(incident("no space left on device")).cause == Cause.UNKNOWN

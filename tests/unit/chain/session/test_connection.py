@@ -1,4 +1,4 @@
-"""A connection taken over from the engine, played here by a thread that says what an engine could say."""
+"""Connections to commands; a thread plays the engine."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_output_that_comes_with_the_head_is_not_lost(tmp_path: Path) -> None:
         assert exchange(connection, b"") == b"early"
 
 
-def test_a_head_may_come_in_pieces(tmp_path: Path) -> None:
+def test_head_is_read_in_pieces(tmp_path: Path) -> None:
     def behave(connection: socket.socket) -> None:
         for place in range(0, len(UPGRADED), 7):
             connection.sendall(UPGRADED[place : place + 7])
@@ -92,13 +92,13 @@ def test_a_head_may_come_in_pieces(tmp_path: Path) -> None:
         assert exchange(connection, b"") == b""
 
 
-def test_an_engine_that_does_not_upgrade_gives_the_connection_all_the_same(tmp_path: Path) -> None:
+def test_engine_that_answers_200_gives_the_connection_too(tmp_path: Path) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n"
     with engine(tmp_path, lambda connection: connection.sendall(head + b"out")) as connection:
         assert exchange(connection, b"") == b"out"
 
 
-def test_each_way_ends_for_itself(tmp_path: Path) -> None:
+def test_each_way_ends_alone(tmp_path: Path) -> None:
     def behave(connection: socket.socket) -> None:
         connection.sendall(UPGRADED + b"before ")
         count = len(read_all(connection))
@@ -123,7 +123,7 @@ def test_each_way_ends_for_itself(tmp_path: Path) -> None:
         (b"x" * 100_000, "the engine broke off the session before it began"),
     ],
 )
-def test_an_answer_that_gives_no_session_is_an_error_in_one_line(tmp_path: Path, answer: bytes, message: str) -> None:
+def test_answer_without_a_session_is_an_error_in_one_line(tmp_path: Path, answer: bytes, message: str) -> None:
     with (
         pytest.raises(EngineError) as raised,
         engine(tmp_path, lambda connection: connection.sendall(answer)),
@@ -132,7 +132,7 @@ def test_an_answer_that_gives_no_session_is_an_error_in_one_line(tmp_path: Path,
     assert str(raised.value) == message
 
 
-def test_a_silent_engine_is_not_waited_for_longer_than_the_client_would(tmp_path: Path) -> None:
+def test_silent_engine_raises_timeout_error(tmp_path: Path) -> None:
     def behave(_: socket.socket) -> None:
         threading.Event().wait(1.5)
 
@@ -140,14 +140,14 @@ def test_a_silent_engine_is_not_waited_for_longer_than_the_client_would(tmp_path
         pass
 
 
-def test_an_address_of_another_kind_is_refused_with_a_way_out() -> None:
+def test_address_that_is_neither_unix_nor_tcp_is_refused_with_a_remedy() -> None:
     class SshClient(docker.APIClient):
         def __init__(self) -> None:
             super().__init__(base_url="tcp://127.0.0.1:9", version="1.41")
             self.base_url = "http+docker://ssh"
             self.mount("http+docker://", self.get_adapter("http://"))
 
-    with closing(SshClient()) as client, pytest.raises(EngineError, match=r"no session can be had over .*: use a unix"):
+    with closing(SshClient()) as client, pytest.raises(EngineError, match=r"cannot open a session over .*: use a unix"):
         open_exec_connection(client, "abc", terminal=False)
 
 
@@ -182,7 +182,7 @@ def tls_connection(behave: Callable[[ssl.SSLSocket], None]) -> Iterator[TlsExecC
     thread.join(LIMIT_S)
 
 
-def test_tls_each_way_ends_for_itself_though_output_is_on_its_way() -> None:
+def test_tls_each_way_ends_alone_while_output_is_on_its_way() -> None:
     def behave(connection: ssl.SSLSocket) -> None:
         connection.sendall(bytes(100_000))
         count = len(read_all(connection))
@@ -210,7 +210,7 @@ def test_tls_end_is_seen_though_the_connection_stays_open() -> None:
         seen.set()
 
 
-def test_tls_end_is_seen_though_we_go_on_speaking() -> None:
+def test_tls_end_is_seen_before_we_have_ended() -> None:
     def behave(connection: ssl.SSLSocket) -> None:
         connection.sendall(b"last")
         with suppress(OSError):  # We never answer the end that it says here.

@@ -1,4 +1,4 @@
-"""What goes on in a session, with a far end that a test plays."""
+"""Sessions whose engine is played by a thread."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager, suppress
 import pytest
 
 from inception.chain.interrupts import ENDING_SIGNALS
-from inception.chain.session import session as module
+from inception.chain.session import output, termination
 from inception.chain.session.connection import ExecConnection
 from inception.chain.session.session import Session
 from inception.chain.session.signals import catch_signals
@@ -24,7 +24,7 @@ from inception.errors import EngineError, Interrupted
 
 
 class ExecHandle:
-    """A command whose statuses are told one after the other."""
+    """A command that has one of `statuses` after the other."""
 
     def __init__(self, *statuses: int | None) -> None:
         self._statuses = list(statuses)
@@ -79,7 +79,7 @@ def session(handle: ExecHandle, streams: Streams, behave: Callable[[socket.socke
     thread.join(10)
 
 
-def test_the_opening_line_goes_no_further(pipes: Callable[[], PIPE]) -> None:
+def test_first_line_of_output_is_removed(pipes: Callable[[], PIPE]) -> None:
     stdin, stdout, stderr = pipes(), pipes(), pipes()
 
     def behave(engine: socket.socket) -> None:
@@ -94,7 +94,7 @@ def test_the_opening_line_goes_no_further(pipes: Callable[[], PIPE]) -> None:
 
 
 @pytest.mark.parametrize("said", [b"OCI runtime exec failed: no such thing\r\n", b"cut off"])
-def test_what_the_engine_says_in_place_of_the_opening_line_is_an_error(pipes: Callable[[], PIPE], said: bytes) -> None:
+def test_engines_reason_in_place_of_the_first_line_goes_to_stderr(pipes: Callable[[], PIPE], said: bytes) -> None:
     stdin, stdout, stderr = pipes(), pipes(), pipes()
     streams = Streams(stdin=stdin[0], stdout=stdout[1], stderr=stderr[1])
     with session(ExecHandle(126), streams, lambda engine: engine.sendall(frame(said))) as it:
@@ -102,15 +102,15 @@ def test_what_the_engine_says_in_place_of_the_opening_line_is_an_error(pipes: Ca
     assert os.read(stderr[0], 100) == said
 
 
-def test_nothing_is_read_before_the_command_runs(pipes: Callable[[], PIPE]) -> None:
+def test_stdin_is_not_read_before_the_command_runs(pipes: Callable[[], PIPE]) -> None:
     stdin, stdout = pipes(), pipes()
-    os.write(stdin[1], b"for whoever reads it")
+    os.write(stdin[1], b"for the next program")
     with session(ExecHandle(0), Streams(stdin=stdin[0], stdout=stdout[1], stderr=stdout[1]), lambda _: None) as it:
         it.run()
-    assert os.read(stdin[0], 100) == b"for whoever reads it"
+    assert os.read(stdin[0], 100) == b"for the next program"
 
 
-def test_output_that_nobody_takes_stays_with_the_command_though_it_is_fed(pipes: Callable[[], PIPE]) -> None:
+def test_output_that_nobody_reads_is_not_taken_from_the_engine(pipes: Callable[[], PIPE]) -> None:
     stdout = pipes()
     stop = threading.Event()
 
@@ -128,20 +128,20 @@ def test_output_that_nobody_takes_stays_with_the_command_though_it_is_fed(pipes:
     with session(ExecHandle(0), Streams(stdin=zeros, stdout=stdout[1], stderr=stdout[1]), behave) as it:
         for _ in range(2000):
             it._step()
-        waiting = it._outlets[STDOUT].waiting
+        waiting = it._output.outlets[STDOUT].waiting
         stop.set()
     os.close(zeros)
-    assert waiting < 2 * module._HIGH_WATER_MARK
+    assert waiting < 2 * output._HIGH_WATER_MARK
 
 
-def test_the_end_of_the_output_is_not_the_end_of_the_command(pipes: Callable[[], PIPE]) -> None:
+def test_session_waits_for_a_command_whose_output_has_ended(pipes: Callable[[], PIPE]) -> None:
     stdin, stdout = pipes(), pipes()
     handle = ExecHandle(None, None, 9)
     with session(handle, Streams(stdin=stdin[0], stdout=stdout[1]), lambda it: it.sendall(frame(b"42\n"))) as it:
         assert it.run() == 9
 
 
-def test_a_signal_before_the_command_runs_is_passed_on_once_it_does(pipes: Callable[[], PIPE]) -> None:
+def test_signal_before_the_command_runs_is_forwarded_when_it_does(pipes: Callable[[], PIPE]) -> None:
     stdin, stdout = pipes(), pipes()
     handle = ExecHandle(143)
 
@@ -155,10 +155,10 @@ def test_a_signal_before_the_command_runs_is_passed_on_once_it_does(pipes: Calla
     assert handle.signals == [(signal.SIGTERM, 42)]
 
 
-def test_a_command_that_ends_its_output_but_not_itself_is_left_after_a_signal(
+def test_command_whose_output_has_ended_is_left_behind_after_a_signal(
     pipes: Callable[[], PIPE], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "GRACE_S", 0.1)
+    monkeypatch.setattr(termination, "GRACE_S", 0.1)
     stdin, stdout = pipes(), pipes()
 
     def behave(engine: socket.socket) -> None:
@@ -172,7 +172,7 @@ def test_a_command_that_ends_its_output_but_not_itself_is_left_after_a_signal(
     assert raised.value.exit_code == 128 + signal.SIGTERM
 
 
-def test_a_stream_that_is_not_framed_is_an_error(pipes: Callable[[], PIPE]) -> None:
+def test_stream_without_frames_is_an_error(pipes: Callable[[], PIPE]) -> None:
     stdin, stdout = pipes(), pipes()
     streams = Streams(stdin=stdin[0], stdout=stdout[1])
     with (

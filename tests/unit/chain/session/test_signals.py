@@ -1,4 +1,4 @@
-"""Signals that can be polled for."""
+"""Signals caught and queued."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def open_descriptors() -> set[str]:
     return {entry.name for entry in Path("/proc/self/fd").iterdir()}
 
 
-def test_they_wait_until_they_are_taken() -> None:
+def test_signals_wait_until_they_are_taken() -> None:
     with catch_signals((*ENDING_SIGNALS, signal.SIGWINCH)) as signals:
         assert not ready(signals)
         assert signals.take() == []
@@ -37,7 +37,7 @@ def test_they_wait_until_they_are_taken() -> None:
         assert not ready(signals)
 
 
-def test_everything_is_as_before_afterwards() -> None:
+def test_handlers_and_descriptors_are_restored() -> None:
     before = {number: signal.getsignal(number) for number in ENDING_SIGNALS}
     wakeup = signal.set_wakeup_fd(-1)
     descriptors = open_descriptors()
@@ -48,7 +48,7 @@ def test_everything_is_as_before_afterwards() -> None:
     assert open_descriptors() == descriptors
 
 
-def test_one_that_is_ignored_stays_ignored() -> None:
+def test_ignored_signal_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         with catch_signals(ENDING_SIGNALS) as signals:
@@ -59,7 +59,7 @@ def test_one_that_is_ignored_stays_ignored() -> None:
         signal.signal(signal.SIGHUP, before)
 
 
-def test_those_of_others_are_not_ours() -> None:
+def test_other_signals_are_not_queued() -> None:
     before = signal.signal(signal.SIGUSR1, lambda *_: None)
     try:
         with catch_signals(ENDING_SIGNALS) as signals:
@@ -69,7 +69,7 @@ def test_those_of_others_are_not_ours() -> None:
         signal.signal(signal.SIGUSR1, before)
 
 
-def test_the_second_wish_to_end_breaks_off_whatever_is_being_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_second_ending_signal_raises_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_SAME_SIGNAL_S", 0.0)
     with catch_signals(ENDING_SIGNALS):
         os.kill(os.getpid(), signal.SIGTERM)
@@ -79,14 +79,14 @@ def test_the_second_wish_to_end_breaks_off_whatever_is_being_waited_for(monkeypa
     assert raised.value.signal_number == signal.SIGINT
 
 
-def test_the_same_wish_twice_at_once_is_one() -> None:
+def test_two_ending_signals_at_once_count_as_one() -> None:
     with catch_signals(ENDING_SIGNALS) as signals:
         os.kill(os.getpid(), signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGTERM)
         assert set(signals.take()) == {signal.SIGTERM}
 
 
-def test_window_changes_are_no_wish_to_end() -> None:
+def test_window_changes_do_not_end_us() -> None:
     with catch_signals((*ENDING_SIGNALS, signal.SIGWINCH)) as signals:
         for _ in range(3):
             os.kill(os.getpid(), signal.SIGWINCH)

@@ -27,7 +27,7 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
 
 
 @given(FRAMES, st.lists(st.integers(min_value=0), max_size=30))
-def test_however_it_is_cut_each_stream_comes_out_whole(frames: list[tuple[int, bytes]], places: list[int]) -> None:
+def test_streams_are_whole_however_the_bytes_are_cut(frames: list[tuple[int, bytes]], places: list[int]) -> None:
     demultiplexer = Demultiplexer()
     out = {STDOUT: b"", STDERR: b""}
     for part in cut(b"".join(framed(*frame) for frame in frames), places):
@@ -37,11 +37,11 @@ def test_however_it_is_cut_each_stream_comes_out_whole(frames: list[tuple[int, b
     assert out[STDERR] == b"".join(payload for stream, payload in frames if stream >= 2)
 
 
-def test_a_payload_is_handed_on_before_it_is_whole() -> None:
+def test_payload_is_returned_before_it_is_whole() -> None:
     assert list(Demultiplexer().feed(framed(2, b"abcdef")[:-4])) == [(STDERR, b"ab")]
 
 
-def test_a_stream_that_the_api_does_not_know_is_refused() -> None:
+def test_unknown_stream_number_is_an_error() -> None:
     with pytest.raises(BadFrame, match="stream number 72"):
         list(Demultiplexer().feed(b"HTTP/1.1 200 OK"))
 
@@ -60,7 +60,7 @@ def writable(descriptor: int) -> bool:
     return bool(poll.poll(0))
 
 
-def test_writing_never_waits_though_the_pipe_is_blocking(pipe: tuple[int, int]) -> None:
+def test_writing_does_not_block_on_a_blocking_pipe(pipe: tuple[int, int]) -> None:
     reader, writer = pipe
     sent = os.urandom(300_000)
     outlet = Outlet(writer)
@@ -74,7 +74,7 @@ def test_writing_never_waits_though_the_pipe_is_blocking(pipe: tuple[int, int]) 
     assert os.get_blocking(writer)
 
 
-def test_a_closed_outlet_takes_nothing_but_leaves_the_descriptor_open(pipe: tuple[int, int]) -> None:
+def test_closed_outlet_discards_bytes_and_leaves_the_descriptor_open(pipe: tuple[int, int]) -> None:
     outlet = Outlet(pipe[1])
     outlet.put(b"waits")
     outlet.close()

@@ -34,7 +34,7 @@ def is_raw(descriptor: int) -> bool:
     return not termios.tcgetattr(descriptor)[3] & (termios.ICANON | termios.ECHO | termios.ISIG)
 
 
-def test_it_is_raw_inside_and_as_before_after_also_when_that_fails(terminal: tuple[int, int]) -> None:
+def test_terminal_is_raw_inside_and_restored_after_an_error(terminal: tuple[int, int]) -> None:
     _, inner = terminal
     before = termios.tcgetattr(inner)
     with pytest.raises(AssertionError, match="on purpose"), RawTerminal(inner):
@@ -42,20 +42,20 @@ def test_it_is_raw_inside_and_as_before_after_also_when_that_fails(terminal: tup
     assert termios.tcgetattr(inner) == before
 
 
-def test_what_was_typed_ahead_is_still_there(terminal: tuple[int, int]) -> None:
+def test_typed_ahead_input_is_kept(terminal: tuple[int, int]) -> None:
     outer, inner = terminal
     os.write(outer, b"typed ahead\n")
     with RawTerminal(inner):
         assert os.read(inner, 100) == b"typed ahead\n"
 
 
-def test_one_that_has_hung_up_is_left_alone(terminal: tuple[int, int]) -> None:
+def test_terminal_that_has_hung_up_is_left_alone(terminal: tuple[int, int]) -> None:
     outer, inner = terminal
     with RawTerminal(inner):
         os.close(outer)
 
 
-def test_size_is_that_of_the_window_or_unknown(terminal: tuple[int, int]) -> None:
+def test_size_is_that_of_the_window_or_none(terminal: tuple[int, int]) -> None:
     outer, inner = terminal
     screen = RawTerminal(inner)
     assert screen.size is None
@@ -63,7 +63,7 @@ def test_size_is_that_of_the_window_or_unknown(terminal: tuple[int, int]) -> Non
     assert screen.size == Size(rows=30, columns=100)
 
 
-def test_a_pipe_is_no_terminal() -> None:
+def test_pipe_is_refused() -> None:
     ends = os.pipe()
     with pytest.raises(termios.error):
         RawTerminal(ends[0])

@@ -1,10 +1,11 @@
-"""Shells in the levels of a chain: one hop each, `descend` goes deeper from any of them, `kick` ends it all."""
+"""Shells in the levels of a chain: one hop each; `descend` opens one deeper from any of them, `kick` ends the chain."""
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol, Self
 
 from inception.chain import resize
 from inception.chain.connect import level_client
@@ -12,36 +13,47 @@ from inception.chain.interrupts import raising_interrupted
 from inception.chain.session.control_socket import ControlSocket
 from inception.chain.session.run import run_session
 from inception.chain.status import find_chain
-from inception.cli.drawing import draw
 from inception.errors import ChainError, Interrupted
 from inception.plan.chain import ChainPlan
+from inception.plan.events import Event
 from inception.plan.protocol import Action, ControlRequest, Variable
 
 
 class Kicked(BaseException):
-    """Somebody in a level wants the whole chain to end, now. Not an Exception: no session may take it for its own."""
+    """A program in a level has asked to end the whole chain. Not an Exception: no session may handle it as its own."""
+
+
+class DescentDrawing(Protocol):
+    """A descent that is being drawn."""
+
+    def show(self, event: Event) -> None:
+        """Draw what has happened."""
+
+
+DrawDescent = Callable[[int], AbstractContextManager[DescentDrawing]]
+"""Draws a descent to the given depth while the context is entered."""
 
 
 class Shells:
-    """The sessions that one client has in a chain. `adopt` is told whenever the chain has grown or shrunk.
+    """The sessions that one client has in the chain of `plan`.
 
-    A session that waits while another one goes on deeper is the same as ever when it has the terminal again: its shell
-    has not moved.
+    `on_change` is called with the new plan whenever the chain has grown or shrunk; `draw` draws how it grows. A session
+    waits while another one goes on deeper, and finds its shell as it was.
     """
 
-    def __init__(self, plan: ChainPlan, adopt: Callable[[ChainPlan], None], *, quiet: bool) -> None:
+    def __init__(self, plan: ChainPlan, *, on_change: Callable[[ChainPlan], None], draw: DrawDescent) -> None:
         self._plan = plan
-        self._adopt = adopt
-        self._quiet = quiet
+        self._on_change = on_change
+        self._draw = draw
         self._control_socket = ControlSocket(plan, self._serve)
 
     @contextmanager
-    def open(self) -> Iterator[None]:
-        """Let `descend` and `kick` in the levels reach us, inside."""
+    def open(self) -> Iterator[Self]:
+        """Answer `descend` and `kick` in the levels, inside."""
         with self._control_socket:
-            yield
+            yield self
 
-    def session(
+    def run(
         self,
         level: int,
         command: Sequence[str] | None,
@@ -49,7 +61,7 @@ class Shells:
         workdir: str | None = None,
         terminal: bool | None = None,
     ) -> int:
-        """Run `command`, or a shell, in a level; returns its exit status.
+        """Run `command`, or a shell if None, in a level; return its exit status.
 
         Raises Kicked, and what run_session raises.
         """
@@ -68,16 +80,16 @@ class Shells:
             )
 
     def climb(self) -> int:
-        """A shell in each level, from the bottom up: its end is the level's. Returns the status of level 1's."""
+        """Run a shell at the bottom, unwind that level when it ends, and so on up; return the status of level 1's."""
         while True:
-            status = self.session(self._plan.depth, None)
+            status = self.run(self._plan.depth, None)
             if self._plan.depth == 1:
                 return status
             self._change(resize.shrink(self._plan, 1))
 
     def _change(self, plan: ChainPlan) -> None:
         self._plan = plan
-        self._adopt(plan)
+        self._on_change(plan)
 
     def _serve(self, request: ControlRequest) -> int:
         if request.action is Action.KICK:
@@ -87,19 +99,19 @@ class Shells:
         target = request.level + request.by
         if target > depth:
             self._grow_to(target)
-        status = self.session(target, None)
+        status = self.run(target, None)
         if target > depth:
             self._shrink_to(depth)
         return status
 
     def _grow_to(self, depth: int) -> None:
         try:
-            with raising_interrupted(), draw.descent(depth, quiet=self._quiet) as drawing:
+            with raising_interrupted(), self._draw(depth) as drawing:
                 self._change(resize.grow(self._plan, depth - self._plan.depth, drawing.show))
         except Interrupted as interruption:
             if interruption.signal_number != signal.SIGINT:
                 raise
-            # The user has thought better of it: the shell that waits goes on.
+            # Ctrl-C takes back the request alone: the shell that waits goes on.
             raise ChainError("interrupted on the way down") from interruption
 
     def _shrink_to(self, depth: int) -> None:

@@ -1,0 +1,131 @@
+"""Table of the causes: the messages that only one has, or a counter of the kernel, its proof and its remedy.
+
+The message of an engine is often far from the cause: "can't get final child's PID from pipe" is a kernel that is out of
+PID namespaces. So each cause is known by the message, by the host's counters, or by both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from inception.stress.wall import predicates
+from inception.stress.wall.model import Cause
+from inception.stress.wall.predicates import Prove
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One cause: it is considered where `pattern` is found in the message or the log; without a pattern, always.
+
+    `prove` then looks for its proof in the incident.
+    """
+
+    cause: Cause
+    title: str
+    remedy: str
+    pattern: str = ""
+    prove: Prove = predicates.message
+
+
+# The most certain come first: a counter of the kernel, then messages that only one cause has.
+RULES = (
+    Rule(
+        cause=Cause.CGROUP_LIMIT,
+        title="a limit of the control group",
+        remedy="raise the limit of tasks (docker update --pids-limit, TasksMax= of the engine's service)",
+        prove=predicates.cgroup_limit,
+    ),
+    Rule(cause=Cause.MEMORY, title="memory", remedy="free memory, or go less deep", prove=predicates.memory),
+    # Before PID namespaces: one message fits both, and only the limits differ.
+    Rule(
+        cause=Cause.USER_NAMESPACES,
+        title="user namespaces",
+        remedy="raise user.max_user_namespaces",
+        pattern=f"{predicates.NEW_PID_NAMESPACE}|{predicates.NEW_USER_NAMESPACE}",
+        prove=predicates.user_namespaces,
+    ),
+    Rule(
+        cause=Cause.PID_NAMESPACES,
+        title="PID namespaces",
+        remedy="go less deep, or let the deepest levels share with --pid auto",
+        pattern=f"{predicates.NEW_PID_NAMESPACE}|pid namespaces",
+        prove=predicates.pid_namespaces,
+    ),
+    Rule(
+        cause=Cause.KEYS,
+        title="keys",
+        remedy="raise kernel.keys.root_maxkeys",
+        pattern=r"session keyring|session key|keyctl|disk quota exceeded",
+        prove=predicates.keys,
+    ),
+    Rule(
+        cause=Cause.INOTIFY,
+        title="inotify",
+        remedy="raise fs.inotify.max_user_instances and max_user_watches",
+        pattern=r"inotify|fsnotify|file watcher|watch.*(too many|no space left)",
+        prove=predicates.sysctls("fs.inotify.max_user_instances", "fs.inotify.max_user_watches"),
+    ),
+    Rule(
+        cause=Cause.OPEN_FILES,
+        title="open files",
+        remedy="raise the limit of open files (ulimit -n)",
+        pattern="too many open files|emfile|enfile",
+        prove=predicates.open_files,
+    ),
+    Rule(
+        cause=Cause.PTYS,
+        title="ptys",
+        remedy="raise kernel.pty.max",
+        pattern=r"/ptmx|pseudo.?terminal|openpty|allocate a pty",
+        prove=predicates.sysctls("kernel.pty.nr", "kernel.pty.max"),
+    ),
+    Rule(
+        cause=Cause.LOOP_DEVICES,
+        title="loop devices",
+        remedy="let level 1 use /dev/loop-control and free loop devices (losetup -D), or use --storage volume",
+        pattern=r"loop device|loop-control|/dev/loop|losetup|loop_ctl",
+        prove=predicates.loop_devices,
+    ),
+    Rule(cause=Cause.INODES, title="inodes", remedy="free inodes, or go less deep", prove=predicates.inodes),
+    Rule(cause=Cause.DISK, title="disk", remedy="free disk space, or go less deep", prove=predicates.disk),
+    Rule(
+        # attach_recursive_mnt answers ENOSPC when a mount namespace is full.
+        cause=Cause.MOUNTS,
+        title="mounts",
+        remedy="raise fs.mount-max",
+        pattern=r"(mount|pivot|rootfs|unshare|bind).*no space left|no space left.*(mount|rootfs)",
+        prove=predicates.sysctls("fs.mount-max"),
+    ),
+    Rule(
+        cause=Cause.TASKS,
+        title="processes and threads",
+        remedy="raise kernel.pid_max and kernel.threads-max, or go less deep",
+        pattern="resource temporarily unavailable|can't start new thread|pthread_create failed|newosproc|fork.*eagain"
+        "|processes and threads",
+        prove=predicates.sysctls("kernel.pid_max", "kernel.threads-max"),
+    ),
+    Rule(
+        cause=Cause.SUBNETS,
+        title="subnets",
+        remedy="give a wider range that nothing else uses with --pool",
+        pattern="pool .* is too small|no non-overlapping|could not find an available.*address pool",
+    ),
+    Rule(
+        cause=Cause.PATH_LENGTH,
+        title="path length",
+        remedy="use a shorter --name, or a shorter INCEPTION_RUN_ROOT",
+        pattern="socket path .* is longer|file name too long|path too long",
+    ),
+    Rule(
+        cause=Cause.TTL,
+        title="TTL",
+        remedy="let no router on the way set it lower, or raise net.ipv4.ip_default_ttl: each level takes one off",
+        pattern="time to live exceeded|ttl exceeded|ttl expired|hop limit",
+    ),
+    Rule(
+        cause=Cause.TIME_LIMIT,
+        title="the time limit",
+        remedy="give it longer with --patience or --time-limit",
+        pattern="did not answer within|time limit|timed out|deadline exceeded",
+    ),
+)

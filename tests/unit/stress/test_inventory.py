@@ -1,0 +1,113 @@
+"""An inventory leaves out what it cannot read, says so, and compares the rest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from inception.engine.connect import Engine
+from inception.plan.request import Request
+from inception.stress import inventory_readers as read
+from inception.stress.campaign import Campaign
+from inception.stress.execute import Execution
+from inception.stress.inventory import Gap, Inventory, Thing, diff
+
+LINK = Thing("link", "incep0")
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A PATH of its own, on which a test puts its programs."""
+    directory = tmp_path / "bin"
+    directory.mkdir()
+    monkeypatch.setenv("PATH", str(directory))
+    return directory
+
+
+def _program(directory: Path, name: str, script: str) -> None:
+    (directory / name).write_text(f"#!/bin/sh\n{script}\n")
+    (directory / name).chmod(0o755)
+
+
+def test_rules_that_may_not_be_read_are_left_out(programs: Path) -> None:
+    _program(programs, "iptables-save", "echo '*nat'; exit 4")
+    _program(programs, "ip6tables-save", "echo '-A FORWARD -j DROP'")
+    assert list(read.rules()) == [
+        read.Unread(prefix="iptables: ", reason="iptables-save ended with status 4"),
+        "ip6tables: -A FORWARD -j DROP",
+    ]
+
+
+@pytest.mark.usefixtures("programs")
+def test_missing_program_leaves_out_what_it_would_read() -> None:
+    (gap,) = (it for it in Inventory.take(None).gaps if it.kind == "route")
+    assert gap.prefix == ""
+    assert "'ip'" in gap.reason
+
+
+def test_failing_program_leaves_out_what_it_would_read(programs: Path) -> None:
+    _program(programs, "ip", "exit 255")
+    (gap,) = (it for it in Inventory.take(None).gaps if it.kind == "route")
+    assert "255" in gap.reason
+
+
+def test_run_directory_of_another_user_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INCEPTION_RUN_ROOT", str(tmp_path))
+    (tmp_path / "dream" / "1").mkdir(parents=True)
+    (tmp_path / "private").mkdir()
+    scandir = os.scandir
+
+    def refuse(path: str) -> Iterator[os.DirEntry[str]]:
+        if str(path).endswith("/private"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    found = list(read.run_directories())
+    assert {it for it in found if isinstance(it, str)} == {f"{tmp_path}/{it}" for it in ("dream", "dream/1", "private")}
+    assert read.Unread(prefix=f"{tmp_path}/private/", reason="permission denied") in found
+
+
+def test_process_of_another_user_is_left_out_unless_its_program_tells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, name in (("9001", "sleep"), ("9002", "dockerd"), ("9003", "cat")):
+        (tmp_path / number).mkdir()
+        (tmp_path / number / "cmdline").write_text(f"{name}\0-x\0")
+        (tmp_path / number / "stat").write_text(f"{number} ({name}) S 1 " + " ".join(map(str, range(5, 40))))
+    monkeypatch.setattr(read, "PROC", tmp_path)
+
+    def namespaces(process: Path) -> tuple[str, ...]:
+        if process.name == "9001":
+            raise PermissionError
+        return ("other",) if process.name == "9003" else ("ours",)
+
+    monkeypatch.setattr(read, "_namespaces", namespaces)
+    found = list(read.processes())
+    assert sorted(it.split()[0] for it in found if isinstance(it, str)) == ["9002", "9003"]
+    (unread,) = (it for it in found if isinstance(it, read.Unread))
+    assert unread.prefix is None
+
+
+def test_gap_on_either_side_is_not_compared() -> None:
+    gap = Gap("rule", "iptables: ", "status 4")
+    rule, other = Thing("rule", "iptables: -A"), Thing("rule", "ip6tables: -A")
+    full, partial = Inventory(frozenset({rule, other, LINK})), Inventory(frozenset(), frozenset({gap}))
+    assert diff(partial, full) == [f"left behind: {LINK}", f"left behind: {other}"]
+    assert diff(full, partial) == [f"gone: {LINK}", f"gone: {other}"]
+    assert diff(full, full) == []
+
+
+def test_campaign_mentions_each_gap_once() -> None:
+    said: list[str] = []
+    client = SimpleNamespace(info=lambda: {"DockerRootDir": "/var/lib/docker"})
+    engine = Engine(client=client, endpoint="unix:///x", local=True, private=False)  # type: ignore[arg-type]
+    campaign = Campaign(request=Request(depth=1, name="dream", image="x"))
+    execution = Execution(engine, campaign, image_id="x", pid_namespaces_free=32, on_message=said.append)
+    for _ in range(2):
+        execution._mention_gaps(Inventory(frozenset(), frozenset({Gap("rule", "", "status 4")})))
+    assert said == ["not looked at for leaks: rule: status 4"]

@@ -1,0 +1,111 @@
+"""Check that CONTRIBUTING.md and README.md name only paths, modules, commands and tests that exist."""
+
+from __future__ import annotations
+
+import ast
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from inception.cli.main import DEFAULT_COMMAND, app
+
+ROOT = Path(__file__).parents[2]
+PAGES = {name: (ROOT / name).read_text() for name in ("CONTRIBUTING.md", "README.md")}
+ROOT_DIRECTORIES = ("inception/", "image/", "tests/", "examples/", ".ci/")
+"""Paths that begin so are relative to the root of the repository, all others to inception/."""
+PACKAGES = tuple(f"{path.name}/" for path in (ROOT / "inception").iterdir() if (path / "__init__.py").is_file())
+
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+PATH = r"(?:^|(?<=[\s(]))(\.?[a-z_]+/[a-z_./-]*|[a-z_]+\.py)(?=$|[\s):,])"
+MAKE = r"\bmake ([a-z][a-z-]*)"
+SELECTED_TEST = r"pytest (tests/\S+\.py -k \w+)"
+PROGRAM = r"(?:^|/|[#|(] ?)inception((?: [\w:+./-]+)+)"
+OPTION = re.compile(r"--[a-z][a-z-]*")
+
+
+def code_of(page: str) -> list[str]:
+    """Return the inline code of a page, and the lines of its code blocks without their comments."""
+    text = BLOCK.sub("", PAGES[page])
+    indented = re.findall(r"^    +(\S.*)$", text, re.MULTILINE)
+    fenced = [line for _, block in BLOCK.findall(PAGES[page]) for line in block.splitlines()]
+    return [*re.findall(r"`([^`\n]+)`", text), *(re.sub(r"\s\s+#.*", "", line) for line in (*indented, *fenced))]
+
+
+def named(pattern: str) -> list[tuple[str, str]]:
+    """Return each match of `pattern` in the code of all pages, with its page."""
+    return sorted({(page, found) for page in PAGES for code in code_of(page) for found in re.findall(pattern, code)})
+
+
+def imports() -> list[tuple[str, str, str]]:
+    """Return the page, the module and the name of each import from the program in a block of Python."""
+    return [
+        (page, node.module, alias.name)
+        for page, text in PAGES.items()
+        for language, block in BLOCK.findall(text)
+        if language == "python"
+        for node in ast.walk(ast.parse(block))
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+    ]
+
+
+def options_of(command: Any) -> set[str]:  # noqa: ANN401 typer does not export the type
+    return {option for it in command.params for option in (*it.opts, *it.secondary_opts)} | {"--help"}
+
+
+@pytest.mark.parametrize(("page", "path"), named(PATH))
+def test_paths_exist(page: str, path: str) -> None:
+    if path.startswith(ROOT_DIRECTORIES):
+        assert (ROOT / path).exists(), f"{page} names {path}"
+    elif path.startswith(PACKAGES) or path.endswith(".py"):
+        assert (ROOT / "inception" / path).exists(), f"{page} names {path}"
+
+
+@pytest.mark.parametrize(
+    ("page", "path"), [(it, to) for it in PAGES for to in re.findall(r"\]\(([^):]+)\)", PAGES[it])]
+)
+def test_links_lead_to_files(page: str, path: str) -> None:
+    assert (ROOT / path).exists(), f"{page} links to {path}"
+
+
+@pytest.mark.parametrize(("page", "module", "name"), imports())
+def test_imports_exist(page: str, module: str, name: str) -> None:
+    assert hasattr(import_module(module), name), f"{page} imports {name} from {module}"
+
+
+@pytest.mark.parametrize(("page", "target"), named(MAKE))
+def test_make_targets_exist(page: str, target: str) -> None:
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE), f"{page} names make {target}"
+
+
+@pytest.mark.parametrize(("page", "selected"), named(SELECTED_TEST))
+def test_selected_tests_exist(page: str, selected: str) -> None:
+    path, _, name = selected.partition(" -k ")
+    assert f"def {name}(" in (ROOT / path).read_text(), f"{page} names {name} in {path}"
+
+
+@pytest.mark.parametrize(("page", "arguments"), named(PROGRAM))
+def test_commands_and_options_exist(page: str, arguments: str) -> None:
+    words = arguments.partition(" -- ")[0].split()
+    program: Any = get_command(app)
+    command = program.commands[DEFAULT_COMMAND] if words[0].startswith("-") else program
+    for word in words:
+        if not hasattr(command, "commands"):
+            break
+        assert word in command.commands, f"{page} names a command {word} in: inception{arguments}"
+        command = command.commands[word]
+    unknown = set(OPTION.findall(" ".join(words))) - options_of(command) - options_of(program)
+    assert not unknown, f"{page} names {unknown} in: inception{arguments}"
+
+
+def test_each_kind_of_name_is_found() -> None:
+    assert ("CONTRIBUTING.md", "chain/running.py") in named(PATH)
+    assert ("CONTRIBUTING.md", "check") in named(MAKE)
+    assert named(SELECTED_TEST)
+    assert ("CONTRIBUTING.md", " logs dream --level 2 --follow") in named(PROGRAM)
+    assert ("README.md", " up --depth 6 --name dream") in named(PROGRAM)
+    assert imports()
