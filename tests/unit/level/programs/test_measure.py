@@ -71,8 +71,15 @@ def test_inherited_descriptors_are_counted(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     try:
         # A process that opens nothing itself, with one descriptor handed on to it.
-        with subprocess.Popen(["sleep", "60"], pass_fds=(reader,)) as child:
+        with subprocess.Popen(
+            ["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, pass_fds=(reader,)
+        ) as child:
             try:
+                # What it echoes says that the loader has closed its libraries.
+                assert child.stdin is not None
+                assert child.stdout is not None
+                child.stdin.write(b"\n")
+                assert child.stdout.read(1) == b"\n"
                 assert level_measure._inherited(Path("/proc") / str(child.pid)) == [reader]
             finally:
                 child.kill()
