@@ -1,4 +1,4 @@
-"""`python -m inception` is the command `inception`."""
+"""Run the command `inception`, as `python -m inception`."""
 
 from inception.cli.main import main
 

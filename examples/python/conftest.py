@@ -6,12 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from inception import chain
-from inception.chain.levels import Levels
+from inception import Levels, descend
 
 
 @pytest.fixture(scope="session")
 def disposable() -> Iterator[Levels]:
-    """An engine of these tests' own, one level deep, as `disposable.bottom`."""
-    with chain.descend(depth=1) as levels:
+    """Give an engine of these tests' own, one level deep, as `disposable.bottom`."""
+    with descend(depth=1) as levels:
         yield levels

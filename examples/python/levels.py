@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from inception import chain
+from inception import descend
 
 
 def main() -> None:
-    """Run a container at each level, and say what its engine is called."""
-    with chain.descend(depth=2) as levels:
+    """Run a container at each level, and print the name of its engine."""
+    with descend(depth=2) as levels:
         for number in range(1, len(levels) + 1):
             client = levels[number]
             output = client.containers.run(levels.image, ["echo", f"hello from level {number}"], remove=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inception.chain.levels import Levels
+from inception import Levels
 
 
 def test_volumes_survive_their_containers(disposable: Levels) -> None:

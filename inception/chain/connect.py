@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 
 import docker
 
+from inception.callbacks import ignore
 from inception.chain.status import ChainStatus
 from inception.engine.connect import Engine, EngineChoice, connect
 from inception.engine.endpoint import find_endpoint
@@ -38,7 +39,7 @@ def level_0_engine(plan: ChainPlan, on_message: Callable[[str], None]) -> Iterat
 def level_client(plan: ChainPlan, level: int) -> Iterator[docker.APIClient]:
     """Give a client of the engine at `level`, which may be 0; it is closed at the end. Raises EngineError."""
     if level == 0:
-        with level_0_engine(plan, lambda _: None) as engine:
+        with level_0_engine(plan, ignore) as engine:
             yield engine.client
         return
     with closing(connect_level(plan, level)) as client:

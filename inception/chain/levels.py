@@ -7,7 +7,7 @@ from typing import Self
 
 import docker
 
-from inception.level.engine_client import API_VERSION
+from inception.level.engine_client import API_VERSION, logged
 from inception.plan.chain import ChainPlan
 
 
@@ -39,7 +39,9 @@ class Levels:
         if not 1 <= level <= self.plan.depth:
             raise IndexError(f"no level {level}: there are 1 to {self.plan.depth}")
         if level not in self._clients:
-            self._clients[level] = docker.DockerClient(base_url=self.address(level), version=API_VERSION)
+            address = self.address(level)
+            self._clients[level] = docker.DockerClient(base_url=address, version=API_VERSION)
+            logged(self._clients[level].api, address)
         return self._clients[level]
 
     @property

@@ -12,6 +12,7 @@ from inception.image.build import ensure_image
 from inception.image.recipe import default_tag
 from inception.image.seed import ensure_seed
 from inception.image.store import find_image
+from inception.log import log_plan
 from inception.places import run_root
 from inception.plan.chain import ChainPlan, Refusal, check_request, plan_chain
 from inception.plan.facts import Facts
@@ -53,7 +54,9 @@ def plan_on(engine: Engine, request: Request, image_id: str) -> ChainPlan:
     """Return the plan of `request` on `engine`; change nothing. Raises PlanError, UsageError or EngineError."""
     facts = facts_on(engine, image_id)
     with refusals_as_errors():
-        return plan_chain(request, facts)
+        plan = plan_chain(request, facts)
+    log_plan(plan)
+    return plan
 
 
 def prepare(engine: Engine, request: Request, on_message: Callable[[str], None]) -> ChainPlan:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import docker
 
+from inception.callbacks import ignore
 from inception.chain.connect import level_0_engine, level_client
 from inception.chain.event_follower import follow, level_error
 from inception.chain.prepare import facts_on, refusals_as_errors
@@ -31,7 +32,7 @@ def grow(plan: ChainPlan, by: int, on_event: Callable[[Event], None]) -> ChainPl
     keeps its depth.
     """
     with _exclusive(plan) as current:
-        with level_0_engine(current, lambda _: None) as engine:
+        with level_0_engine(current, ignore) as engine:
             facts = facts_on(engine, current.image_id)
         with refusals_as_errors():
             deeper = grown(current, by, facts)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import docker
 
+from inception.callbacks import ignore
 from inception.chain.prepare import prepare
 from inception.chain.running import RunningChain, running
 from inception.engine.connect import Engine
 from inception.engine.translate import translated
 from inception.errors import EngineError
-from inception.plan.events import Event
 from inception.plan.request import Request
 
 PROGRAMS = (
@@ -58,14 +58,10 @@ def verify_image(engine: Engine, request: Request, on_message: Callable[[str], N
     Raises ImageError, PlanError, UsageError, ChainError, LevelError or EngineError if the level does not boot.
     """
     plan = prepare(engine, request, on_message)
-    with running(engine.client, plan, _ignore) as chain:
+    with running(engine.client, plan, ignore) as chain:
         on_message("level 1 is up: checking its parts")
         with chain.client_of(1) as inner:
             return (*_programs(engine.client, chain), *_engine(inner, chain))
-
-
-def _ignore(event: Event) -> None:
-    del event
 
 
 def _programs(client: docker.APIClient, chain: RunningChain) -> Iterator[Check]:

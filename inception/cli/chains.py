@@ -1,4 +1,4 @@
-"""The commands for chains that are there: each in its own file, all put into the command line here."""
+"""Put the commands for chains into the command line; each is in a file of its own."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import typer
 
 from inception.cli.commands import context, cp, down, env, grow, logs, ls, prune, tree, up
 from inception.cli.commands.exec import exec_, shell
-from inception.cli.selection import CommandBehind
+from inception.cli.selection import CommandWithTrailing
 
 
 def add_commands(app: typer.Typer) -> None:
     """Give `app` every command that makes, shows, reaches, changes or ends chains."""
     app.command()(up.up)
     app.command()(ls.ls)
-    app.command("exec", cls=CommandBehind)(exec_)
+    app.command("exec", cls=CommandWithTrailing)(exec_)
     app.command()(shell)
     app.command()(logs.logs)
     app.command()(env.env)

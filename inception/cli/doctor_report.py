@@ -1,4 +1,4 @@
-"""What `doctor` found: a table for a terminal, plain lines for a file, JSON for a program."""
+"""Print the findings of `doctor`: a table on a terminal, plain lines into a file, JSON for a program."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ _STYLES = {Status.PASS: "green", Status.WARN: "yellow", Status.FAIL: "bold red",
 
 
 def print_report_json(findings: Sequence[Finding], limits: Sequence[DepthLimit]) -> None:
-    """Print everything, as one JSON object."""
+    """Print all findings and limits as one JSON object."""
     report = {"checks": [asdict(finding) for finding in findings], "reach": [asdict(one) for one in limits]}
     print(json.dumps(report, indent=2))
 
 
 def print_report(findings: Sequence[Finding], limits: Sequence[DepthLimit]) -> None:
-    """Print every check, and how deep the host should let a chain go."""
+    """Print every check, and the greatest depths that the host should carry."""
     show = _print_table if sys.stdout.isatty() else _print_lines
     show(findings)
     print(f"\n{_count(findings)}\n")
     if any(finding.status is Status.FAIL for finding in findings):
-        print("once what fails is remedied:")
+        print("after the failed checks are remedied:")
     for one in limits:
-        print(f"{one.depth} levels with --pid {one.mode}; then stops it: {one.wall}")
+        print(f"{one.depth} levels with --pid {one.mode}; the next is stopped by: {one.wall}")
     if not limits:
-        print("how deep a chain could go is not known: the machine could not be read")
+        print("the greatest depth is not known: the machine could not be examined")
 
 
 def _print_table(findings: Sequence[Finding]) -> None:
@@ -41,13 +41,13 @@ def _print_table(findings: Sequence[Finding]) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("verdict", no_wrap=True)
     table.add_column("check", no_wrap=True)
-    table.add_column("measured, and why it matters")
+    table.add_column("measured, and its effect")
     for finding in findings:
-        told = Text(finding.measured)
-        told.append(f"\n{finding.why}", style="dim")
+        details = Text(finding.measured)
+        details.append(f"\n{finding.why}", style="dim")
         if finding.remedy is not None:
-            told.append("\n$ ", style="dim").append(finding.remedy, style="cyan")
-        table.add_row(Text(finding.status.value, style=_STYLES[finding.status]), finding.name, told)
+            details.append("\n$ ", style="dim").append(finding.remedy, style="cyan")
+        table.add_row(Text(finding.status.value, style=_STYLES[finding.status]), finding.name, details)
     console.print(table)
 
 

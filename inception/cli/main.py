@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
-from typing import Annotated, Any, NoReturn
+from itertools import takewhile
+from typing import Annotated, Any, NoReturn, get_type_hints
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperGroup, TyperOption
 
 from inception import __version__
 from inception.cli.chains import add_commands
@@ -17,15 +19,25 @@ from inception.errors import InceptionError, Interrupted, LevelError
 
 DEFAULT_COMMAND = "run"
 _OWN_OPTIONS = frozenset({"--help", "--version", "--install-completion", "--show-completion"})
+_VERBOSE = ("--verbose", "-v")
 
 
 class DefaultRunGroup(TyperGroup):
-    """`inception --depth 4` means `inception run --depth 4`; `inception` alone shows the help."""
+    """The group of all commands, which each take --verbose.
+
+    `inception --depth 4` means `inception run --depth 4`; `inception` alone shows the help.
+    """
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        _add_verbose(self)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 typer does not export the type
+        """Parse `args`, with the default command put in where none is named."""
         return super().parse_args(ctx, with_default_command(args))
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:  # noqa: ANN401 the same
+        """Return the completions of `incomplete`: commands, and the default command's options."""
         items = super().shell_complete(ctx, incomplete)
         command = self.get_command(ctx, DEFAULT_COMMAND)
         if incomplete.startswith("-") and command is not None:
@@ -33,14 +45,47 @@ class DefaultRunGroup(TyperGroup):
         return items
 
 
+def _add_verbose(command: Any) -> None:  # noqa: ANN401 the same
+    """Give `command`, and all commands in it if it is a group, the option --verbose."""
+    command.params.append(
+        TyperOption(
+            param_decls=list(_VERBOSE),
+            is_flag=True,
+            expose_value=False,
+            callback=_show_log,
+            help="Log engine calls, retries and the plan's decisions, as with INCEPTION_LOG=debug.",
+        )
+    )
+    for one in getattr(command, "commands", {}).values():
+        _add_verbose(one)
+
+
+def _show_log(_context: object, _parameter: object, asked: object) -> None:
+    if asked:
+        from inception.log import show_log
+
+        show_log("debug")
+
+
 def with_default_command(arguments: list[str]) -> list[str]:
-    """Put the default command in front of arguments that start with one of its options."""
-    if not arguments:
+    """Return the arguments with the default command put before the first one, if that is one of its options."""
+    verbose = list(takewhile(_VERBOSE.__contains__, arguments))
+    others = arguments[len(verbose) :]
+    if not others:
         return ["--help"]
-    first = arguments[0]
-    if first.startswith("-") and first.split("=")[0] not in _OWN_OPTIONS:
-        return [DEFAULT_COMMAND, *arguments]
+    if others[0].startswith("-") and others[0].split("=")[0] not in _OWN_OPTIONS:
+        return [*verbose, DEFAULT_COMMAND, *others]
     return arguments
+
+
+def _resolve_annotations(app: typer.Typer) -> None:
+    """Evaluate the annotations of all commands, once: typer would evaluate each of them several times."""
+    for info in app.registered_commands:
+        if info.callback is not None:
+            info.callback.__annotations__ = get_type_hints(info.callback, include_extras=True)
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            _resolve_annotations(group.typer_instance)
 
 
 app = typer.Typer(
@@ -49,7 +94,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-# A command of the bottom comes with options of its own: ours end where it begins.
+# The command to run at the bottom has options of its own: inception's end where it begins.
 app.command(context_settings={"allow_interspersed_args": False})(run.run)
 app.command()(plan.plan)
 app.command()(stress.stress)
@@ -57,6 +102,7 @@ app.command()(report.report)
 add_commands(app)
 app.command()(doctor.doctor)
 app.add_typer(image.app, name="image")
+_resolve_annotations(app)
 
 
 def _show_version(asked: bool) -> None:
@@ -87,6 +133,10 @@ def run_arguments(arguments: list[str]) -> int:
     A command sets its status with `typer.Exit`, and reports what failed by raising InceptionError or Interrupted.
     """
     try:
+        if level := os.environ.get("INCEPTION_LOG"):
+            from inception.log import show_log
+
+            show_log(level)
         status = app(arguments, prog_name="inception", standalone_mode=False)
     except (InceptionError, Interrupted) as error:
         _report(str(error))
@@ -106,7 +156,7 @@ def _report(message: str) -> None:
 
 
 def _as_reason(sentence: str) -> str:
-    """Turn typer's sentence, and its names of types, into words that go on after a colon."""
+    """Return typer's sentence as one goes on after a colon, its names of types in plain words."""
     words = sentence[:1].lower() + sentence[1:].rstrip(".")
     return re.sub(r"a valid int( range)?$", "a whole number", re.sub(r"a valid float( range)?$", "a number", words))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import cache
 from typing import Annotated, Any, get_type_hints
 
 import typer
@@ -12,9 +13,13 @@ from inception.plan.request import ImageTransfer, NetworkMode, PidMode, Request,
 
 EngineAddress = Annotated[
     str,
-    typer.Option("--engine", metavar="host|private|auto|ADDRESS", help="What to stand on; auto starts one if needed."),
+    typer.Option(
+        "--engine",
+        metavar="host|private|auto|ADDRESS",
+        help="Level-0 engine; auto is the host's, or a private one if none answers.",
+    ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 Published = Annotated[
@@ -22,60 +27,70 @@ Published = Annotated[
     typer.Option(
         "--publish-engine",
         metavar="[LEVEL:]PORT",
-        help="Give a level's engine a TCP port here, with TLS.  [default: the bottom's]",
+        help="Publish a level's engine on a TCP port of this machine, with TLS.  [default level: the bottom]",
         show_default=False,
     ),
 ]
 PublishAddress = Annotated[
-    str, typer.Option("--publish-address", metavar="ADDRESS", help="Where published engines listen.")
+    str, typer.Option("--publish-address", metavar="ADDRESS", help="Address that published engines listen on.")
 ]
 Plaintext = Annotated[
-    bool, typer.Option("--insecure-plaintext", help="Publish without TLS: root for every user of this machine.")
+    bool,
+    typer.Option(
+        "--insecure-plaintext", help="Publish without TLS: every user of this machine can become root through it."
+    ),
 ]
 LOOPBACK = "127.0.0.1"
 
 
 def make_request(
     *,
-    depth: Annotated[
-        int, typer.Option("--depth", "-d", metavar="N", help="How many engines to nest; 0 is the host itself.")
-    ],
-    name: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the chain.  [default: made up]")] = None,
+    depth: int,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the chain.  [default: generated]")] = None,
     image: Annotated[
-        str | None, typer.Option(metavar="TAG", help="Level image.  [default: our own, built when missing]")
+        str | None,
+        typer.Option(
+            metavar="TAG", help="Image that all levels run from.  [default: inception's own, built when missing]"
+        ),
     ] = None,
     image_transfer: Annotated[
-        ImageTransfer, typer.Option(help="How the image goes inward: graft is fast, load what everyone else does.")
+        ImageTransfer,
+        typer.Option(help="How each level's engine gets the image: mount its layers (graft), or docker load it."),
     ] = ImageTransfer.AUTO,
     pool: Annotated[
         str | None, typer.Option(metavar="CIDR", help="IPv4 range that the levels' subnets are cut from.")
     ] = None,
     pid: Annotated[
-        PidMode, typer.Option(help="PID namespaces: as many levels as fit, one each, or level 1's for all.")
+        PidMode,
+        typer.Option(help="Which levels get a PID namespace of their own: as many as fit, each, or level 1 alone."),
     ] = PidMode.AUTO,
-    headroom: Annotated[int, typer.Option(metavar="N", help="PID namespaces kept free below the bottom.")] = 1,
-    storage: Annotated[Storage, typer.Option(help="What carries each level's data-root.")] = Storage.AUTO,
+    headroom: Annotated[
+        int, typer.Option(metavar="N", help="Number of PID namespaces kept free below the bottom.")
+    ] = 1,
+    storage: Annotated[Storage, typer.Option(help="Where each level keeps its data-root.")] = Storage.AUTO,
     storage_size: Annotated[
         str | None,
-        typer.Option(metavar="SIZE", help="Level 1's loopback size: 5GB.", envvar="VAR_LIB_DOCKER_SIZE"),
+        typer.Option(metavar="SIZE", help="Size of level 1's loopback file: 5GB.", envvar="VAR_LIB_DOCKER_SIZE"),
     ] = None,
     network: Annotated[
-        NetworkMode, typer.Option(help="How each level is joined to the one above.")
+        NetworkMode, typer.Option(help="How each level is connected to the one above.")
     ] = NetworkMode.BRIDGE,
-    dns: Annotated[list[str] | None, typer.Option(metavar="ADDRESS", help="Name server for every level.")] = None,
-    mtu: Annotated[int | None, typer.Option(metavar="BYTES", help="MTU of every level.")] = None,
+    dns: Annotated[
+        list[str] | None, typer.Option(metavar="ADDRESS", help="Name server for every level; may be repeated.")
+    ] = None,
+    mtu: Annotated[int | None, typer.Option(metavar="BYTES", help="MTU of every level.  [default: the host's]")] = None,
     patience: Annotated[
-        float, typer.Option(metavar="FACTOR", help="Multiplies every time limit; for slow machines.")
+        float, typer.Option(metavar="FACTOR", help="Multiply every time limit by this; for slow machines.")
     ] = 1.0,
-    force: Annotated[bool, typer.Option("--force", help="Start what the estimates say cannot fit.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Start a chain that, by the estimates, does not fit.")] = False,
     restart_engines: Annotated[
         bool,
         typer.Option(
-            "--restart-engines", help="Start a level's dockerd again when it dies: what runs below it is kept."
+            "--restart-engines", help="Start a level's dockerd again when it dies; what runs below it is kept."
         ),
     ] = False,
 ) -> Request:
-    """The request that these options make. Raises UsageError for what no host could carry."""
+    """Return the request that these options make. Raises UsageError for one that no host could carry."""
     from inception.chain.naming import generate_name
     from inception.chain.prepare import refuse_early
     from inception.image.recipe import default_tag
@@ -111,20 +126,44 @@ def _size(text: str) -> int:
         raise UsageError(str(error), remedy="write it like 5GB or 512MiB") from error
 
 
-def with_chain_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command every option of `make_request`; it is called with the `request` that they make."""
-    shared = inspect.signature(make_request).parameters
-    own = [it for it in inspect.signature(command).parameters.values() if it.name != "request"]
+def with_chain_options(
+    *,
+    depth_flag: str = "--depth",
+    depth_help: str = "Number of engines to nest; 0 is the host itself.",
+    default_depth: int | None = None,
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command every option of `make_request`; it is called with the `request` that they make.
 
-    def wrapper(**arguments: Any) -> None:
-        request = make_request(**{name: arguments.pop(name) for name in shared})
-        command(request=request, **arguments)
+    Without a `default_depth` the option of the depth is required.
+    """
+    hint = Annotated[int, typer.Option(depth_flag, "-d", metavar="N", help=depth_help)]
+    shared = _parameters(make_request)
 
-    hints = {**get_type_hints(make_request, include_extras=True), **get_type_hints(command, include_extras=True)}
-    wrapper.__name__ = command.__name__
-    wrapper.__doc__ = command.__doc__
-    wrapper.__annotations__ = {it.name: hints[it.name] for it in (*shared.values(), *own)}
-    # typer resolves no strings in a signature that is made by hand.
-    parameters = [it.replace(annotation=hints[it.name]) for it in (*shared.values(), *own)]
-    wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    return wrapper
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = [it for it in _parameters(command) if it.name != "request"]
+
+        def wrapper(**arguments: Any) -> None:
+            request = make_request(**{it.name: arguments.pop(it.name) for it in shared})
+            command(request=request, **arguments)
+
+        depth = inspect.Parameter(
+            "depth",
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if default_depth is None else default_depth,
+            annotation=hint,
+        )
+        parameters = [depth, *(it for it in shared if it.name != "depth"), *own]
+        wrapper.__name__ = command.__name__
+        wrapper.__doc__ = command.__doc__
+        wrapper.__annotations__ = {it.name: it.annotation for it in parameters}
+        wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        return wrapper
+
+    return decorate
+
+
+@cache
+def _parameters(function: Callable[..., object]) -> tuple[inspect.Parameter, ...]:
+    """Return the parameters of `function`, their annotations evaluated, which takes some milliseconds."""
+    hints = get_type_hints(function, include_extras=True)
+    return tuple(it.replace(annotation=hints[it.name]) for it in inspect.signature(function).parameters.values())

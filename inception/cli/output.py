@@ -1,25 +1,38 @@
-"""What is known of a chain, in words for people and in fields for programs."""
+"""Output that several commands share: lines and tables for people, JSON for programs."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from inception.chain.status import ChainStatus
+from inception.callbacks import ignore
+
+if TYPE_CHECKING:
+    from inception.chain.status import ChainStatus  # It would cost `inception --help` a third of its time.
 
 
-def state_words(status: ChainStatus) -> str:
-    """How the chain is, and where and why it broke if it did."""
+def say(line: str) -> None:
+    """Write a line for people, to standard error: standard output is for results."""
+    typer.echo(f"inception: {line}", err=True)
+
+
+def say_unless(*, quiet: bool) -> Callable[[str], None]:
+    """Return `say`, or with --quiet a function that does nothing."""
+    return ignore if quiet else say
+
+
+def state_text(status: ChainStatus) -> str:
+    """Return the state of the chain for people: if it broke, where and why."""
     if status.broken is None:
         return str(status.state)
     return f"{status.state} (level {status.broken.level}: {status.broken.reason})"
 
 
 def chain_fields(status: ChainStatus) -> dict[str, Any]:
-    """A chain as `ls --json` shows it: stable names, times in seconds."""
+    """Return a chain as `ls --json` prints it: stable names, times in seconds."""
     broken = status.broken
     return {
         "name": status.name,
@@ -48,7 +61,7 @@ def chain_fields(status: ChainStatus) -> dict[str, Any]:
 
 
 def print_json(value: object) -> None:
-    """Print `value` for programs."""
+    """Print `value` as JSON, indented."""
     typer.echo(json.dumps(value, indent=2))
 
 
@@ -57,8 +70,3 @@ def print_table(rows: Sequence[Sequence[str]]) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         typer.echo("   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def say(line: str) -> None:
-    """Say one line."""
-    typer.echo(f"inception: {line}", err=True)

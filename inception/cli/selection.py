@@ -1,4 +1,4 @@
-"""How commands name a chain and a level that are there: `[NAME] [--level K]`, and a command behind `--`."""
+"""The arguments that name a running chain and a level, `[NAME] [--level K]`, and a command after `--`."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-_BEHIND = "inception.behind"
+_TRAILING = "inception.trailing"
 
 
 def known_names(incomplete: str) -> list[str]:
-    """The names of chains that begin so, for the shell's completion."""
+    """Return the names of chains that begin with `incomplete`, for the shell's completion."""
     from inception.chain.status import chain_names
 
     return [name for name in chain_names() if name.startswith(incomplete)]
 
 
-def known_places(incomplete: str) -> list[str]:
-    """How a path in a chain's level begins, likewise."""
+def known_path_starts(incomplete: str) -> list[str]:
+    """Return the beginnings of paths in levels, `NAME:`, that begin with `incomplete`."""
     return [f"{name}:" for name in known_names(incomplete)]
 
 
@@ -26,27 +26,33 @@ ChainName = Annotated[
     str | None,
     typer.Argument(
         metavar="[NAME]",
-        help="Which chain; not needed where there is one only.",
+        help="Name of the chain; may be left out if there is only one.",
         autocompletion=known_names,
         show_default=False,
     ),
 ]
 ChainNames = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[NAME]...", help="Which chains.", autocompletion=known_names, show_default=False),
+    typer.Argument(
+        metavar="[NAME]...",
+        help="Names of chains; may be left out if there is only one.",
+        autocompletion=known_names,
+        show_default=False,
+    ),
 ]
 Level = Annotated[
     int | None,
-    typer.Option("--level", "-l", metavar="K", help="Which level.  [default: the bottom]", show_default=False),
+    typer.Option("--level", "-l", metavar="K", help="Number of the level.  [default: the bottom]", show_default=False),
 ]
 
 
-class CommandBehind(TyperCommand):
-    """A command of ours that takes another one behind `--`, which no name or option of ours can be mistaken for."""
+class CommandWithTrailing(TyperCommand):
+    """A command that takes another one after `--`: no word of that is taken for our own name or option."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 typer does not export the type
-        own, behind = _split(args)
-        ctx.meta[_BEHIND] = behind
+        """Parse the arguments before `--`, and keep those after it for `trailing_command`."""
+        own, trailing = _split(args)
+        ctx.meta[_TRAILING] = trailing
         return super().parse_args(ctx, own)
 
 
@@ -57,7 +63,7 @@ def _split(words: list[str]) -> tuple[list[str], list[str]]:
     return words[:at], words[at + 1 :]
 
 
-def command_behind(context: typer.Context) -> list[str]:
-    """The words behind `--`."""
-    words: list[str] = context.meta[_BEHIND]
+def trailing_command(context: typer.Context) -> list[str]:
+    """Return the arguments after `--`."""
+    words: list[str] = context.meta[_TRAILING]
     return words

@@ -1,4 +1,4 @@
-"""The three standard streams, which whoever started us may have closed."""
+"""The three standard streams, which the program that started us may have closed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 def open_closed_streams() -> None:
     """Open /dev/null in place of standard streams that are closed, before anything else is opened.
 
-    The next file or socket would else get a closed one's number, and be read and written in its place.
+    Otherwise the next file or socket would get a closed one's number, and be read and written in its place.
     """
     for number, (name, mode) in enumerate(_STREAMS):
         if getattr(sys, name) is None:  # The interpreter has found it closed.

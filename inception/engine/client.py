@@ -11,6 +11,7 @@ from docker.tls import TLSConfig
 
 from inception.engine.translate import reason, translated
 from inception.errors import EngineError, EngineUnreachable
+from inception.level.engine_client import logged
 
 CONNECT_TIMEOUT_S = 5
 """Seconds for an engine to say its version. One that is alive does so in milliseconds."""
@@ -54,7 +55,7 @@ def _client(address: str, tls: TLSConfig | None, *, timeout_s: int, version: str
     client = docker.APIClient(base_url=address, tls=tls or False, timeout=timeout_s, version=version)
     # Where REQUESTS_CA_BUNDLE is set, requests would check the engine against that in place of its own authority.
     client.trust_env = tls is None
-    return client
+    return logged(client, address)
 
 
 def _knock(path: str) -> None:

@@ -7,6 +7,7 @@ http.client's errors, a socket plain OSErrors, and ssh:// what paramiko raises.
 from __future__ import annotations
 
 import http.client
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,6 +17,7 @@ from docker.errors import APIError, DockerException
 
 from inception.errors import EngineError, EngineUnreachable, InceptionError
 
+_log = logging.getLogger(__name__)
 _SDK_PACKAGES = frozenset({"docker", "requests", "urllib3", "http", "json", "paramiko"})
 _SILENCE = (
     requests.exceptions.ConnectionError,
@@ -41,6 +43,7 @@ def translated(what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        _log.debug("%s: %r", what, error)
         translation = translate(what, error)
         if translation is None:
             raise

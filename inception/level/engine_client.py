@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import docker
+from requests import Response
 from requests.exceptions import RequestException
 
 from inception.level.failure import PhaseError
@@ -15,13 +18,25 @@ API_VERSION = "1.41"
 """Version for every level's engine: the oldest with all that is used (CgroupnsMode), so that none is negotiated."""
 ENGINE_GONE = (docker.errors.DockerException, RequestException, OSError)
 """Exceptions raised where no engine answers, or where one answers with an error."""
+_log = logging.getLogger(__name__)
 _LOADED = re.compile(r"^Loaded image(?: ID)?: (\S+)", re.MULTILINE)
 
 
 def connect_level(plan: ChainPlan, number: int) -> docker.APIClient:
     """Return a client of the engine of level `number`; its requests may take as long as the longest phase."""
-    socket = plan.paths.socket(number)
-    return docker.APIClient(base_url=f"unix://{socket}", version=API_VERSION, timeout=int(plan.limits.image_s))
+    address = f"unix://{plan.paths.socket(number)}"
+    return logged(docker.APIClient(base_url=address, version=API_VERSION, timeout=int(plan.limits.image_s)), address)
+
+
+def logged(client: docker.APIClient, address: str) -> docker.APIClient:
+    """Log each answer of the engine at `address` to `client` at level DEBUG; return `client`."""
+
+    def log(response: Response, **_: object) -> None:
+        request, took_ms = response.request, response.elapsed / timedelta(milliseconds=1)
+        _log.debug("%s: %s %s: %d in %.1f ms", address, request.method, request.path_url, response.status_code, took_ms)
+
+    client.hooks["response"].append(log)
+    return client
 
 
 def knows_image(client: docker.APIClient, image: str, image_id: str) -> bool:

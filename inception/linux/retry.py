@@ -21,13 +21,18 @@ def retry(call: Callable[[], T], *, errors: _Errors, unless: _Errors = (), limit
         return call()
     except unless:
         raise
-    except errors:
-        from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
+    except errors as error:
+        import logging
 
+        from tenacity import Retrying, before_sleep_log, retry_if_exception, stop_after_delay, wait_fixed
+
+        log = logging.getLogger(__name__)
+        log.debug("first attempt failed, trying again for %g s: %r", limit_s, error)
         attempts = Retrying(
             retry=retry_if_exception(lambda error: isinstance(error, errors) and not isinstance(error, unless)),
             stop=stop_after_delay(limit_s),
             wait=wait_fixed(pause_s),
+            before_sleep=before_sleep_log(log, logging.DEBUG),
             reraise=True,
         )
         return attempts(call)

@@ -79,8 +79,8 @@ def test_lines_for_a_file_say_why_and_what_to_do(run_inception: RunInception) ->
     assert lines[0].startswith("fail  engine ")
     assert lines[1].strip() == CHECKS[0].why
     assert lines[2].strip().startswith("$ ")
-    assert "once what fails is remedied:" in lines
-    assert any("levels with --pid isolated; then stops it: PID namespaces" in line for line in lines)
+    assert "after the failed checks are remedied:" in lines
+    assert any("levels with --pid isolated; the next is stopped by: PID namespaces" in line for line in lines)
 
 
 def test_a_terminal_gets_a_table(engine: Engine) -> None:

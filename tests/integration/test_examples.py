@@ -86,6 +86,11 @@ def test_the_python_api() -> None:
     assert re.findall(r"(\d) hello from level (\d)$", said, re.MULTILINE) == [("1", "1"), ("2", "2")]
 
 
+def test_the_python_api_in_an_asyncio_program() -> None:
+    said = _run(sys.executable, _EXAMPLES / "python" / "async_levels.py")
+    assert said.splitlines() == ["hello from level 1", "hello from level 2"]
+
+
 def test_the_pytest_fixture() -> None:
     said = _run(
         *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", "."),

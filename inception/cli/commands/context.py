@@ -1,6 +1,8 @@
-"""`inception context create` and `rm`: a context of the Docker CLI for each level."""
+"""`inception context create` and `rm`: make and remove Docker CLI contexts for levels."""
 
 from __future__ import annotations
+
+from typing import Annotated
 
 import typer
 
@@ -10,8 +12,18 @@ app = typer.Typer(help="Make and remove a docker context for each level.")
 
 
 @app.command()
-def create(*, name: selection.ChainName = None, level: selection.Level = None) -> None:
-    """Make a docker context for each level of a chain, or for one: docker --context inception-NAME-K."""
+def create(
+    *,
+    name: selection.ChainName = None,
+    level: Annotated[
+        int | None,
+        typer.Option("--level", "-l", metavar="K", help="Number of the level.  [default: all]", show_default=False),
+    ] = None,
+) -> None:
+    """Make a docker context for each level of a chain, or one.
+
+    Use it as: docker --context inception-NAME-K
+    """
     from inception.chain.connect import require_live_level
     from inception.chain.status import find_chain
     from inception.engine.contexts import context_name, make_context
@@ -26,7 +38,7 @@ def create(*, name: selection.ChainName = None, level: selection.Level = None) -
 
 @app.command()
 def rm(*, name: selection.ChainName = None) -> None:
-    """Remove the docker contexts of a chain, which need not be there any more."""
+    """Remove the docker contexts of a chain, even after its end."""
     from inception.chain.status import find_chain
     from inception.engine.contexts import contexts_of, remove_contexts
     from inception.errors import UsageError

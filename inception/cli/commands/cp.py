@@ -1,4 +1,4 @@
-"""`inception cp`: files into a level and out of it."""
+"""`inception cp`: copy files into a level or out of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from inception.cli import selection
 from inception.errors import UsageError
 
 INSIDE = re.compile(r"(?P<name>[^/.:]*):(?P<path>.+)", re.DOTALL)
-"""A path in a level, as docker cp writes them; one here that has a colon is written with a slash before it."""
+"""A path in a level, as docker cp writes it. A path of this machine that has a colon needs a slash before it."""
 
 
 def cp(
@@ -21,20 +21,25 @@ def cp(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="SOURCE", help="[NAME]:PATH in a level, or a path here.", autocompletion=selection.known_places
+            metavar="SOURCE",
+            help="[NAME]:PATH in a level, or a path of this machine.",
+            autocompletion=selection.known_path_starts,
         ),
     ],
     target: Annotated[
         str,
         typer.Argument(
-            metavar="TARGET", help="The same; one of the two is in a level.", autocompletion=selection.known_places
+            metavar="TARGET",
+            help="The same; exactly one of the two is in a level.",
+            autocompletion=selection.known_path_starts,
         ),
     ],
     level: selection.Level = None,
 ) -> None:
-    """Copy a file or directory into a level or out of it, as docker cp does: cp notes.txt dream:/root/.
+    """Copy a file or directory into a level or out of it.
 
-    In place of the path here, - is a tar archive on standard input or output.
+    As with docker cp: inception cp notes.txt dream:/root/. In place of the path of this machine, - stands for a tar
+    archive on standard input or output.
     """
     from inception.chain.connect import level_client, require_live_level
     from inception.chain.copy import copy_in, copy_out, pack_out, unpack_in
@@ -66,4 +71,4 @@ def cp(
 
 def _refuse_terminal(here: str, stream: TextIO) -> None:
     if here == "-" and stream.isatty():
-        raise UsageError("a tar archive is nothing for a terminal", remedy="put a pipe or a file in its place")
+        raise UsageError("cp - does not use a terminal for a tar archive", remedy="redirect it to a pipe or a file")

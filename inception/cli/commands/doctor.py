@@ -1,4 +1,4 @@
-"""`inception doctor`: what a host can do, what stands in the way, and how deep it should let a chain go."""
+"""`inception doctor`: check what a host offers, and estimate how deep a chain can go on it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from inception.callbacks import ignore
 from inception.cli import options
 from inception.cli.output import say
 
@@ -19,11 +20,11 @@ _FAILED = 1
 
 def doctor(
     *,
-    boot: Annotated[bool, typer.Option("--boot", help="Prove it: boot one level and unwind it again.")] = False,
+    boot: Annotated[bool, typer.Option("--boot", help="Also boot one level, and unwind it again.")] = False,
     engine: options.EngineAddress = "auto",
     as_json: options.Json = False,
 ) -> None:
-    """Check what this host and its engine offer to nested engines; exit with 1 if something fails."""
+    """Check whether this host can nest engines. Exit with 1 if a check fails."""
     from inception.cli.doctor_report import print_report, print_report_json
     from inception.probe.checks import examine
     from inception.probe.checks.verdict import Status
@@ -50,8 +51,8 @@ def _survey(engine: str) -> Survey:
     from inception.probe.read_survey import survey_engine, survey_machine
 
     try:
-        # To look at a host is no reason to start an engine on it.
-        with connect_to("host" if engine == "auto" else engine, _quiet) as level_0, translated("examining the engine"):
+        # Checks alone must not start an engine.
+        with connect_to("host" if engine == "auto" else engine, ignore) as level_0, translated("examining the engine"):
             return survey_engine(
                 level_0.client,
                 endpoint=level_0.endpoint,
@@ -64,7 +65,7 @@ def _survey(engine: str) -> Survey:
 
 
 def _boot(engine: str) -> Finding:
-    """Boot one level and unwind it: the proof of all that the other checks only expect."""
+    """Boot one level and unwind it, which proves what the other checks only predict."""
     from inception.chain.interrupts import raising_interrupted
     from inception.chain.naming import generate_name
     from inception.chain.prepare import prepare
@@ -81,7 +82,7 @@ def _boot(engine: str) -> Finding:
         with raising_interrupted(), connect_to(engine, say) as level_0:
             plan = prepare(level_0, request, say)
             begun_s = monotonic()
-            with running(level_0.client, plan, lambda _: None) as chain, translated("asking level 1"):
+            with running(level_0.client, plan, ignore) as chain, translated("asking level 1"):
                 version = chain.client_of(1).version()
                 took_s = monotonic() - begun_s
         return booted(version["Version"], took_s)
@@ -89,7 +90,3 @@ def _boot(engine: str) -> Finding:
         raise
     except InceptionError as error:
         return did_not_boot(error.message, error.remedy)
-
-
-def _quiet(_line: str) -> None:
-    pass

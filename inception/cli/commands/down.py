@@ -7,17 +7,18 @@ from typing import Annotated
 import typer
 
 from inception.cli import options, selection
+from inception.cli.output import say_unless
 
-All = Annotated[bool, typer.Option("--all", help="Every chain there is.")]
+All = Annotated[bool, typer.Option("--all", help="End every chain of this machine.")]
 
 
 def down(*, names: selection.ChainNames = None, every: All = False, quiet: options.Quiet = False) -> None:
-    """Unwind chains, each from its bottom up; nothing of them is left."""
+    """Unwind chains, from the bottom up, and remove all of them."""
     _end(names, every=every, quiet=quiet, at_once=False)
 
 
 def kick(*, names: selection.ChainNames = None, every: All = False, quiet: options.Quiet = False) -> None:
-    """End chains at once; nothing of them is left."""
+    """Kill chains at once, and remove all of them."""
     _end(names, every=every, quiet=quiet, at_once=True)
 
 
@@ -32,13 +33,9 @@ def _end(names: list[str] | None, *, every: bool, quiet: bool, at_once: bool) ->
         raise UsageError("--all and names exclude each other", remedy="leave out one of the two")
     # All names are looked up before the first chain ends.
     chains = list_chains() if every else [find_chain(name) for name in names or (None,)]
-
-    def say(line: str) -> None:
-        if not quiet:
-            typer.echo(f"inception: {line}", err=True)
-
+    on_message = say_unless(quiet=quiet)
     for chain in chains:
-        with level_0_engine(chain.plan, say) as engine:
+        with level_0_engine(chain.plan, on_message) as engine:
             (remove_at_once if at_once else take_down)(engine.client, chain.plan)
         remove_contexts(contexts_of(chain.name))
-        say(f"{chain.name}: {'kicked' if at_once else 'unwound'}, nothing is left")
+        on_message(f"{chain.name}: {'kicked' if at_once else 'unwound'}, nothing is left")

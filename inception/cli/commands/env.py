@@ -1,4 +1,4 @@
-"""`inception env`: what makes a Docker client of this host talk to a level's engine."""
+"""`inception env`: environment variables that point a Docker client at a level's engine."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import typer
 from inception.cli import options, selection
 
 VARIABLES = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
-"""What says where the engine is. DOCKER_CONTEXT would win over them only where there is no DOCKER_HOST."""
+"""The variables that name an engine. DOCKER_CONTEXT takes effect only where DOCKER_HOST is not set."""
 
 
 class Syntax(StrEnum):
-    """The shell that is to understand it."""
+    """Shells, by the syntax of their settings."""
 
     SH = "sh"
     FISH = "fish"
@@ -27,13 +27,17 @@ def env(
     *,
     name: selection.ChainName = None,
     level: selection.Level = None,
-    unset: Annotated[bool, typer.Option("--unset", help="Take it back instead.")] = False,
+    unset: Annotated[bool, typer.Option("--unset", help="Print what unsets them instead.")] = False,
     syntax: Annotated[
-        Syntax | None, typer.Option("--shell", help="Whose syntax.  [default: that of $SHELL]", show_default=False)
+        Syntax | None,
+        typer.Option("--shell", help="Shell whose syntax to use.  [default: that of $SHELL]", show_default=False),
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Print settings for the shell, so that docker talks to a level: eval "$(inception env --level 2)"."""
+    """Print shell settings that make docker talk to a level.
+
+    For instance: eval "$(inception env --level 2)"
+    """
     from inception.cli.output import print_json
 
     settings = dict.fromkeys(VARIABLES) if unset else _settings(name, level)
@@ -63,12 +67,12 @@ def _settings(name: str | None, level: int | None) -> dict[str, str | None]:
 
 
 def usual_syntax(shell: str) -> Syntax:
-    """The syntax of the shell at the path `shell`."""
+    """Return the syntax of the shell at the path `shell`."""
     return Syntax.FISH if Path(shell).name == "fish" else Syntax.SH
 
 
 def lines(settings: dict[str, str | None], syntax: Syntax) -> list[str]:
-    """Lines that set each variable, or unset one that has no value."""
+    """Return lines that set each variable, or unset one that has no value."""
     if syntax is Syntax.FISH:
         return [
             f"set -e {name};" if value is None else f"set -gx {name} {shlex.quote(value)};"

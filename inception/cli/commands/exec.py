@@ -1,4 +1,4 @@
-"""`inception exec` and `inception shell`: a command or a shell in a level of a running chain, in one hop."""
+"""`inception exec` and `inception shell`: run a command or a shell in a level of a running chain."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
+from inception.callbacks import ignore
 from inception.cli import selection
 
-Workdir = Annotated[str | None, typer.Option("--workdir", "-w", metavar="DIR", help="Where to start.")]
+Workdir = Annotated[str | None, typer.Option("--workdir", "-w", metavar="DIR", help="Working directory.")]
 Terminal = Annotated[
     bool | None,
-    typer.Option("--tty/--no-tty", "-t/-T", help="Whether to give it a terminal.  [default: if we have one]"),
+    typer.Option("--tty/--no-tty", "-t/-T", help="Give it a terminal, or none.  [default: as inception itself]"),
 ]
 
 
@@ -24,12 +25,15 @@ def exec_(
     workdir: Workdir = None,
     tty: Terminal = None,
 ) -> None:
-    """Run a command in a level, and exit with its status: exec [NAME] [--level K] -- COMMAND."""
+    """Run a command in a level: exec [NAME] [--level K] -- COMMAND.
+
+    Exit with its status.
+    """
     from inception.errors import UsageError
 
-    command = selection.command_behind(context)
+    command = selection.trailing_command(context)
     if not command:
-        raise UsageError("exec needs a command behind --", remedy="for instance: inception exec -- docker ps")
+        raise UsageError("exec needs a command after --", remedy="for instance: inception exec -- docker ps")
     raise typer.Exit(_session(name, level, command, workdir, tty))
 
 
@@ -55,11 +59,11 @@ def _session(
 
     chain = find_chain(name)
     number = require_live_level(chain, level)
-    shells = Shells(chain.plan, on_change=lambda _: None, draw=partial(draw.descent, quiet=False))
+    shells = Shells(chain.plan, on_change=ignore, draw=partial(draw.descent, quiet=False))
     try:
         with shells.open():
             return shells.run(number, command, workdir=workdir, terminal=tty)
     except Kicked:
-        with level_0_engine(chain.plan, lambda _: None) as engine:
+        with level_0_engine(chain.plan, ignore) as engine:
             remove_at_once(engine.client, chain.plan)
         return 0

@@ -1,59 +1,65 @@
-"""`inception grow NAME +2` and `inception shrink NAME 2`: a running chain, deeper or less deep."""
+"""`inception grow NAME +2` and `inception shrink NAME 2`: change the depth of a running chain."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from inception.cli import options, selection
-from inception.plan.chain import ChainPlan
+from inception.cli.output import say_unless
+
+if TYPE_CHECKING:
+    from inception.chain.status import ChainStatus
+    from inception.plan.chain import ChainPlan
 
 _AMOUNT = re.compile(r"[+-]?(\d+)")
-Words = Annotated[
+NameAndAmount = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[NAME] [N]",
-        help="Which chain, and by how many levels.  [default: the only one, by 1]",
+        help="Name of the chain, and number of levels.  [default: the only chain, 1]",
         autocompletion=selection.known_names,
         show_default=False,
     ),
 ]
 
 
-def grow(*, words: Words = None, quiet: options.Quiet = False) -> None:
-    """Let a chain grow by N levels at its bottom: grow [NAME] [+N]."""
+def grow(*, arguments: NameAndAmount = None, quiet: options.Quiet = False) -> None:
+    """Add N levels below a chain's bottom: grow [NAME] [+N]."""
     from inception.chain import resize
     from inception.chain.interrupts import raising_interrupted
     from inception.chain.status import find_chain
     from inception.cli.drawing import draw
 
-    name, by = name_and_amount(words or [])
+    name, by = name_and_amount(arguments or [])
     chain = find_chain(name)
     _refuse_broken(chain)
     with raising_interrupted(), draw.descent(chain.plan.depth + by, quiet=quiet) as drawing:
         resize.grow(chain.plan, by, drawing.show)
 
 
-def shrink(*, words: Words = None, quiet: options.Quiet = False) -> None:
+def shrink(*, arguments: NameAndAmount = None, quiet: options.Quiet = False) -> None:
     """Unwind the N deepest levels of a chain: shrink [NAME] [N]."""
     from inception.chain import resize
     from inception.chain.status import find_chain
 
-    name, by = name_and_amount(words or [])
+    name, by = name_and_amount(arguments or [])
     chain = find_chain(name)
     refuse_attached(chain.plan)
     smaller = resize.shrink(chain.plan, by)
-    if not quiet:
-        typer.echo(f"inception: {smaller.name}: {smaller.depth} levels", err=True)
+    say_unless(quiet=quiet)(f"{smaller.name}: {smaller.depth} levels")
 
 
-def name_and_amount(words: list[str]) -> tuple[str | None, int]:
-    """Take `[NAME] [+N]` apart. What could be either is a name only if an amount follows. Raises UsageError."""
+def name_and_amount(arguments: list[str]) -> tuple[str | None, int]:
+    """Return the name and the number of levels in `[NAME] [+N]`. Raises UsageError if they are something else.
+
+    A single word that could be either is the number.
+    """
     from inception.errors import UsageError
 
-    match words:
+    match arguments:
         case []:
             return None, 1
         case [name] if _AMOUNT.fullmatch(name) is None:
@@ -62,7 +68,7 @@ def name_and_amount(words: list[str]) -> tuple[str | None, int]:
             return None, _number(amount)
         case [name, amount] if _AMOUNT.fullmatch(amount):
             return name, _number(amount)
-    raise UsageError(f"cannot read {' '.join(words)!r} as [NAME] [N]", remedy="write it like: dream +2")
+    raise UsageError(f"cannot read {' '.join(arguments)!r} as [NAME] [N]", remedy="write it like: dream +2")
 
 
 def _number(amount: str) -> int:
@@ -70,7 +76,7 @@ def _number(amount: str) -> int:
 
 
 def refuse_attached(plan: ChainPlan) -> None:
-    """Raise ChainError if the bottom is where a client has its session: the end of one is the end of the other."""
+    """Raise ChainError if the chain is attached: its client's session is at its bottom, and would end with it."""
     from inception.errors import ChainError
 
     if plan.attached:
@@ -80,9 +86,9 @@ def refuse_attached(plan: ChainPlan) -> None:
         )
 
 
-def _refuse_broken(chain: object) -> None:
-    from inception.chain.status import ChainState, ChainStatus
+def _refuse_broken(chain: ChainStatus) -> None:
+    from inception.chain.status import ChainState
     from inception.errors import ChainError
 
-    if isinstance(chain, ChainStatus) and chain.state is not ChainState.RUNNING:
+    if chain.state is not ChainState.RUNNING:
         raise ChainError(f"chain {chain.name} is {chain.state}", remedy=f"see: inception tree {chain.name}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +9,7 @@ from typing import Annotated
 import typer
 
 from inception.cli import options
+from inception.cli.output import print_json, print_table, say, say_unless
 from inception.errors import UsageError
 from inception.image.method import BuildMethod
 
@@ -26,18 +25,23 @@ def build(
     *,
     method: Annotated[
         BuildMethod,
-        typer.Option(help="From a Dockerfile (needs a base image), or with mmdebstrap (needs Debian's packages)."),
+        typer.Option(
+            help="From a Dockerfile (needs a base image), or with mmdebstrap (needs Debian's package servers)."
+        ),
     ] = BuildMethod.AUTO,
     base: Base = None,
     engine_from_host: Annotated[
-        bool, typer.Option("--engine-from-host", help="Put the host's own docker binaries in.")
+        bool, typer.Option("--engine-from-host", help="Copy the host's own docker binaries into the image.")
     ] = False,
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build it even if it is there.")] = False,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build it even if it exists.")] = False,
     engine: options.EngineAddress = "auto",
     quiet: options.Quiet = False,
     as_json: options.Json = False,
 ) -> None:
-    """Build the level image, whose tag goes to standard output, and the image `inception`, unless they are there."""
+    """Build the level image and print its tag. Also build the image `inception`.
+
+    Nothing is built that exists already; see --rebuild.
+    """
     from inception.chain.interrupts import raising_interrupted
     from inception.engine.connect import connect_to
     from inception.image.build import build_image
@@ -45,31 +49,33 @@ def build(
     from inception.image.standalone import ensure_standalone
     from inception.image.store import find_image, stored_image
 
-    say = _progress(quiet=quiet)
-    with raising_interrupted(), connect_to(engine, say) as level_0:
+    on_message = say_unless(quiet=quiet)
+    with raising_interrupted(), connect_to(engine, on_message) as level_0:
         tag = default_tag(base=base, engine_from_host=engine_from_host)
         if not rebuild and find_image(level_0.client, tag) is not None:
-            say(f"{tag} is there already: nothing to do without --rebuild")
+            on_message(f"{tag} exists already; --rebuild builds it again")
         else:
-            build_image(level_0.client, method=method, base=base, engine_from_host=engine_from_host, on_message=say)
+            build_image(
+                level_0.client, method=method, base=base, engine_from_host=engine_from_host, on_message=on_message
+            )
         image = stored_image(level_0.client, tag)
-        ensure_standalone(level_0.client, image.image_id, on_message=say)
+        ensure_standalone(level_0.client, image.image_id, on_message=on_message)
     if as_json:
-        _print_json(asdict(image))
+        print_json(asdict(image))
     else:
         typer.echo(tag)
 
 
 @app.command("ls")
 def list_(*, engine: options.EngineAddress = "auto", as_json: options.Json = False) -> None:
-    """List the level images on the engine, and which of them have a seed."""
+    """List the level images on the engine, and their seeds."""
     from inception.engine.connect import connect_to
     from inception.image.store import list_images
 
-    with connect_to(engine, _progress()) as level_0:
+    with connect_to(engine, say) as level_0:
         images = list_images(level_0.client)
     if as_json:
-        _print_json([asdict(image) for image in images])
+        print_json([asdict(image) for image in images])
         return
     rows = (
         (
@@ -81,7 +87,7 @@ def list_(*, engine: options.EngineAddress = "auto", as_json: options.Json = Fal
         )
         for image in images
     )
-    _print_columns([("IMAGE", "ID", "SIZE", "BUILT WITH", "SEED"), *rows])
+    print_table([("IMAGE", "ID", "SIZE", "BUILT WITH", "SEED"), *rows])
 
 
 @app.command()
@@ -93,13 +99,13 @@ def rm(
     every: Annotated[bool, typer.Option("--all", help="Remove every level image on the engine.")] = False,
     engine: options.EngineAddress = "auto",
 ) -> None:
-    """Remove level images, and the seeds and images made of them."""
+    """Remove level images with their seeds and derived images."""
     from inception.engine.connect import connect_to
     from inception.image.store import list_images, remove_image
 
     if bool(images) == every:
         raise UsageError("image rm needs either images or --all", remedy="see inception image ls for their names")
-    with connect_to(engine, _progress()) as level_0:
+    with connect_to(engine, say) as level_0:
         for name in images or [name for it in list_images(level_0.client) for name in it.tags or (it.image_id,)]:
             remove_image(level_0.client, name)
             typer.echo(f"removed {name}")
@@ -108,9 +114,10 @@ def rm(
 @app.command()
 def export(
     *,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it, as docker save does.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="File to write, as docker save does.")],
     image: Annotated[
-        str | None, typer.Argument(metavar="[IMAGE]", help="A tag or an id.  [default: our own]", show_default=False)
+        str | None,
+        typer.Argument(metavar="[IMAGE]", help="A tag or an id.  [default: inception's own]", show_default=False),
     ] = None,
     engine: options.EngineAddress = "auto",
 ) -> None:
@@ -120,7 +127,6 @@ def export(
     from inception.image.recipe import default_tag
     from inception.image.store import export_image
 
-    say = _progress()
     with raising_interrupted(), connect_to(engine, say) as level_0:
         name = image or default_tag()
         size = export_image(level_0.client, name, file)
@@ -131,13 +137,14 @@ def export(
 def verify(
     *,
     image: Annotated[
-        str | None, typer.Argument(metavar="[IMAGE]", help="A tag or an id.  [default: our own]", show_default=False)
+        str | None,
+        typer.Argument(metavar="[IMAGE]", help="A tag or an id.  [default: inception's own]", show_default=False),
     ] = None,
     engine: options.EngineAddress = "auto",
     quiet: options.Quiet = False,
     as_json: options.Json = False,
 ) -> None:
-    """Boot one level from an image, and see that each of its parts answers; status 1 if one does not."""
+    """Boot one level from an image and check each of its parts. Exit with 1 if one fails."""
     from inception.chain.interrupts import raising_interrupted
     from inception.chain.naming import generate_name
     from inception.chain.verify import verify_image
@@ -145,15 +152,15 @@ def verify(
     from inception.image.recipe import default_tag
     from inception.plan.request import Request
 
-    say = _progress(quiet=quiet)
+    on_message = say_unless(quiet=quiet)
     request = Request(depth=1, name=generate_name(), image=image or default_tag())
-    with raising_interrupted(), connect_to(engine, say) as level_0:
-        checks = verify_image(level_0, request, say)
+    with raising_interrupted(), connect_to(engine, on_message) as level_0:
+        checks = verify_image(level_0, request, on_message)
     if as_json:
-        _print_json([asdict(check) for check in checks])
+        print_json([asdict(check) for check in checks])
     else:
-        _print_columns(
-            [("PART", "", "SAID"), *((it.name, "FAILED" if it.failed else "ok", it.detail) for it in checks)]
+        print_table(
+            [("PART", "RESULT", "OUTPUT"), *((it.name, "FAILED" if it.failed else "ok", it.detail) for it in checks)]
         )
     if any(check.failed for check in checks):
         raise typer.Exit(1)
@@ -161,23 +168,3 @@ def verify(
 
 def _short(image_id: str) -> str:
     return image_id.removeprefix("sha256:")[:12]
-
-
-def _progress(*, quiet: bool = False) -> Callable[[str], None]:
-    def say(line: str) -> None:
-        if not quiet:
-            print(f"inception: {line}", file=sys.stderr, flush=True)
-
-    return say
-
-
-def _print_columns(rows: Sequence[tuple[str, ...]]) -> None:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        typer.echo("   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def _print_json(value: object) -> None:
-    import json
-
-    typer.echo(json.dumps(value, indent=2))

@@ -1,4 +1,4 @@
-"""`inception logs`: what runners, containerds and dockerds of a chain say."""
+"""`inception logs`: the logs of a chain's runners, containerds and dockerds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _POLL_S = 0.1
 
 
 class Program(StrEnum):
-    """Whose log."""
+    """The programs of a level that have a log."""
 
     RUNNER = "runner"
     CONTAINERD = "containerd"
@@ -26,16 +26,20 @@ def logs(
     *,
     name: selection.ChainName = None,
     level: Annotated[
-        int | None, typer.Option("--level", "-l", metavar="K", help="Which level.  [default: all]", show_default=False)
+        int | None,
+        typer.Option("--level", "-l", metavar="K", help="Number of the level.  [default: all]", show_default=False),
     ] = None,
     program: Annotated[
-        list[Program] | None, typer.Option("--program", "-p", help="Whose log.  [default: all]", show_default=False)
+        list[Program] | None,
+        typer.Option(
+            "--program", "-p", help="Program whose log to print; may be repeated.  [default: all]", show_default=False
+        ),
     ] = None,
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on with what is added, until the chain ends.")
+        bool, typer.Option("--follow", "-f", help="Print new lines as they come, until the chain ends.")
     ] = False,
 ) -> None:
-    """Print the logs of a chain, each line with its level and program."""
+    """Print the logs of a chain, with level and program on each line."""
     from inception.chain.status import find_chain
     from inception.errors import UsageError
 
@@ -54,7 +58,7 @@ def logs(
 
 
 class LogTail:
-    """The part of a log that has not been printed yet. The log need not be there."""
+    """The part of a log that has not been printed yet. The file may be missing."""
 
     def __init__(self, label: str, path: Path) -> None:
         self._label = label
@@ -62,7 +66,7 @@ class LogTail:
         self._position = 0
 
     def lines(self) -> list[str]:
-        """Whole lines that have been added since the last time, labelled."""
+        """Return the whole lines that were added since the last call, labelled."""
         try:
             with self._path.open("rb") as log:
                 log.seek(self._position)

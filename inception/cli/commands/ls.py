@@ -1,4 +1,4 @@
-"""`inception ls`: the chains of this machine, live and broken."""
+"""`inception ls`: list the chains of this machine, live and broken."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from inception.cli import options
 
 
 def ls(*, as_json: options.Json = False) -> None:
-    """List all chains, live and broken."""
+    """List the chains of this machine, live and broken."""
     from inception.chain.status import list_chains
-    from inception.cli.output import chain_fields, print_json, print_table, state_words
+    from inception.cli.output import chain_fields, print_json, print_table, state_text
 
     chains = list_chains()
     if as_json:
@@ -25,7 +25,7 @@ def ls(*, as_json: options.Json = False) -> None:
             it.name,
             str(it.plan.depth),
             "yes" if it.plan.attached else "no",
-            "; ".join((state_words(it), *it.remarks)),
+            "; ".join((state_text(it), *it.remarks)),
         )
         for it in chains
     ]

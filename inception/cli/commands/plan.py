@@ -1,4 +1,4 @@
-"""`inception plan --depth N`: what a descent would do; nothing is touched."""
+"""`inception plan --depth N`: show the plan of a descent, and start nothing of it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from inception.cli import options
 from inception.plan.request import Request
 
 
-@options.with_chain_options
+@options.with_chain_options()
 def plan(*, request: Request, engine: options.EngineAddress = "auto", json: options.Json = False) -> None:
-    """Show what a descent of N levels would do, and touch nothing: an engine started for this ends with it."""
+    """Show what a descent of N levels would do, without doing it.
+
+    If a private engine has to be started for that, it is stopped again.
+    """
     from inception.chain.prepare import plan_on
     from inception.cli.output import say
     from inception.cli.tables import plan_table

@@ -1,4 +1,4 @@
-"""`inception prune`: remove what a crash of the machine or of its engine has left of chains."""
+"""`inception prune`: remove what dead chains left after a crash of the machine or of its engine."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 
 def prune(
     *,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove it without asking.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Show it, and remove nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only show it.")] = False,
     engine: options.EngineAddress = "auto",
     as_json: options.Json = False,
 ) -> None:
-    """Show what dead chains have left, and remove it: only what carries our labels or lies in our run root.
+    """Remove what dead chains have left, after showing it.
 
-    With --engine auto a private engine is looked into as well, if one runs.
+    That is only what carries inception's labels, or lies in its run root. With --engine auto, the private engine is
+    searched as well if it runs.
     """
     import shutil
     from dataclasses import asdict
@@ -56,7 +57,7 @@ def prune(
 
 
 def _engines(engine: str, stack: ExitStack) -> Iterator[Engine]:
-    """The engine of that word; for `auto` also a private one that is there beside it."""
+    """Yield the engine that `engine` names; for `auto`, also a private one that runs beside it."""
     from inception.engine.connect import EngineChoice, connect_to
     from inception.engine.private.layout import EngineDirectory
     from inception.engine.private.lease import takes_clients
@@ -70,4 +71,4 @@ def _engines(engine: str, stack: ExitStack) -> Iterator[Engine]:
     if takes_clients(private):
         yield stack.enter_context(connect_to(EngineChoice.PRIVATE, say))
     elif private.data_root.is_dir():
-        say("not looked into: the private engine, which does not run: see inception prune --engine private")
+        say("not searched: the private engine, which does not run: see inception prune --engine private")

@@ -1,4 +1,4 @@
-"""`inception --depth N [-- COMMAND]`: descend, give a shell or run a command at the bottom, and climb back."""
+"""`inception --depth N [-- COMMAND]`: descend, run a shell or a command at the bottom, and unwind."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ from inception.cli import options
 from inception.plan.request import Request
 
 
-@options.with_chain_options
+@options.with_chain_options()
 def run(
     *,
     request: Request,
     command: Annotated[
-        list[str] | None, typer.Argument(metavar="[-- COMMAND...]", help="Run this at the bottom.  [default: a shell]")
+        list[str] | None,
+        typer.Argument(metavar="[-- COMMAND...]", help="Command to run at the bottom.  [default: a shell]"),
     ] = None,
     shells: Annotated[
-        bool, typer.Option("--shells", help="A shell at each level: exit ends it, and leads to the level above.")
+        bool,
+        typer.Option(
+            "--shells", help="Give a shell at each level: exit unwinds the level, and a shell in the one above follows."
+        ),
     ] = False,
     publish_engine: options.Published = None,
     publish_address: options.PublishAddress = options.LOOPBACK,
@@ -26,10 +30,13 @@ def run(
     engine: options.EngineAddress = "auto",
     quiet: options.Quiet = False,
     json_events: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write each step to FILE, one JSON object a line.")
+        str | None, typer.Option(metavar="FILE", help="Write each event to FILE, one JSON object a line.")
     ] = None,
 ) -> None:
-    """Descend N levels and give a shell at the bottom, or run COMMAND there and exit with its status."""
+    """Descend N levels, run a shell or COMMAND there, and unwind.
+
+    Exit with the status of the shell or of COMMAND.
+    """
     from inception.chain.publishing.publish import parse_publications
     from inception.cli.descent import run_at_depth
     from inception.errors import UsageError

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,21 +22,9 @@ _DEPTH = 8
 _FAILED = 1
 
 
-def _with_max_depth(command: Callable[..., None]) -> Callable[..., None]:
-    """Give `command` the options of a chain, its depth as --max-depth."""
-    wrapped = options.with_chain_options(command)
-    hint = Annotated[int, typer.Option("--max-depth", "-d", metavar="N", help="How deep to go, if nothing gives.")]
-    wrapped.__annotations__["depth"] = hint
-    signature: Any = wrapped.__signature__  # type: ignore[attr-defined]
-    parameters = [
-        it.replace(annotation=hint, default=_DEPTH) if it.name == "depth" else it
-        for it in signature.parameters.values()
-    ]
-    wrapped.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    return wrapped
-
-
-@_with_max_depth
+@options.with_chain_options(
+    depth_flag="--max-depth", depth_help="How deep to go, if nothing gives.", default_depth=_DEPTH
+)
 def stress(
     *,
     request: Request,

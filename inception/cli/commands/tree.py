@@ -1,4 +1,4 @@
-"""`inception tree`: a chain level by level, as it is now."""
+"""`inception tree`: show the state of each level of a chain."""
 
 from __future__ import annotations
 
@@ -19,10 +19,13 @@ _AGAIN_S = 1.0
 def tree(
     *,
     name: selection.ChainName = None,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Look again each second, until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Update each second, until Ctrl-C.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Show the levels of a chain: engine, address, PID namespace, storage, age, memory, containers."""
+    """Show the levels of a chain and what runs in them.
+
+    For each level: state, engine, address, PID namespace, storage, age, memory, containers.
+    """
     from inception.chain.inspect import inspect_levels
     from inception.chain.status import find_chain
     from inception.cli.output import chain_fields, print_json
@@ -71,19 +74,19 @@ def _detail_fields(chain: ChainStatus, details: LevelDetails) -> dict[str, Any]:
 
 
 def tree_lines(chain: ChainStatus, levels: tuple[LevelDetails, ...]) -> list[str]:
-    """The chain as an indented tree, its condition first."""
-    from inception.cli.output import state_words
+    """Return the chain as an indented tree, its state first."""
+    from inception.cli.output import state_text
 
-    lines = [f"{chain.name}: {state_words(chain)}, on {chain.plan.endpoint}"]
+    lines = [f"{chain.name}: {state_text(chain)}, on {chain.plan.endpoint}"]
     lines += [f"  {remark}" for remark in chain.remarks]
     for details in levels:
         indent = "   " * (details.status.number - 1)
-        lines.append(f"{indent}└─ {details.status.number}  {_level_words(chain, details)}")
+        lines.append(f"{indent}└─ {details.status.number}  {_level_text(chain, details)}")
         lines += [f"{indent}      container {container}" for container in details.containers or ()]
     return lines
 
 
-def _level_words(chain: ChainStatus, details: LevelDetails) -> str:
+def _level_text(chain: ChainStatus, details: LevelDetails) -> str:
     from inception.plan.duration import show_duration
     from inception.plan.size import show_size
 

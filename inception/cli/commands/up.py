@@ -1,4 +1,4 @@
-"""`inception up --depth N`: a chain that lives on until it is told to end, or until its time is over."""
+"""`inception up --depth N`: start a chain that runs until `inception down`, or until its --ttl is over."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from inception.cli import options
 from inception.plan.request import Request
 
 
-@options.with_chain_options
+@options.with_chain_options()
 def up(
     *,
     request: Request,
     ttl: Annotated[
-        str | None, typer.Option(metavar="TIME", help="End it after this long: 90s, 45m, 2h.", show_default=False)
+        str | None,
+        typer.Option(metavar="TIME", help="Unwind the chain after this long: 90s, 45m, 2h.", show_default=False),
     ] = None,
     publish_engine: options.Published = None,
     publish_address: options.PublishAddress = options.LOOPBACK,
@@ -24,7 +25,7 @@ def up(
     engine: options.EngineAddress = "auto",
     quiet: options.Quiet = False,
 ) -> None:
-    """Start a chain of N levels and leave it running; its name goes to standard output."""
+    """Start a chain of N levels, leave it running, print its name."""
     from inception.chain.interrupts import raising_interrupted
     from inception.chain.prepare import prepare
     from inception.chain.publishing.publish import parse_publications, publish
@@ -36,7 +37,7 @@ def up(
 
     if request.depth == 0:
         raise UsageError("depth 0 is the host itself, which is up", remedy="ask for 1 level or more with --depth")
-    wanted = replace(request, attached=False, ttl_s=None if ttl is None else _seconds(ttl))
+    detached = replace(request, attached=False, ttl_s=None if ttl is None else _seconds(ttl))
     publications = parse_publications(
         publish_engine or (), address=publish_address, plain=insecure_plaintext, depth=request.depth
     )
@@ -45,7 +46,7 @@ def up(
         draw.descent(request.depth, quiet=quiet) as drawing,
         connect_to(engine, drawing.progress) as level_0,
     ):
-        plan = prepare(level_0, wanted, drawing.progress)
+        plan = prepare(level_0, detached, drawing.progress)
         start_detached(level_0.client, plan, drawing.show)
         try:
             publish(plan, publications)

@@ -1,4 +1,4 @@
-"""The places to draw a descent on: plain lines, or nothing at all. The live one has a module of its own."""
+"""Canvases that a descent is drawn on: plain lines, or nothing. `live.py` has the one for terminals."""
 
 from __future__ import annotations
 
@@ -9,55 +9,57 @@ from inception.plan.events import Event, Phase, State
 
 
 class Canvas(Protocol):
-    """Where a descent is drawn."""
+    """An output that a descent is drawn on."""
 
     def start(self) -> None:
-        """Begin to move, if this is a canvas where something moves."""
+        """Start the animation, if this canvas has one."""
 
     def stop(self) -> None:
-        """Stop moving, and take away what moved."""
+        """Stop the animation, and erase it."""
 
     def say(self, line: str) -> None:
         """Write a line that stays."""
 
     def draw(self, progress: Progress, event: Event) -> None:
-        """Draw how far it has come by `event`, the last one."""
+        """Draw the progress after `event`, the latest one."""
 
 
 class NoCanvas:
-    """For --quiet: errors are reported elsewhere, and there is nothing else to say."""
+    """The canvas of --quiet, which shows nothing. Errors are reported elsewhere."""
 
     def start(self) -> None:
-        pass
+        """Do nothing."""
 
     def stop(self) -> None:
-        pass
+        """Do nothing."""
 
     def say(self, line: str) -> None:
-        pass
+        """Do nothing."""
 
     def draw(self, progress: Progress, event: Event) -> None:
-        pass
+        """Do nothing."""
 
 
 class PlainCanvas:
-    """For pipes, files and dumb terminals: a line for each level that is ready, and for each note."""
+    """The canvas for pipes, files and dumb terminals: a line for each level that is ready, and for each note."""
 
     def __init__(self, depth: int, stream: TextIO) -> None:
         self._depth = depth
         self._stream = stream
 
     def start(self) -> None:
-        pass
+        """Do nothing: there is no animation."""
 
     def stop(self) -> None:
-        pass
+        """Do nothing: there is no animation."""
 
     def say(self, line: str) -> None:
+        """Write a line."""
         self._stream.write(f"inception: {line}\n")
         self._stream.flush()
 
     def draw(self, progress: Progress, event: Event) -> None:
+        """Write a line if `event` is a note, or the end of a level's boot."""
         if event.state is State.NOTE:
             self.say(note_line(event))
         elif event.state is State.END and event.phase is Phase.READY:
@@ -66,5 +68,5 @@ class PlainCanvas:
 
 
 def note_line(event: Event) -> str:
-    """What an event of state NOTE says."""
+    """Return the text of an event of state NOTE, with its level."""
     return f"level {event.level}: {event.message}" if event.level else str(event.message)

@@ -1,4 +1,4 @@
-"""What a descent looks like on standard error: live on a terminal, plain lines elsewhere, nothing with --quiet."""
+"""Draw a descent on standard error: live on a terminal, plain lines elsewhere, nothing with --quiet."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from inception.plan.events import Event, Phase
 
 
 class Drawing:
-    """A descent and its unwinding, drawn from events, which may come from another thread than everything else."""
+    """Draws a descent and its unwinding from events, which may come from another thread than the other calls."""
 
     def __init__(self, canvas: Canvas, clock: Callable[[], float] = time.monotonic) -> None:
         self._canvas = canvas
@@ -27,15 +27,15 @@ class Drawing:
         self._lock = threading.RLock()
 
     def start(self) -> None:
-        """Begin to draw, with what has happened so far."""
-        with self._lock, suppress(OSError):  # A chain does not end because nobody can see it.
+        """Begin to draw, with the events that came before."""
+        with self._lock, suppress(OSError):  # A terminal that is gone must not end the chain.
             self._drawing = True
             self._canvas.start()
             while self._missed:
                 self._canvas.draw(self._progress, self._missed.pop(0))
 
     def stop(self, last_line: str | None = None) -> None:
-        """Draw no more; `last_line` stays."""
+        """Stop drawing; `last_line` stays on the screen."""
         with self._lock, suppress(OSError):
             if self._drawing:
                 self._canvas.stop()
@@ -44,13 +44,13 @@ class Drawing:
             self._drawing = False
 
     def progress(self, line: str) -> None:
-        """Say what is being done."""
+        """Write a line about a step that takes long."""
         with self._lock, suppress(OSError):
             if self._drawing:
                 self._canvas.say(line)
 
     def show(self, event: Event) -> None:
-        """Take in what has happened, and draw it."""
+        """Take in an event, and draw it."""
         with self._lock, suppress(OSError):
             self._progress = self._progress.after(event)
             if event.phase is Phase.UNWIND and self._drawing:
@@ -62,7 +62,7 @@ class Drawing:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Sum up the descent, and leave the terminal to someone else: nothing is written inside."""
+        """Sum up the descent, and write nothing inside, where a session has the terminal."""
         self.stop(descent_line(self._progress))
         try:
             yield
@@ -71,7 +71,7 @@ class Drawing:
             self.start()
 
     def finish(self) -> None:
-        """Sum up the unwinding, and draw no more."""
+        """Sum up the unwinding, and stop drawing."""
         unwound = len(self._progress.in_state(LevelProgressState.UNWOUND))
         if unwound and self._ascent_begun_s is not None:
             self.stop(f"{_levels(unwound)} unwound in {self._clock() - self._ascent_begun_s:.1f} s")
@@ -97,15 +97,18 @@ def descent(depth: int, *, quiet: bool) -> Iterator[Drawing]:
 def _canvas(depth: int, *, quiet: bool) -> Canvas:
     if quiet:
         return NoCanvas()
-    if sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb":
-        from inception.cli.drawing.live import LiveCanvas  # It brings rich.
+    from inception.log import is_shown
+
+    # The lines of a log would go through what is drawn live.
+    if sys.stderr.isatty() and not is_shown() and os.environ.get("TERM", "dumb") != "dumb":
+        from inception.cli.drawing.live import LiveCanvas  # It imports rich.
 
         return LiveCanvas(depth)
     return PlainCanvas(depth, sys.stderr)
 
 
 def descent_line(progress: Progress) -> str | None:
-    """The descent in one line; None if nothing became ready."""
+    """Return the descent in one line, or None if no level became ready."""
     if progress.descent_s is None:
         return None
     ready = len(progress.in_state(LevelProgressState.READY))

@@ -1,4 +1,4 @@
-"""A descent drawn live on a terminal: a line a level, and a spinning top at those that are on their way."""
+"""Draw a descent live on a terminal: a line a level, with a spinning top beside levels that boot or unwind."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ ASCII_TOP = (r"\/", r"|/", r"\/", r"\|")
 _TURN_S = 0.5
 _FRAMES_A_SECOND = 12
 _SPARE_LINES = 2
-"""Lines of the window left alone, so that what stays, above, can be seen."""
+"""Lines of the window that are left to what was said before."""
 
 
 class LiveCanvas:
-    """Standard error, which is a terminal. What moves is taken away in the end; what is said stays above it."""
+    """The canvas for a terminal on standard error. Lines stay above the animation, which is erased in the end."""
 
     def __init__(self, depth: int, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console or Console(stderr=True, highlight=False, markup=False, emoji=False)
@@ -37,6 +37,7 @@ class LiveCanvas:
         self._live: Live | None = None
 
     def start(self) -> None:
+        """Start the animation."""
         self._begun_s = self._clock()
         self._live = Live(
             console=self._console,
@@ -49,14 +50,17 @@ class LiveCanvas:
         self._live.start()
 
     def stop(self) -> None:
+        """Stop the animation, and erase it."""
         if self._live is not None:
             self._live.stop()
             self._live = None
 
     def say(self, line: str) -> None:
+        """Write a line above the animation."""
         self._console.print(Text(line, style="dim"), soft_wrap=True)
 
     def draw(self, progress: Progress, event: Event) -> None:
+        """Have the animation show `progress`; write a line above it if `event` is a note."""
         # The levels' clock is that of their kernel, which for a remote engine is not ours.
         behind_s = self._clock() - event.monotonic_s
         self._behind_s = behind_s if self._behind_s is None else min(behind_s, self._behind_s)
@@ -65,7 +69,7 @@ class LiveCanvas:
             self._console.print(Text(note_line(event), style="yellow"), soft_wrap=True)
 
     def render(self) -> Group:
-        """What moves, as it is now."""
+        """Return the animation as it is now."""
         now_s = self._clock() - (self._behind_s or 0.0)
         shown = [level for level in self._progress.levels if level.state is not LevelProgressState.UNWOUND]
         if not shown:

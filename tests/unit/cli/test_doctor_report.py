@@ -15,7 +15,7 @@ BAD = Finding(name="disk", status=Status.FAIL, measured="1 B free", why="It fill
 DEPTH_LIMITS = (DepthLimit(mode=PidMode.AUTO, depth=400, wall="24 GB of memory free, 61 MB a level"),)
 
 
-def test_lines_are_for_reading_and_for_grep(capsys: pytest.CaptureFixture[str]) -> None:
+def test_files_get_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
     print_report((GOOD, BAD), DEPTH_LIMITS)
     assert capsys.readouterr().out.splitlines() == [
         "pass  kernel  Linux 6.12",
@@ -26,17 +26,17 @@ def test_lines_are_for_reading_and_for_grep(capsys: pytest.CaptureFixture[str]) 
         "",
         "1 pass, 1 fail",
         "",
-        "once what fails is remedied:",
-        "400 levels with --pid auto; then stops it: 24 GB of memory free, 61 MB a level",
+        "after the failed checks are remedied:",
+        "400 levels with --pid auto; the next is stopped by: 24 GB of memory free, 61 MB a level",
     ]
 
 
-def test_where_nothing_fails_nothing_needs_a_remedy_first(capsys: pytest.CaptureFixture[str]) -> None:
+def test_remedies_are_not_mentioned_where_nothing_fails(capsys: pytest.CaptureFixture[str]) -> None:
     print_report((GOOD,), DEPTH_LIMITS)
     assert "remedied" not in capsys.readouterr().out
 
 
-def test_a_machine_that_could_not_be_read_promises_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unreadable_machine_has_no_greatest_depth(capsys: pytest.CaptureFixture[str]) -> None:
     print_report((GOOD,), ())
     assert "is not known" in capsys.readouterr().out
 

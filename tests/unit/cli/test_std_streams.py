@@ -22,9 +22,7 @@ open(sys.argv[1], "w").write("\\n".join(places))
 
 
 @pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2), (0, 2), ()])
-def test_each_closed_one_is_the_null_device_and_the_others_are_as_before(
-    closed: tuple[int, ...], tmp_path: Path
-) -> None:
+def test_closed_streams_become_the_null_device(closed: tuple[int, ...], tmp_path: Path) -> None:
     seen = tmp_path / "seen"
     closing = " ".join(f"{number}>&-" for number in closed)
     done = subprocess.run(

@@ -28,12 +28,12 @@ def test_a_name_and_an_amount_are_told_apart(words: list[str], meant: tuple[str 
 
 
 @pytest.mark.parametrize("words", [["dream", "deep"], ["a", "1", "2"], ["+1", "x"]])
-def test_what_is_neither_is_refused(words: list[str]) -> None:
+def test_words_that_are_neither_name_nor_amount_are_refused(words: list[str]) -> None:
     with pytest.raises(UsageError):
         name_and_amount(words)
 
 
-def test_the_bottom_of_an_attached_chain_is_its_client_s() -> None:
+def test_an_attached_chain_is_not_shrunk() -> None:
     with pytest.raises(ChainError, match="chain dream is attached to the program that started it"):
         refuse_attached(plan())
     refuse_attached(plan(attached=False))
@@ -62,5 +62,5 @@ def test_a_path_in_a_level_has_a_colon(word: str, parts: tuple[str, str]) -> Non
 
 
 @pytest.mark.parametrize("word", ["notes", "./a:b", "/a:b", "../a:b", "a/b:c"])
-def test_a_path_here_has_none_before_its_first_slash(word: str) -> None:
+def test_a_path_of_this_machine_has_no_colon_before_its_first_slash(word: str) -> None:
     assert INSIDE.fullmatch(word) is None

@@ -46,7 +46,7 @@ def plain(depth: int) -> tuple[Drawing, io.StringIO, Clock]:
     return drawing, stream, clock
 
 
-def test_a_line_a_level_and_one_for_each_way() -> None:
+def test_each_level_and_each_way_has_a_line() -> None:
     drawing, stream, clock = plain(2)
     drawing.progress("no engine answers: starting a private one")
     show_descent(drawing, 2)
@@ -64,14 +64,14 @@ def test_a_line_a_level_and_one_for_each_way() -> None:
     ]
 
 
-def test_notes_say_which_level_has_them() -> None:
+def test_notes_name_their_level() -> None:
     drawing, stream, _ = plain(1)
     drawing.show(event(1, 3, Phase.VERIFY, State.NOTE, message="loading it instead"))
     drawing.show(event(1, 0, Phase.CREATE, State.NOTE, message="the event file was cut short"))
     assert stream.getvalue() == "inception: level 3: loading it instead\ninception: the event file was cut short\n"
 
 
-def test_nothing_is_written_while_someone_else_has_the_terminal() -> None:
+def test_nothing_is_written_while_a_session_has_the_terminal() -> None:
     drawing, stream, _ = plain(1)
     show_descent(drawing, 1)
     with drawing.paused():
@@ -87,7 +87,7 @@ def test_nothing_is_written_while_someone_else_has_the_terminal() -> None:
     ]
 
 
-def test_a_descent_that_came_nowhere_has_nothing_to_sum_up() -> None:
+def test_a_descent_without_a_ready_level_has_no_summary() -> None:
     drawing, stream, _ = plain(4)
     drawing.show(event(1, 1, Phase.CREATE, State.BEGIN))
     drawing.show(event(2, 1, Phase.CREATE, State.FAIL, seconds=1.0, message="said where errors are reported"))
@@ -95,7 +95,7 @@ def test_a_descent_that_came_nowhere_has_nothing_to_sum_up() -> None:
     assert stream.getvalue() == ""
 
 
-def test_a_reader_that_is_gone_ends_no_chain() -> None:
+def test_a_closed_standard_error_ends_no_chain() -> None:
     class Broken(io.StringIO):
         def write(self, _: str) -> int:
             raise BrokenPipeError
@@ -122,7 +122,7 @@ class Terminal(io.StringIO):
         (Terminal(), "xterm", True, "NoCanvas"),
     ],
 )
-def test_what_is_drawn_where(
+def test_the_canvas_suits_the_terminal(
     monkeypatch: pytest.MonkeyPatch, stderr: TextIO, term: str | None, quiet: bool, canvas: str
 ) -> None:
     monkeypatch.setattr("sys.stderr", stderr)

@@ -81,7 +81,7 @@ def screen(make_screen: Callable[..., Screen]) -> Screen:
     return make_screen()
 
 
-def test_a_line_a_level_those_that_are_ready_condensed(screen: Screen) -> None:
+def test_each_level_has_a_line(screen: Screen) -> None:
     screen.boot(1)
     screen.show(2, 2, Phase.CREATE, State.BEGIN)
     screen.show(2.25, 2, Phase.CREATE, State.END, 0.25)
@@ -114,7 +114,7 @@ def test_before_there_is_a_level_it_says_how_long_it_has_been(screen: Screen) ->
     assert screen.rows == [f"{TOP[0]}     2.50 s"]
 
 
-def test_at_a_great_depth_the_last_lines_that_fit(make_screen: Callable[..., Screen]) -> None:
+def test_a_deep_chain_shows_the_last_levels_that_fit(make_screen: Callable[..., Screen]) -> None:
     screen = make_screen(depth=128, height=8)
     for level in range(1, 101):
         screen.boot(level)
@@ -145,14 +145,14 @@ def test_levels_that_fail_unwind_and_are_unwound(screen: Screen) -> None:
     assert [row.split()[0] for row in screen.rows] == ["1", "3"]
 
 
-def test_the_clock_of_a_remote_kernel_is_not_ours(screen: Screen) -> None:
+def test_times_of_a_remote_kernel_are_shown_by_our_clock(screen: Screen) -> None:
     screen.clock.now_s = 1000.0
     screen.drawing.show(Event(time_s=0.0, monotonic_s=7.0, level=1, phase=Phase.CREATE, state=State.BEGIN))
     screen.clock.now_s = 1000.5
     assert screen.rows == [f"{TOP[0]} 1   0.50 s  create 0.50"]
 
 
-def test_what_moved_is_gone_in_the_end_and_what_was_said_stays(screen: Screen) -> None:
+def test_the_animation_is_erased_and_lines_stay(screen: Screen) -> None:
     screen.drawing.progress("starting a private engine")
     screen.boot(1)
     screen.show(1.8, 1, Phase.VERIFY, State.NOTE)
@@ -171,7 +171,7 @@ def test_what_moved_is_gone_in_the_end_and_what_was_said_stays(screen: Screen) -
     assert "level 1: noted" in screen.written
 
 
-def test_what_happens_meanwhile_is_drawn_afterwards(screen: Screen) -> None:
+def test_events_during_a_pause_are_drawn_afterwards(screen: Screen) -> None:
     screen.boot(1)
     with screen.drawing.paused():
         screen.show(2, 1, Phase.DOCKERD, State.NOTE)
