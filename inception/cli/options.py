@@ -126,6 +126,17 @@ def _size(text: str) -> int:
         raise UsageError(str(error), remedy="write it like 5GB or 512MiB") from error
 
 
+def seconds(text: str) -> float:
+    """Return the seconds in a duration like 90s or 1d12h. Raises UsageError."""
+    from inception.errors import UsageError
+    from inception.plan.duration import parse_duration
+
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise UsageError(str(error), remedy="write it like 90s, 45m or 2h") from error
+
+
 def with_chain_options(
     *,
     depth_flag: str = "--depth",

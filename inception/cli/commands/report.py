@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from inception.cli.output import print_json
 from inception.errors import UsageError
 
 
@@ -26,8 +27,6 @@ def report(
     from inception.stress.report.record import Report
 
     if schema:
-        from inception.cli.output import print_json
-
         print_json(Report.json_schema())
         return
     if directory is None:

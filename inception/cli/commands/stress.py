@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from inception.cli import options
+from inception.cli.output import say, say_unless
 from inception.errors import PlanError, UsageError
 from inception.plan.request import Request
 
@@ -23,7 +24,7 @@ _FAILED = 1
 
 
 @options.with_chain_options(
-    depth_flag="--max-depth", depth_help="How deep to go, if nothing gives.", default_depth=_DEPTH
+    depth_flag="--max-depth", depth_help="Greatest depth, if no limit stops the chain before.", default_depth=_DEPTH
 )
 def stress(
     *,
@@ -108,9 +109,9 @@ def _campaign(
         cycles=cycles or (None if chaos and time_limit is not None else 1),
         chains=chains,
         churn=churn,
-        soak_s=0.0 if soak is None else _seconds(soak),
+        soak_s=0.0 if soak is None else options.seconds(soak),
         chaos_seed=(secrets.randbelow(10**6) if seed is None else seed) if chaos else None,
-        time_limit_s=None if time_limit is None else _seconds(time_limit),
+        time_limit_s=None if time_limit is None else options.seconds(time_limit),
         measure=measure,
     )
     campaign.check()
@@ -123,7 +124,6 @@ def _run(campaign: Campaign, *, engine: str, quiet: bool, output: Path | None, t
 
     from inception.chain.interrupts import raising_interrupted
     from inception.chain.prepare import facts_on, prepare
-    from inception.cli.output import say
     from inception.engine.connect import connect_to
     from inception.stress.assemble import assemble, assemble_refusal, environment_of
     from inception.stress.execute import Execution
@@ -132,7 +132,7 @@ def _run(campaign: Campaign, *, engine: str, quiet: bool, output: Path | None, t
 
     if output is not None:
         make_directory(output)
-    on_message = (lambda _: None) if quiet else say
+    on_message = say_unless(quiet=quiet)
     begun = time.time()
     command = _replay(campaign)
     with raising_interrupted(), connect_to(engine, on_message) as level_0:
@@ -202,20 +202,9 @@ def _compare(old: Path, new: Path, gates: Gates) -> int:
 
 def _judge(unmet: list[str]) -> int:
     """Print the requirements that are not met, and return the exit status."""
-    from inception.cli.output import say
-
     for line in unmet:
         say(f"requirement not met: {line}")
     return _FAILED if unmet else 0
-
-
-def _seconds(text: str) -> float:
-    from inception.plan.duration import parse_duration
-
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise UsageError(str(error), remedy="write it like 90s, 45m or 2h") from error
 
 
 def _share(text: str) -> float:

@@ -37,7 +37,7 @@ def up(
 
     if request.depth == 0:
         raise UsageError("depth 0 is the host itself, which is up", remedy="ask for 1 level or more with --depth")
-    detached = replace(request, attached=False, ttl_s=None if ttl is None else _seconds(ttl))
+    detached = replace(request, attached=False, ttl_s=None if ttl is None else options.seconds(ttl))
     publications = parse_publications(
         publish_engine or (), address=publish_address, plain=insecure_plaintext, depth=request.depth
     )
@@ -54,13 +54,3 @@ def up(
             take_down(level_0.client, plan)
             raise
     typer.echo(plan.name)
-
-
-def _seconds(text: str) -> float:
-    from inception.errors import UsageError
-    from inception.plan.duration import parse_duration
-
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise UsageError(str(error), remedy="write it like 90s, 45m or 2h") from error

@@ -6,18 +6,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from inception.plan.size import KIB, MIB, show_size
-from inception.stress.wall.model import PID_NAMESPACE_LIMIT, Incident
+from inception.plan.symptoms import SYMPTOMS
+from inception.stress.wall.model import PID_NAMESPACE_LIMIT, Cause, Incident
 
 _FEW_BYTES = 4 * MIB
 _FEW_INODES = 64
 """With less left, a file system counts as full after ENOSPC: the failure itself gave some back."""
 _NO_BYTES = 64 * KIB
 """With less left, it is full whatever the message."""
-_NO_SPACE = "no space left on device|enospc|nothing (can|could) be written"
-NEW_USER_NAMESPACE = r"clone_newuser|user namespace|max_user_namespaces"
-NEW_PID_NAMESPACE = (
-    r"final child's pid from pipe|unshare remaining namespaces|max_pid_namespaces|pid namespace.*no space left"
-)
+SYMPTOM_BY_CAUSE = {symptom.cause: symptom for symptom in SYMPTOMS}
+NEW_USER_NAMESPACE = SYMPTOM_BY_CAUSE[Cause.USER_NAMESPACES].words
+NEW_PID_NAMESPACE = SYMPTOM_BY_CAUSE[Cause.PID_NAMESPACES].words
+_NO_SPACE = SYMPTOM_BY_CAUSE[Cause.DISK].words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +73,7 @@ def memory(incident: Incident) -> Proof | None:
         lines.append(f"the kernel killed {max(kills, own)} for want of memory (oom_kill in /proc/vmstat)")
     elif incident.matches("needs .* of memory"):
         return message(incident)
-    elif not incident.matches("cannot allocate memory|out of memory"):
+    elif not incident.matches(SYMPTOM_BY_CAUSE[Cause.MEMORY].words):
         return None
     if (limit := incident.limit("memory.max", "memory.limit_in_bytes")) is not None:
         lines.append(f"the control group of level 1 allows {show_size(limit)} to the whole chain")

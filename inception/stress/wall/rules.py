@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from inception.stress.wall import predicates
 from inception.stress.wall.model import Cause
-from inception.stress.wall.predicates import Prove
+from inception.stress.wall.predicates import SYMPTOM_BY_CAUSE, Prove
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +25,11 @@ class Rule:
     remedy: str
     pattern: str = ""
     prove: Prove = predicates.message
+
+
+def _rule_of_symptom(cause: Cause, title: str, prove: Prove) -> Rule:
+    symptom = SYMPTOM_BY_CAUSE[cause]
+    return Rule(cause=cause, title=title, remedy=symptom.remedy, pattern=symptom.words, prove=prove)
 
 
 # The most certain come first: a counter of the kernel, then messages that only one cause has.
@@ -51,34 +56,12 @@ RULES = (
         pattern=f"{predicates.NEW_PID_NAMESPACE}|pid namespaces",
         prove=predicates.pid_namespaces,
     ),
-    Rule(
-        cause=Cause.KEYS,
-        title="keys",
-        remedy="raise kernel.keys.root_maxkeys",
-        pattern=r"session keyring|session key|keyctl|disk quota exceeded",
-        prove=predicates.keys,
+    _rule_of_symptom(Cause.KEYS, "keys", predicates.keys),
+    _rule_of_symptom(
+        Cause.INOTIFY, "inotify", predicates.sysctls("fs.inotify.max_user_instances", "fs.inotify.max_user_watches")
     ),
-    Rule(
-        cause=Cause.INOTIFY,
-        title="inotify",
-        remedy="raise fs.inotify.max_user_instances and max_user_watches",
-        pattern=r"inotify|fsnotify|file watcher|watch.*(too many|no space left)",
-        prove=predicates.sysctls("fs.inotify.max_user_instances", "fs.inotify.max_user_watches"),
-    ),
-    Rule(
-        cause=Cause.OPEN_FILES,
-        title="open files",
-        remedy="raise the limit of open files (ulimit -n)",
-        pattern="too many open files|emfile|enfile",
-        prove=predicates.open_files,
-    ),
-    Rule(
-        cause=Cause.PTYS,
-        title="ptys",
-        remedy="raise kernel.pty.max",
-        pattern=r"/ptmx|pseudo.?terminal|openpty|allocate a pty",
-        prove=predicates.sysctls("kernel.pty.nr", "kernel.pty.max"),
-    ),
+    _rule_of_symptom(Cause.OPEN_FILES, "open files", predicates.open_files),
+    _rule_of_symptom(Cause.PTYS, "ptys", predicates.sysctls("kernel.pty.nr", "kernel.pty.max")),
     Rule(
         cause=Cause.LOOP_DEVICES,
         title="loop devices",
@@ -89,21 +72,14 @@ RULES = (
     Rule(cause=Cause.INODES, title="inodes", remedy="free inodes, or go less deep", prove=predicates.inodes),
     Rule(cause=Cause.DISK, title="disk", remedy="free disk space, or go less deep", prove=predicates.disk),
     Rule(
-        # attach_recursive_mnt answers ENOSPC when a mount namespace is full.
+        # A full disk is ruled out above.
         cause=Cause.MOUNTS,
         title="mounts",
         remedy="raise fs.mount-max",
-        pattern=r"(mount|pivot|rootfs|unshare|bind).*no space left|no space left.*(mount|rootfs)",
+        pattern=SYMPTOM_BY_CAUSE[Cause.MOUNTS].words,
         prove=predicates.sysctls("fs.mount-max"),
     ),
-    Rule(
-        cause=Cause.TASKS,
-        title="processes and threads",
-        remedy="raise kernel.pid_max and kernel.threads-max, or go less deep",
-        pattern="resource temporarily unavailable|can't start new thread|pthread_create failed|newosproc|fork.*eagain"
-        "|processes and threads",
-        prove=predicates.sysctls("kernel.pid_max", "kernel.threads-max"),
-    ),
+    _rule_of_symptom(Cause.TASKS, "processes and threads", predicates.sysctls("kernel.pid_max", "kernel.threads-max")),
     Rule(
         cause=Cause.SUBNETS,
         title="subnets",
