@@ -69,8 +69,8 @@ class Context:
 
 
 @dataclass(frozen=True, kw_only=True)
-    """Course of a level's life: whether it failed before it unwound or while it did, and what else broke.
-    """How a level's life went: whether it failed before it unwound or while it did, and what else broke."""
+class Outcome:
+    """Course of a level's life: whether it failed before it unwound or while it did, and what else broke."""
 
     failed: bool
     unwinding_failed: bool
