@@ -123,7 +123,7 @@ def _run(campaign: Campaign, *, engine: str, quiet: bool, output: Path | None, t
 
     from inception.chain.interrupts import raising_interrupted
     from inception.chain.prepare import facts_on, prepare
-    from inception.cli.output import say
+    from inception.cli.output import say_unless
     from inception.engine.connect import connect_to
     from inception.stress.assemble import assemble, assemble_refusal, environment_of
     from inception.stress.execute import Execution
@@ -132,7 +132,7 @@ def _run(campaign: Campaign, *, engine: str, quiet: bool, output: Path | None, t
 
     if output is not None:
         make_directory(output)
-    on_message = (lambda _: None) if quiet else say
+    on_message = say_unless(quiet=quiet)
     begun = time.time()
     command = _replay(campaign)
     with raising_interrupted(), connect_to(engine, on_message) as level_0:
