@@ -1,15 +1,15 @@
-"""Every error that reaches a user, and the exit status it ends with.
+"""Exceptions that reach a user, and their exit statuses.
 
     InceptionError                125  what failed, and what to do next
     ├── UsageError                  2  the request itself is wrong: a name, a number, an option
     ├── PlanError                   2  the request is well formed, but this host cannot carry it
-    ├── EngineError               125  the level-0 engine refused or broke something
+    ├── EngineError               125  the level-0 engine refused or failed
     │   └── EngineUnreachable     125  no level-0 engine answers
     ├── ImageError                125  the level image or its seed is missing, wrong or cannot be made
-    └── ChainError                125  a chain is missing, taken or broken
+    └── ChainError                125  a chain is missing, in use or broken
         └── LevelError            125  a level failed in one of its phases
 
-    Interrupted               128 + n  signal n ended us
+    Interrupted               128 + n  signal n ended the program
 
 Messages are one line. `remedy` is one line too: what the user can do about it.
 """
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 
 class InceptionError(Exception):
-    """What failed, in one line, and what to do about it."""
+    """Error with a message of one line, and a remedy of one line if there is one."""
 
     exit_code = 125
 
@@ -28,41 +28,42 @@ class InceptionError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
+        """Return message and remedy in one line."""
         return f"{self.message}: {self.remedy}" if self.remedy else self.message
 
 
 class UsageError(InceptionError):
-    """The request itself is wrong."""
+    """Error: the request itself is wrong."""
 
     exit_code = 2
 
 
 class PlanError(InceptionError):
-    """The request is well formed, but this host cannot carry it."""
+    """Error: the request is well formed, but this host cannot carry it."""
 
     exit_code = 2
 
 
 class EngineError(InceptionError):
-    """The level-0 engine refused or broke something."""
+    """Error: the level-0 engine refused a request or failed."""
 
 
 class EngineUnreachable(EngineError):
-    """No level-0 engine answers."""
+    """Error: no level-0 engine answers."""
 
 
 class ImageError(InceptionError):
-    """The level image or its seed is missing, wrong or cannot be made."""
+    """Error: the level image or its seed is missing, wrong or cannot be made."""
 
 
 class ChainError(InceptionError):
-    """A chain is missing, taken or broken."""
+    """Error: a chain is missing, in use or broken."""
 
 
 class LevelError(ChainError):
-    """A level failed in one of its phases.
+    """Error: a level failed in one of its phases.
 
-    `log_tail` holds the last lines of the log that explains it, oldest first.
+    `log_tail` holds the last lines of the log of that phase, oldest first.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class LevelError(ChainError):
 
 
 class Interrupted(BaseException):
-    """Signal `signal_number` ended us. Like KeyboardInterrupt it is no failure, so no Exception."""
+    """End by signal `signal_number`. Like KeyboardInterrupt it is no failure, so no subclass of Exception."""
 
     def __init__(self, signal_number: int) -> None:
         super().__init__(f"interrupted by signal {signal_number}")

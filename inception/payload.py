@@ -1,4 +1,4 @@
-"""What is carried inward, once a chain: the very program that runs outside, as far as a level needs it."""
+"""Copy the parts of this program that run inside: in levels, and in the containers that read a machine."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from pathlib import Path
 import inception
 
 _PACKAGE = Path(inception.__file__).parent
-_PARTS = ("plan", "linux", "level")
+LEVEL_PARTS = ("plan", "linux", "level")
+"""Subpackages that a level runs."""
 
 
-def payload_files() -> tuple[Path, ...]:
-    """The files of the payload, relative to the directory that holds the package."""
+def payload_files(parts: tuple[str, ...] = LEVEL_PARTS) -> tuple[Path, ...]:
+    """Return the files of the subpackages `parts`, relative to the directory that holds the package."""
     files = [_PACKAGE / "__init__.py"]
-    for part in _PARTS:
+    for part in parts:
         files.extend(sorted((_PACKAGE / part).rglob("*.py")))
     return tuple(file.relative_to(_PACKAGE.parent) for file in files)
 
 
 def copy_payload(directory: Path) -> None:
-    """Copy the payload into `directory`, which becomes an entry of a level's module path.
+    """Copy a level's payload into `directory`, which becomes an entry of the level's module path.
 
     Levels keep byte code beside it. A directory that one of them, being root, made for that could not be emptied by
     an ordinary user who kicks the chain, so it is made here.
@@ -34,17 +35,17 @@ def copy_payload(directory: Path) -> None:
         shutil.copyfile(_PACKAGE.parent / file, target)
 
 
-def payload_archive(prefix: str) -> bytes:
-    """The payload as a tar archive, every path below `prefix`, for a container whose file system we do not see."""
+def payload_archive(prefix: str, parts: tuple[str, ...] = LEVEL_PARTS) -> bytes:
+    """Return the payload as a tar archive, every path below `prefix`, for a container that mounts none of our files."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for file in payload_files():
+        for file in payload_files(parts):
             archive.add(_PACKAGE.parent / file, arcname=f"{prefix}/{file}", filter=_owned_by_root)
     return buffer.getvalue()
 
 
 def payload_digest() -> str:
-    """SHA-256 of the payload, in hexadecimal."""
+    """Return the SHA-256 of a level's payload, in hexadecimal."""
     whole = hashlib.sha256()
     for file in payload_files():
         content = (_PACKAGE.parent / file).read_bytes()

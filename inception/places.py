@@ -1,4 +1,4 @@
-"""Where things lie on this machine: the run root, one directory a chain, and the state directory."""
+"""Directories on this machine: the run root, with one directory a chain, and the state directory."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from inception.linux import flock
 _PRIVATE = 0o700
 _OTHERS = 0o077
 _SHARED_PLACE = Path("/tmp")  # noqa: S108 - each user has a directory there, and it is checked
-"""Where users without a login session keep run directories. TMPDIR would be another place for each program."""
+"""Parent of the run roots of users without a login session. TMPDIR may differ between two programs."""
 _WITHIN_RUN_ROOT = ".state"
 """The state directory of a user without a home; no chain can have that name."""
 
 
 def run_root() -> Path:
-    """Return the directory of run directories: INCEPTION_RUN_ROOT, or the system's or the user's place for them.
+    """Return the run root: INCEPTION_RUN_ROOT, or the system's or the user's directory for run-time files.
 
     A user without a login session (su, cron, CI) has no /run/user/UID, and gets a directory of their own in /tmp.
-    Raises InceptionError if another user can get at that one.
+    Raises InceptionError if other users can enter that one.
     """
     if configured := os.environ.get("INCEPTION_RUN_ROOT"):
         return Path(configured).absolute()
@@ -42,7 +42,7 @@ def _in_shared_place() -> Path:
 
 
 def state_directory() -> Path:
-    """Return the directory kept between chains: INCEPTION_STATE_DIR, or the system's or the user's place for state."""
+    """Return the state directory, kept between chains: INCEPTION_STATE_DIR, or the usual one of system or user."""
     if configured := os.environ.get("INCEPTION_STATE_DIR"):
         return Path(configured).absolute()
     if os.geteuid() == 0:
@@ -52,7 +52,7 @@ def state_directory() -> Path:
 
 
 def _usual_state(environment: Mapping[str, str]) -> Path | None:
-    """Return the user's place for state, or None if it cannot be made."""
+    """Return the user's directory for state, or None if it cannot be made."""
     if configured := environment.get("XDG_STATE_HOME"):
         return Path(configured)
     try:
@@ -64,15 +64,15 @@ def _usual_state(environment: Mapping[str, str]) -> Path | None:
 
 
 def make_private(directory: Path) -> None:
-    """Make `directory` for this user alone, and those above that are missing. Raises InceptionError."""
-    # What Path.mkdir makes of `parents` does not get the mode.
+    """Make `directory` and its missing parents, open to this user alone. Raises InceptionError."""
+    # Path.mkdir does not give `mode` to the parents that it makes.
     missing = [path for path in (directory, *directory.parents) if not path.exists()]
     try:
         for path in reversed(missing):
             path.mkdir(mode=_PRIVATE, exist_ok=True)
     except OSError as error:
         raise InceptionError(
-            f"directory {directory} cannot be made: {error.strerror}",
+            f"cannot make directory {directory}: {error.strerror}",
             remedy="give rights or make room there, or name another with INCEPTION_RUN_ROOT or INCEPTION_STATE_DIR",
         ) from error
     if directory == _in_shared_place():
@@ -80,7 +80,7 @@ def make_private(directory: Path) -> None:
 
 
 def _check_shared() -> None:
-    """Raise InceptionError if the user's directory in /tmp, where everybody can make one, is somebody else's."""
+    """Raise InceptionError if the user's directory in /tmp belongs to another user or is open to others."""
     directory = _in_shared_place()
     if not os.path.lexists(directory):
         return
@@ -101,9 +101,9 @@ def _is_own(directory: Path) -> bool:
 
 @contextmanager
 def locked(name: str) -> Iterator[None]:
-    """Hold the lock `name` of the state directory: one process at a time does what is inside.
+    """Hold the exclusive lock `name` of the state directory inside the block, so that processes take turns.
 
-    Raises InceptionError where the directory cannot be made.
+    Raises InceptionError if the directory cannot be made.
     """
     directory = state_directory()
     make_private(directory)

@@ -46,12 +46,12 @@ def _inspect_level(chain: ChainStatus, level: LevelStatus) -> LevelDetails:
     with _ignoring_silent_engine(), level_client(chain.plan, level.number) as client:
         version = str(client.version()["Version"])
         containers = tuple(
-            one["Names"][0].lstrip("/") for one in client.containers() if LABEL_LEVEL not in one["Labels"]
+            one["Names"][0].lstrip("/") for one in client.containers() if LABEL_LEVEL not in (one.get("Labels") or {})
         )
     with _ignoring_silent_engine(), level_client(chain.plan, level.number - 1) as above:
         container = chain.plan.level(level.number).container
-        networks = above.inspect_container(container)["NetworkSettings"]["Networks"]
-        address = next((it["IPAddress"] for it in networks.values() if it["IPAddress"]), None)
+        networks = above.inspect_container(container)["NetworkSettings"].get("Networks") or {}
+        address = next(filter(None, (it.get("IPAddress") for it in networks.values())), None)
         memory = above.stats(container, stream=False, one_shot=True)["memory_stats"].get("usage")
     return LevelDetails(status=level, engine_version=version, address=address, memory=memory, containers=containers)
 

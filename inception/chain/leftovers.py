@@ -91,7 +91,8 @@ def _containers(client: docker.APIClient) -> Iterator[Leftover]:
 
 def _is_leftover(container: dict[str, Any], chain: str) -> bool:
     """Return whether the chain of this container is dead; its run directory may be in another run root than ours."""
-    roots = [it["Source"] for it in container["Mounts"] if it["Type"] == "bind" and it["Source"] == it["Destination"]]
+    mounts = container.get("Mounts") or ()
+    roots = [it["Source"] for it in mounts if it["Type"] == "bind" and it["Source"] == it["Destination"]]
     if not roots:
         return container["State"] in _ENDED
     directories = [Path(root) / chain for root in roots]
@@ -103,9 +104,9 @@ def _volumes(client: docker.APIClient) -> Iterator[Leftover]:
     used = {
         mount["Name"]
         for container in client.containers(all=True, filters={"label": LABEL_CHAIN})
-        for mount in container["Mounts"]
+        for mount in container.get("Mounts") or ()
         if mount["Type"] == "volume"
     }
-    for volume in client.volumes(filters={"label": LABEL_CHAIN})["Volumes"] or ():
+    for volume in client.volumes(filters={"label": LABEL_CHAIN}).get("Volumes") or ():
         if volume["Name"] not in used and LABEL_SEED not in volume["Labels"]:
             yield Leftover(kind=Kind.VOLUME, handle=volume["Name"], chain=volume["Labels"][LABEL_CHAIN])

@@ -14,8 +14,10 @@ from inception.image.seed import ensure_seed
 from inception.image.store import find_image
 from inception.log import log_plan
 from inception.places import run_root
-from inception.plan.chain import ChainPlan, Refusal, check_request, plan_chain
+from inception.plan.chain import ChainPlan
 from inception.plan.facts import Facts
+from inception.plan.planner import plan_chain
+from inception.plan.refusal import Refusal, check_request
 from inception.plan.request import Request
 from inception.probe.facts import read_facts
 

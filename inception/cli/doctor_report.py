@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from inception.probe.checks.verdict import Finding, Status
+from inception.probe.checks.check import CheckStatus, Finding
 from inception.probe.depth_limit import DepthLimit
 
-_STYLES = {Status.PASS: "green", Status.WARN: "yellow", Status.FAIL: "bold red", Status.SKIP: "dim"}
+_STYLES = {CheckStatus.PASS: "green", CheckStatus.WARN: "yellow", CheckStatus.FAIL: "bold red", CheckStatus.SKIP: "dim"}
 
 
 def print_report_json(findings: Sequence[Finding], limits: Sequence[DepthLimit]) -> None:
@@ -28,7 +28,7 @@ def print_report(findings: Sequence[Finding], limits: Sequence[DepthLimit]) -> N
     show = _print_table if sys.stdout.isatty() else _print_lines
     show(findings)
     print(f"\n{_count(findings)}\n")
-    if any(finding.status is Status.FAIL for finding in findings):
+    if any(finding.status is CheckStatus.FAIL for finding in findings):
         print("after the failed checks are remedied:")
     for one in limits:
         print(f"{one.depth} levels with --pid {one.mode}; the next is stopped by: {one.wall}")
@@ -61,5 +61,5 @@ def _print_lines(findings: Sequence[Finding]) -> None:
 
 
 def _count(findings: Sequence[Finding]) -> str:
-    numbers = {status: sum(finding.status is status for finding in findings) for status in Status}
+    numbers = {status: sum(finding.status is status for finding in findings) for status in CheckStatus}
     return ", ".join(f"{number} {status.value}" for status, number in numbers.items() if number)

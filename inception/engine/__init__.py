@@ -1,1 +1,1 @@
-"""The boundary to the Docker Engine: find it or start one, and turn what its SDK raises into our own errors."""
+"""The boundary to the Docker Engine: find or start one, and translate its SDK's errors into those of `errors`."""

@@ -1,4 +1,4 @@
-"""A client of an engine that answers."""
+"""Open a client of an engine, once the engine answers."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from inception.errors import EngineError, EngineUnreachable
 from inception.level.engine_client import logged
 
 CONNECT_TIMEOUT_S = 5
-"""Seconds for an engine to say its version. One that is alive does so in milliseconds."""
+"""Seconds for an engine to answer with its version. A running one does so in milliseconds."""
 REQUEST_TIMEOUT_S = 300
 """Seconds for the answer to one request to begin. Loading an image on a slow disk is silent for minutes."""
 _UNIX = "unix://"
 
 
 def is_socket(address: str) -> bool:
-    """Whether the engine at `address` listens on a socket of this machine."""
+    """Return whether `address` is a unix socket of this machine."""
     return address.startswith(_UNIX)
 
 
 def open_client(address: str, *, origin: str | None = None, tls: TLSConfig | None = None) -> docker.APIClient:
-    """A client that speaks the API version of the engine at `address`; `origin` says who names that address.
+    """Return a client with the API version of the engine at `address`; `origin` is where that address comes from.
 
-    Raises EngineUnreachable if nothing answers there, EngineError if what does is no engine that we can use.
+    Raises EngineUnreachable if nothing answers there, EngineError if the answer is not a usable engine's.
     """
     place = f"{address} (from {origin})" if origin else address
     try:
@@ -40,14 +40,14 @@ def open_client(address: str, *, origin: str | None = None, tls: TLSConfig | Non
 
 
 def _negotiated(address: str, place: str, tls: TLSConfig | None) -> docker.APIClient:
-    # The SDK asks for the version, too, but then its time limit is that of all requests, and where nothing answers
-    # it leaves sockets open.
+    # The SDK can negotiate the version itself, but then with the time limit of all requests, and it leaves sockets
+    # open if nothing answers.
     if is_socket(address):
-        _knock(address.removeprefix(_UNIX))
+        _check_connects(address.removeprefix(_UNIX))
     with closing(_client(address, tls, timeout_s=CONNECT_TIMEOUT_S, version=MINIMUM_DOCKER_API_VERSION)) as asking:
         version = asking.version(api_version=False).get("ApiVersion")
     if not isinstance(version, str):
-        raise EngineError(f"what answers at {place} is not a Docker engine", remedy="correct the address")
+        raise EngineError(f"the server at {place} is not a Docker engine", remedy="correct the address")
     return _client(address, tls, timeout_s=REQUEST_TIMEOUT_S, version=version)
 
 
@@ -58,7 +58,7 @@ def _client(address: str, tls: TLSConfig | None, *, timeout_s: int, version: str
     return logged(client, address)
 
 
-def _knock(path: str) -> None:
+def _check_connects(path: str) -> None:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(CONNECT_TIMEOUT_S)
         try:

@@ -1,4 +1,4 @@
-"""Connect to the level-0 engine: the host's own, or a private one that is started for us."""
+"""Connect to the level-0 engine: the host's own, or a private one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from inception.places import state_directory
 
 
 class EngineChoice(StrEnum):
-    """Which engine carries level 1: the host's, a private one, or the host's if it answers and else a private one."""
+    """Engine that runs level 1: the host's, a private one, or the host's if it answers and else a private one."""
 
     HOST = "host"
     PRIVATE = "private"
@@ -32,7 +32,7 @@ class EngineChoice(StrEnum):
 class Engine:
     """A connection to the level-0 engine.
 
-    `local` engines listen on a socket of this machine; `private` ones were started by us.
+    `local` engines listen on a socket of this machine; `private` ones were started by inception.
     """
 
     client: docker.APIClient
@@ -45,16 +45,16 @@ class Engine:
 def connect(
     choice: EngineChoice, *, endpoint: str | None = None, on_message: Callable[[str], None]
 ) -> Iterator[Engine]:
-    """Connect to the engine of `choice`; a private one stops after the last of those who use it has left.
+    """Connect to the engine of `choice`; a private one stops once its last client has left.
 
-    `endpoint` (an address as in DOCKER_HOST) names an engine before all else. One that the user named in any way is
-    never passed over for another. `on_message` takes lines for the user about what takes time.
-    Raises EngineUnreachable, EngineError, and UsageError for what is no address.
+    `endpoint` (an address as in DOCKER_HOST) takes precedence. An engine that the user named is never replaced by
+    another. `on_message` gets lines for the user about slow steps.
+    Raises EngineUnreachable, EngineError, and UsageError for a wrong address.
     """
     if choice is EngineChoice.PRIVATE:
         if endpoint is not None:
             raise UsageError(
-                f"a private engine has no other address, so {endpoint} cannot be it",
+                f"a private engine has an address of its own, so {endpoint} cannot be one",
                 remedy="leave out one of the two, --engine private or the address",
             )
         with _private(on_message) as engine:
@@ -80,7 +80,7 @@ def connect(
 
 @contextmanager
 def connect_to(engine: str, on_message: Callable[[str], None]) -> Iterator[Engine]:
-    """Connect to the engine that one word names: host, private, auto, or an address. Raises what `connect` raises."""
+    """Connect to the engine that `engine` names: host, private, auto, or an address. Raises as `connect` does."""
     choices = {choice.value: choice for choice in EngineChoice}
     if engine in choices:
         with connect(choices[engine], on_message=on_message) as level_0:
@@ -94,7 +94,7 @@ def _open(place: Endpoint) -> docker.APIClient:
     if place.address.startswith("ssh://") and find_spec("paramiko") is None:
         raise EngineError(
             f"the Docker SDK needs paramiko for {place.address}, and it is not installed",
-            remedy="install paramiko beside inception, with pip",
+            remedy="install paramiko in the environment of inception, with pip",
         )
     return open_client(place.address, origin=place.origin if place.named else None, tls=place.tls)
 

@@ -1,8 +1,8 @@
-"""Where the level-0 engine is: looked up as the Docker CLI does it.
+"""Find the address of the level-0 engine, as the Docker CLI does.
 
-An address that the caller gives, then DOCKER_HOST, then DOCKER_CONTEXT, then the current context of the CLI's
+In this order: an address that the caller gives, DOCKER_HOST, then DOCKER_CONTEXT, then the current context of the CLI's
 configuration, then the default socket. The SDK's own reader of contexts is not used: without a config.json it looks for
-them in the working directory, and what it cannot parse it raises as a bare Exception.
+them in the working directory, and for a broken file it raises a bare Exception.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from inception.errors import UsageError
 DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
 _DEFAULT_CONTEXT = "default"
 _NO_HOME = Path("/nonexistent")
-"""The home of users who have none, as Debian has it in /etc/passwd."""
+"""Home directory of users without one, as in Debian's /etc/passwd."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """One engine's address. `origin` is who says so; `named` is whether the user named it, which rules others out."""
+    """Address of one engine. `origin` is its source, for messages; `named`: the user chose it, so no other is tried."""
 
     address: str
     origin: str
@@ -38,9 +38,9 @@ class Endpoint:
 
 
 def find_endpoint(address: str | None, environment: Mapping[str, str]) -> Endpoint:
-    """The endpoint to use: `address` if given, else what `environment` and the CLI's configuration say.
+    """Return the endpoint to use: `address` if given, else that of `environment` or of the CLI's configuration.
 
-    Raises UsageError for what is no address, an unknown or unreadable context, and unreadable certificates.
+    Raises UsageError for a wrong address, an unknown or unreadable context, and unreadable certificates.
     """
     if address:
         return _from_address(address, "the command line", environment)
@@ -60,7 +60,7 @@ def find_endpoint(address: str | None, environment: Mapping[str, str]) -> Endpoi
 def _from_address(text: str, origin: str, environment: Mapping[str, str]) -> Endpoint:
     address = _checked(text, origin)
     try:
-        # TLS means nothing on a socket, where the CLI passes over certificates that are not there.
+        # On a unix socket the CLI ignores TLS, even if the certificates are missing.
         tls = kwargs_from_env({**environment, "DOCKER_HOST": address}).get("tls") if _is_tcp(address) else None
     except DockerException as error:
         raise UsageError(
@@ -94,7 +94,7 @@ def _context_tls(certificates: Path, *, verify: bool) -> TLSConfig | None:
 
 
 def docker_configuration(environment: Mapping[str, str]) -> Path:
-    """Return the directory of the Docker CLI's configuration, which need not be there; nor need the user's home."""
+    """Return the directory of the Docker CLI's configuration; it may not exist, nor the user's home."""
     if configured := environment.get("DOCKER_CONFIG"):
         return Path(configured)
     try:
@@ -104,17 +104,17 @@ def docker_configuration(environment: Mapping[str, str]) -> Path:
 
 
 def _checked(text: str, origin: str) -> str:
-    """`text` if it is an engine's address."""
+    """Return `text` if it is an engine's address. Raises UsageError."""
     try:
         parsed = str(parse_host(text))
     except (DockerException, ValueError) as error:
-        raise _no_address(text, origin) from error
+        raise _wrong_address(text, origin) from error
     if not parsed.startswith(("http+unix://", "http://", "https://", "ssh://")):
-        raise _no_address(text, origin)
+        raise _wrong_address(text, origin)
     return text
 
 
-def _no_address(text: str, origin: str) -> UsageError:
+def _wrong_address(text: str, origin: str) -> UsageError:
     return UsageError(
         f"{text!r} (from {origin}) is not the address of an engine",
         remedy=f"write it like {DEFAULT_ADDRESS}, tcp://HOST:PORT or ssh://USER@HOST",
@@ -126,7 +126,7 @@ def _is_tcp(address: str) -> bool:
 
 
 def _read_json(file: Path) -> dict[str, Any]:
-    """What a file of the CLI's configuration says: nothing if it does not exist. Raises UsageError if it is broken."""
+    """Return the object in a JSON file of the CLI, empty if there is no such file. Raises UsageError."""
     try:
         content = json.loads(file.read_text())
     except FileNotFoundError:

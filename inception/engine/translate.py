@@ -1,7 +1,7 @@
-"""The one boundary where what the Docker SDK raises becomes an error of ours.
+"""Translate the exceptions of the Docker SDK into those of `errors`, at this one boundary.
 
-The SDK lets more through than its own exceptions: `wait` raises requests' time-outs, a hijacked stream urllib3's and
-http.client's errors, a socket plain OSErrors, and ssh:// what paramiko raises.
+The SDK raises more than its own exceptions: `wait` raises requests' time-outs, a hijacked stream urllib3's and
+http.client's errors, a socket plain OSErrors, and ssh:// those of paramiko.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from inception.errors import EngineError, EngineUnreachable, InceptionError
 
 _log = logging.getLogger(__name__)
 _SDK_PACKAGES = frozenset({"docker", "requests", "urllib3", "http", "json", "paramiko"})
-_SILENCE = (
+_NO_ANSWER = (
     requests.exceptions.ConnectionError,
     requests.exceptions.Timeout,
     urllib3.exceptions.NewConnectionError,
@@ -31,14 +31,14 @@ _SILENCE = (
 )
 _TIME_OUTS = (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)
 _DEEPEST_CAUSE = 8
-"""How far the chain of causes is followed: an exception can, by mistake, be its own."""
+"""Length at which a chain of causes is cut off: an exception can, by mistake, be its own cause."""
 
 
 @contextmanager
 def translated(what: str) -> Iterator[None]:
-    """Raise what the SDK raises inside as EngineError, or EngineUnreachable where nothing answers.
+    """Translate the SDK's exceptions inside the block to EngineError, or EngineUnreachable if nothing answers.
 
-    `what` says what is being done, as in "creating level 1"; it begins the message.
+    `what` names the action, as in "creating level 1"; it begins the message.
     """
     try:
         yield
@@ -51,17 +51,17 @@ def translated(what: str) -> Iterator[None]:
 
 
 def translate(what: str, error: Exception) -> EngineError | None:
-    """The error of ours that stands for the SDK's `error`, or None if it is not one of the SDK's."""
+    """Return the EngineError for the SDK's `error`, or None if it is not one of the SDK's."""
     if isinstance(error, InceptionError) or not _is_from_sdk(error):
         return None
     real = _unwrapped(error)
-    if isinstance(real, _SILENCE):
+    if isinstance(real, _NO_ANSWER):
         return EngineUnreachable(f"{what}: the engine does not answer ({reason(real)})")
     return EngineError(f"{what}: {reason(real)}")
 
 
 def reason(error: BaseException) -> str:
-    """Why `error` happened, in one line, without the SDK's wrapping."""
+    """Return the reason of `error` in one line, without the SDK's wrapping."""
     error = _unwrapped(error)
     if isinstance(error, APIError) and error.explanation:
         return one_line(error.explanation)
@@ -74,28 +74,28 @@ def reason(error: BaseException) -> str:
 
 
 def is_denied(error: BaseException) -> bool:
-    """Whether `error` happened because we may not use the engine's socket."""
+    """Return whether `error` comes from a socket that this user may not use."""
     return any(isinstance(cause, PermissionError) for cause in _causes(error))
 
 
 def one_line(text: object) -> str:
-    """`text` (an engine may say bytes, or several lines) on one line."""
+    """Return `text`, which may be bytes or several lines, in one line."""
     return " ".join((text.decode(errors="replace") if isinstance(text, bytes) else str(text)).split())
 
 
 def _is_from_sdk(error: Exception) -> bool:
-    # By package, as not all have a base in common, and paramiko is there only for those who use ssh://.
+    # By package: they have no common base class, and paramiko is an optional package for ssh://.
     packages = {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
     return isinstance(error, OSError) or not packages.isdisjoint(_SDK_PACKAGES)
 
 
 def _unwrapped(error: BaseException) -> BaseException:
-    """A client that asks for the version itself wraps whatever keeps it from that in a bare DockerException."""
+    """Return the cause of a bare DockerException, in which the SDK wraps an error of its version request."""
     return error.__cause__ if type(error) is DockerException and error.__cause__ is not None else error
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """`error` and what it wraps: requests and urllib3 put the cause in `args` or `reason`, not in `__cause__`."""
+    """Yield `error` and its causes: requests and urllib3 put theirs in `args` or `reason`, not in `__cause__`."""
     current: BaseException | None = error
     for _ in range(_DEEPEST_CAUSE):
         if current is None:

@@ -1,1 +1,1 @@
-"""The level image: its recipe, how it is built, and where it is kept."""
+"""The level image: its recipe, its build, and its copies on engines."""

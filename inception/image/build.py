@@ -22,7 +22,7 @@ from inception.places import locked
 
 @dataclass(frozen=True, kw_only=True)
 class BuiltImage:
-    """A level image just built, the way it was, the bytes that it takes unpacked, and the seconds it took."""
+    """A level image just built: `size_bytes` is unpacked, `seconds` the duration of the build."""
 
     tag: str
     image_id: str
@@ -39,10 +39,11 @@ def build_image(
     engine_from_host: bool = False,
     on_message: Callable[[str], None],
 ) -> BuiltImage:
-    """Build the level image and tag it; an older one with the same tag goes. A build that fails leaves nothing.
+    """Build the level image and tag it, in place of an older one. A build that fails leaves nothing behind.
 
-    `base` is the image that the Dockerfile starts from, in place of Debian's. `engine_from_host` puts the host's engine
-    in. `on_message` takes lines for the user. Raises ImageError, EngineError, and UsageError for what excludes another.
+    `base` is the image that the Dockerfile starts from, in place of Debian's. `engine_from_host` copies the host's
+    engine into it. `on_message` gets lines for the user. Raises ImageError, EngineError, and UsageError for options
+    that exclude each other.
     """
     recipe = find_recipe(base=base, engine_from_host=engine_from_host)
     started = time.monotonic()
@@ -70,7 +71,7 @@ def build_image(
 
 
 def ensure_image(client: docker.APIClient, *, on_message: Callable[[str], None]) -> str:
-    """The id of the default level image, built if it is missing; several processes at once build it once.
+    """Return the id of the default level image, built if it is missing; processes at the same time build it once.
 
     Raises ImageError and EngineError.
     """
@@ -86,9 +87,9 @@ def ensure_image(client: docker.APIClient, *, on_message: Callable[[str], None])
 def choose_method(
     client: docker.APIClient, method: BuildMethod, base: str | None, on_message: Callable[[str], None]
 ) -> BuildMethod:
-    """The way that works on this engine, of those that `method` and `base` allow; AUTO never stays AUTO.
+    """Return the method that works on this engine, of those that `method` and `base` allow; never AUTO.
 
-    Raises ImageError if there is none, UsageError for what excludes another, and EngineError.
+    Raises ImageError if there is none, UsageError for options that exclude each other, and EngineError.
     """
     if method is BuildMethod.MMDEBSTRAP:
         if base is not None:
@@ -96,25 +97,26 @@ def choose_method(
                 f"mmdebstrap starts from packages, not from {base}", remedy="leave out --base or --method mmdebstrap"
             )
         return method
-    wanted = base or DEFAULT_BASE
-    refusal = _fetch_base(client, wanted, on_message)
+    base_image = base or DEFAULT_BASE
+    refusal = _fetch_base(client, base_image, on_message)
     if refusal is None:
         return BuildMethod.DOCKERFILE
     if method is BuildMethod.DOCKERFILE or base is not None:
         raise ImageError(
-            f"no base image {wanted}: {refusal}", remedy="docker pull or docker load it, or name another with --base"
+            f"no base image {base_image}: {refusal}",
+            remedy="docker pull or docker load it, or name another with --base",
         )
     if not has_mmdebstrap():
         raise ImageError(
-            f"no base image {wanted} ({refusal}), and mmdebstrap is not installed here",
+            f"no base image {base_image} ({refusal}), and mmdebstrap is not installed",
             remedy="install mmdebstrap, or name a base image that is here with --base",
         )
-    on_message(f"no registry gives {wanted} ({refusal}): building with mmdebstrap")
+    on_message(f"no registry gives {base_image} ({refusal}): building with mmdebstrap")
     return BuildMethod.MMDEBSTRAP
 
 
 def _fetch_base(client: docker.APIClient, base: str, on_message: Callable[[str], None]) -> str | None:
-    """Have the engine pull `base` unless it has it; returns why it cannot, or None if it is there."""
+    """Have the engine pull `base` unless it has it; return the reason if it cannot, None if it has it."""
     if find_image(client, base) is not None:
         return None
     on_message(f"pulling {base}")
@@ -124,5 +126,5 @@ def _fetch_base(client: docker.APIClient, base: str, on_message: Callable[[str],
             client.pull(repository, tag=tag or "latest")
         except docker.errors.APIError as error:
             return reason(error)
-        # A pull that fails half-way says so in its stream, which the SDK does not look at.
+        # A pull that fails half-way reports it in its stream, which the SDK does not read.
         return None if find_image(client, base) is not None else "the pull did not finish"

@@ -1,4 +1,4 @@
-"""Build the level image from its Dockerfile, where a registry gives the base image."""
+"""Build the level image from its Dockerfile, where the engine has or can pull the base image."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from inception.engine.translate import translated
 from inception.errors import ImageError
 
 LABEL_BUILD = "inception.build"
-"""Label of what a build leaves half-way; the image itself starts from scratch and has it not."""
+"""Label of a build's intermediate images; the final stage starts from scratch, so the image lacks it."""
 _CLEAN_UP_S = 15.0
-"""Seconds for an engine to end a build whose client has gone: what belongs to it cannot be removed before."""
+"""Seconds for an engine to end a build whose client has gone; its images cannot be removed before."""
 _KEPT_LINES = 50
 _STEP = re.compile(r"Step \d+/\d+ : (?P<instruction>.*)")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_BUILDERS_OWN = re.compile(r" ---> |Removing intermediate container ")
+_BUILDER_LINE = re.compile(r" ---> |Removing intermediate container ")
 
 
 def build_by_dockerfile(
@@ -55,39 +55,39 @@ def build_by_dockerfile(
 
 
 def follow(output: Iterator[dict[str, Any]], on_message: Callable[[str], None]) -> None:
-    """Follow an engine's build to its end. Raises ImageError if a step fails."""
+    """Pass the steps of an engine's build to `on_message` until its end. Raises ImageError if a step fails."""
     said: deque[str] = deque(maxlen=_KEPT_LINES)
     part_of_line = ""
     for entry in output:
         if "error" in entry:
             raise ImageError(
                 f"the Dockerfile's build failed: {failure_in(said) or entry['error']}",
-                remedy="see that the base is Debian with apt, and that a container there reaches Debian's packages",
+                remedy="check that the base is Debian with apt, and that containers can download Debian's packages",
             )
-        # An entry is what a program wrote at once: a line may come in several, and several in one.
+        # An entry is the output of one write: it can hold part of a line, or several.
         *lines, part_of_line = (part_of_line + _COLOUR.sub("", str(entry.get("stream", "")))).split("\n")
         for line in lines:
             if step := _STEP.match(line):
                 on_message(f"docker build: {step['instruction'].split(' ')[0]}")
-            elif line.strip() and not _BUILDERS_OWN.match(line):
+            elif line.strip() and not _BUILDER_LINE.match(line):
                 said.append(line.strip())
 
 
 def failure_in(said: Sequence[str]) -> str | None:
-    """What went wrong, from what a step's programs said: apt's or `finish`'s first error, else the last line."""
+    """Return the reason in the lines of a failed step: apt's or `finish`'s first error, else the last line."""
     errors = (line[3:] for line in said if line.startswith("E: "))
     return next(errors, said[-1] if said else None)
 
 
 def _remove_stages(client: docker.APIClient, build: str, base: str) -> None:
-    """Remove the images of the build's steps: an engine keeps them as a cache that no later build would use."""
+    """Remove the images of the build's steps, which the engine keeps as a cache that no later build uses."""
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(docker.errors.APIError),
         stop=tenacity.stop_after_delay(_CLEAN_UP_S),
         wait=tenacity.wait_fixed(0.5),
         reraise=True,
     )
-    with translated("removing what the build left"):
+    with translated("removing the images of the build's steps"):
         retrying(_remove_labelled, client, build, base)
 
 
@@ -95,7 +95,7 @@ def _remove_labelled(client: docker.APIClient, build: str, base: str) -> None:
     labelled = client.images(all=True, filters={"label": f"{LABEL_BUILD}={build}"})
     # The step before the label has no label, and is the parent of the first that has one.
     ids = {image["Id"]: None for image in sorted(labelled, key=lambda image: image["Created"], reverse=True)}
-    parents = {image["ParentId"]: None for image in labelled if image["ParentId"]}
+    parents = {parent: None for image in labelled if (parent := image.get("ParentId"))}
     keep = client.inspect_image(base)["Id"]
     for image_id in ids | parents:
         if image_id != keep:

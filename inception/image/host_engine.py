@@ -1,4 +1,4 @@
-"""The host's own engine as files to put into the level image, for whoever must test just that one."""
+"""Copy the host's own engine into the level image, to test that very engine."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ _PLACES = {
     "containerd-shim-runc-v2": "usr/bin",
     "docker": "usr/bin",
 }
-"""Where Debian has each program: the host's goes over it, so that only one is there."""
+"""Directory of each program in Debian: the host's replaces it, so that only one is there."""
 _SEARCH_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
-"""Where daemons lie that a user's PATH may lack."""
+"""Directories of daemons that a user's PATH may lack."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class HostFile:
-    """One program of the host, and where it goes below the image's root."""
+    """One program of the host, and its path below the image's root."""
 
     source: Path
     target: PurePosixPath
 
 
 def find_host_engine() -> tuple[HostFile, ...]:
-    """The programs of the host's engine. Raises ImageError naming those that are missing."""
+    """Return the programs of the host's engine. Raises ImageError that names the missing ones."""
     search = f"{os.environ.get('PATH', os.defpath)}:{_SEARCH_PATH}"
     found = {program: shutil.which(program, path=search) for program in _PLACES}
     missing = [program for program, path in found.items() if path is None]
@@ -62,13 +62,13 @@ def copy_host_engine(files: tuple[HostFile, ...], directory: Path) -> None:
 
 
 def shared_libraries(program: Path) -> tuple[Path, ...]:
-    """The shared libraries that the host's loader gives `program`; none if it is a static one."""
+    """Return the shared libraries that the host's loader finds for `program`; none if it is static."""
     listing = subprocess.run(["ldd", str(program)], capture_output=True, text=True, check=False)
     return parse_ldd(listing.stdout)
 
 
 def parse_ldd(listing: str) -> tuple[Path, ...]:
-    """The libraries in what `ldd` prints (`NAME => PATH (ADDRESS)`), under the names that programs ask for."""
+    """Return the paths in the output of `ldd` (`NAME => PATH (ADDRESS)`), named as programs ask for them."""
     paths = []
     for line in listing.splitlines():
         _, arrow, rest = line.partition(" => ")

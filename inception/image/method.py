@@ -1,4 +1,4 @@
-"""The ways of building the level image. A file of its own, so that the command line need not load the rest."""
+"""Methods of building the level image, in a file of their own so that the command line need not load the rest."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class BuildMethod(StrEnum):
-    """How the level image is made: from a Dockerfile, with mmdebstrap, or whichever of the two works here."""
+    """Method of building the level image: by Dockerfile, by mmdebstrap, or whichever works here."""
 
     AUTO = "auto"
     DOCKERFILE = "dockerfile"

@@ -1,4 +1,4 @@
-"""Build the level image from Debian's packages alone, where no registry answers."""
+"""Build the level image with mmdebstrap from Debian's packages, without a base image or a registry."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from inception.errors import ImageError
 from inception.image.recipe import SUITE, package_names
 
 SOURCE_DATE_EPOCH = 1754697600
-"""Unix time that no file of the image is newer than: the day of the Debian release."""
+"""Unix time: the latest time stamp of the image's files, the day of the Debian release."""
 _CHUNK_BYTES = 1 << 20
 _STOP_S = 60.0
 """Seconds for a user's mmdebstrap to remove its temporary root: it lets the running step of dpkg end first."""
 _KEPT_LINES = 50
 # Documentation and translations are not even unpacked.
 _DPKG_OPTIONS = ("path-exclude=/usr/share/doc/*", "path-exclude=/usr/share/locale/*", "path-exclude=/usr/share/man/*")
-# Engines make a container's /dev; and `finish` has removed the package managers that there would be to clean.
+# Engines make a container's /dev, and `finish` has removed the package managers that would be cleaned up.
 _SKIPPED = ("output/dev", "cleanup/apt", "cleanup/mmdebstrap")
 
 
 def has_mmdebstrap() -> bool:
-    """Whether mmdebstrap is installed here."""
+    """Return whether mmdebstrap is installed."""
     return shutil.which("mmdebstrap") is not None
 
 
@@ -46,9 +46,9 @@ def build_by_mmdebstrap(
     settings: tuple[str, ...],
     on_message: Callable[[str], None],
 ) -> None:
-    """Make the image's root by `staging`/recipe with mmdebstrap and import it as `tag`, as it comes.
+    """Make the image's root from `staging`/recipe with mmdebstrap, and stream it into the engine as `tag`.
 
-    `settings` and `labels` become the image's. Raises ImageError and EngineError.
+    The image gets `settings` (Dockerfile instructions) and `labels`. Raises ImageError and EngineError.
     """
     changes = [*settings, *(f"LABEL {name}={value}" for name, value in labels.items())]
     repository, _, version = tag.rpartition(":")
@@ -63,7 +63,7 @@ def build_by_mmdebstrap(
 
 
 def mmdebstrap_command(recipe_directory: Path) -> list[str]:
-    """The command that writes the image's root to its standard output as a tar archive."""
+    """Return the command that writes the image's root to its standard output as a tar archive."""
     return [
         "mmdebstrap",
         "--variant=essential",
@@ -82,19 +82,19 @@ def mmdebstrap_command(recipe_directory: Path) -> list[str]:
 def running_mmdebstrap(
     command: list[str], temporary: Path, on_message: Callable[[str], None]
 ) -> Iterator[Iterator[bytes]]:
-    """Run mmdebstrap and give its standard output in chunks. When the block ends, none of its processes is left.
+    """Run mmdebstrap and give its standard output in chunks. After the block none of its processes is left.
 
-    The chunks end with ImageError if it fails, so that an import of them fails too.
+    Reading the chunks raises ImageError if mmdebstrap fails, so that their import fails too.
     """
     if not has_mmdebstrap():
-        raise ImageError("mmdebstrap is not installed here", remedy="install it, or build with --method dockerfile")
+        raise ImageError("mmdebstrap is not installed", remedy="install it, or build with --method dockerfile")
     process = subprocess.Popen(
         [*_confinement(), *command],
         env={**os.environ, "SOURCE_DATE_EPOCH": str(SOURCE_DATE_EPOCH), "TMPDIR": str(temporary)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        start_new_session=True,  # what is typed at the terminal reaches us alone
+        start_new_session=True,  # so that signals of the terminal reach this process alone
     )
     assert process.stdout is not None  # noqa: S101 for mypy: both are pipes
     assert process.stderr is not None  # noqa: S101
@@ -105,23 +105,23 @@ def running_mmdebstrap(
         yield _chunks(process, process.stdout, listener, said)
     finally:
         _stop(process)
-        listener.join()  # at the end of the pipe that all of its processes have
+        listener.join()  # ends with the last process that holds the pipe
         process.stdout.close()
         process.stderr.close()
 
 
 def _confinement() -> list[str]:
-    """What goes before the command, so that it can be ended at once and its mounts never show.
+    """Return the prefix of the command that ends all its processes at once and hides its mounts.
 
     As root it mounts /proc, /sys and /dev below its temporary root. Ended by a signal at the wrong moment it leaves
     them there, where a removal of the temporary root would go on into the host's: in a mount namespace they end with
-    the last process, and in a PID namespace all processes end with the first, which ends with us.
+    the last process, and in a PID namespace all processes end with the first, which ends with this one.
     A user's mmdebstrap makes such namespaces itself.
     """
-    die_with_us = ["setpriv", "--pdeathsig", "KILL" if os.geteuid() == 0 else "TERM", "--"]
+    die_with_parent = ["setpriv", "--pdeathsig", "KILL" if os.geteuid() == 0 else "TERM", "--"]
     if os.geteuid() != 0:
-        return die_with_us
-    return [*die_with_us, "unshare", "--mount", "--pid", "--fork", "--kill-child", "--"]
+        return die_with_parent
+    return [*die_with_parent, "unshare", "--mount", "--pid", "--fork", "--kill-child", "--"]
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
@@ -145,12 +145,12 @@ def _chunks(
         listener.join()
         raise ImageError(
             f"mmdebstrap failed: {failure_in(said, process.returncode)}",
-            remedy="it needs Debian's packages in reach and 1 GB of room for temporary files",
+            remedy="let it download Debian's packages, and free 1 GB for temporary files",
         )
 
 
 def failure_in(said: Sequence[str], status: int) -> str:
-    """What mmdebstrap said first of what went wrong: its later complaints follow from that."""
+    """Return mmdebstrap's first error, from which the later ones follow."""
     errors = (line[3:] for line in said if line.startswith("E: "))
     return next(errors, said[-1] if said else f"exit status {status}")
 
@@ -159,6 +159,6 @@ def _listen(stream: IO[bytes], said: deque[str], on_message: Callable[[str], Non
     for raw in stream:
         line = raw.decode(errors="replace").strip()
         said.append(line)
-        # Its steps end with dots; the rest is about its temporary files.
+        # The names of its steps end with dots; other lines are about temporary files.
         if line.startswith("I: ") and line.endswith("...") and "/" not in line:
             on_message(f"mmdebstrap: {line[3:].rstrip('.')}")

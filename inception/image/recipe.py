@@ -1,8 +1,8 @@
-"""What the level image is made from, and the tag that follows from it.
+"""Recipe of the level image, and the tag that follows from it.
 
 The recipe is the directory `image/` of the repository; an installed package carries a copy of it. The tag is a digest
-of everything in it, which includes the packages that the runner imports, and of what a build was asked to use instead:
-the same inputs give the same tag, so an image that is there need not be built again.
+of everything in it, which includes the packages that the runner imports, and of the base and
+the engine that a build uses instead: the same inputs give the same tag, so an existing image need not be built again.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from inception.image.host_engine import HostFile, copy_host_engine, find_host_en
 
 REPOSITORY = "inception-level"
 LABEL_RECIPE = "inception.recipe"
-"""Label of every level image: the whole digest that its tag begins."""
+"""Label of every level image: the digest of the recipe; the tag is its beginning."""
 LABEL_WAY = "inception.way"
 LABEL_MADE_OF = "inception.made-of"
-"""Label of an image that is a level image and more: the level image's id."""
+"""Label of an image made of a level image: the level image's id."""
 SUITE = "trixie"
 """The Debian release that mmdebstrap takes packages from."""
 DEFAULT_BASE = f"debian:{SUITE}-slim"
@@ -29,14 +29,14 @@ _DIGITS_IN_TAG = 12
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """One level image to be: the recipe's directory, the base asked for, and the host's engine if it goes in."""
+    """Inputs of a level image: the recipe's directory, another base image, and the host's engine, if used."""
 
     directory: Path
     base: str | None = None
     host_engine: tuple[HostFile, ...] = ()
 
     def digest(self) -> str:
-        """SHA-256 of everything that decides what is in the image, in hexadecimal."""
+        """Return the SHA-256 of all inputs of the image, in hexadecimal."""
         whole = hashlib.sha256()
         for path in sorted(self.directory.rglob("*")):
             if path.is_file():
@@ -48,10 +48,11 @@ class Recipe:
         return whole.hexdigest()
 
     def tag(self) -> str:
+        """Return the tag of the image that this recipe gives."""
         return f"{REPOSITORY}:{self.digest()[:_DIGITS_IN_TAG]}"
 
     def stage(self, directory: Path) -> None:
-        """Copy the recipe to `directory`, with the host's engine in it and the same modes everywhere."""
+        """Copy the recipe and the host's engine to `directory`, with modes that do not depend on the checkout's."""
         shutil.copytree(self.directory, directory)
         if self.host_engine:
             copy_host_engine(self.host_engine, directory / "engine")
@@ -59,24 +60,24 @@ class Recipe:
             path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
 
     def image_settings(self) -> tuple[str, ...]:
-        """The Dockerfile's last stage without its copying: the instructions that set PATH, the command and so on."""
+        """Return the instructions of the Dockerfile's last stage but COPY: those for PATH, the command and so on."""
         last_stage = (self.directory / "Dockerfile").read_text().rpartition("\nFROM ")[2]
         lines = (line.strip() for line in last_stage.splitlines()[1:])
         return tuple(line for line in lines if line and not line.startswith(("#", "COPY")))
 
 
 def find_recipe(*, base: str | None = None, engine_from_host: bool = False) -> Recipe:
-    """The recipe of this program. Raises ImageError if the host lacks the engine that is to go in."""
+    """Return the recipe of this program. Raises ImageError if the host lacks the engine to be copied."""
     return Recipe(directory=_recipe_directory(), base=base, host_engine=find_host_engine() if engine_from_host else ())
 
 
 def default_tag(*, base: str | None = None, engine_from_host: bool = False) -> str:
-    """The tag of the level image that this program builds when asked for these."""
+    """Return the tag of the level image that this program builds with these options."""
     return find_recipe(base=base, engine_from_host=engine_from_host).tag()
 
 
 def package_names(recipe_directory: Path) -> tuple[str, ...]:
-    """The Debian packages of the level image."""
+    """Return the names of the Debian packages of the level image."""
     lines = (recipe_directory / "packages.txt").read_text().splitlines()
     return tuple(name for line in lines for name in line.partition("#")[0].split())
 
@@ -90,6 +91,6 @@ def _recipe_directory() -> Path:
 
 
 def _add(whole: hashlib._Hash, name: str, path: Path) -> None:
-    """Add one file's name and the digest of its content, on a line: nothing can shift from one file to the next."""
+    """Add one file's name and its content's digest, on a line each: content cannot pass for another file's."""
     with path.open("rb") as content:
         whole.update(f"{name} {hashlib.file_digest(content, 'sha256').hexdigest()}\n".encode())

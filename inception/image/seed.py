@@ -1,7 +1,7 @@
-"""The seed of an image: a volume of the level-0 engine that every level grafts the image from. Made once an image.
+"""Make the seed of an image: a volume of the level-0 engine that every level grafts the image from.
 
-The volume holds `image.tar` (what `docker save` gives, for levels that load), `data-root/` (what a level's engine
-made of it) and, written last, `seed.json`.
+The volume holds `image.tar` (the output of `docker save`, for levels that load it), `data-root/` (of an engine that
+has loaded it) and, written last, `seed.json`.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ def ensure_seed(
     patience: float,
     on_message: Callable[[str], None],
 ) -> str:
-    """Make the seed of `image` unless it is there and whole; returns the volume's name.
+    """Make the seed of `image` unless it is there and complete; return the volume's name.
 
-    Raises ImageError if the image's own engine cannot make it.
+    Raises ImageError if the engine in the image cannot make it, and EngineError.
     """
     volume = seed_volume_name(image_id)
     with locked(f"{volume}.lock"), translated("making the seed"):
-        if _is_whole(client, volume, image_id):
+        if _is_complete(client, volume, image_id):
             return volume
         on_message(f"making the seed of {image}, once for this image")
         _remove_volume(client, volume)
@@ -66,7 +66,7 @@ def _remove_volume(client: docker.APIClient, volume: str) -> None:
         return
 
 
-def _is_whole(client: docker.APIClient, volume: str, image_id: str) -> bool:
+def _is_complete(client: docker.APIClient, volume: str, image_id: str) -> bool:
     try:
         client.inspect_volume(volume)
     except docker.errors.NotFound:
@@ -85,10 +85,10 @@ def _is_whole(client: docker.APIClient, volume: str, image_id: str) -> bool:
 def _container(
     client: docker.APIClient, volume: str, image: str, *, command: list[str], privileges: Privileges | None
 ) -> Iterator[str]:
-    """A container of `image`, not started, that has the seed's volume writable; removed in the end."""
+    """Create a container of `image` with the seed's volume, writable, not started; remove it after the block."""
     created = client.create_container(
         image=image,
-        # Any image can be a chain's: one to be run alone has an entrypoint of its own.
+        # Any image can be a chain's, also one with an entrypoint, such as the standalone image.
         entrypoint=command,
         environment={"PYTHONPATH": _PAYLOAD},
         labels={LABEL_SEED: image},
@@ -126,7 +126,7 @@ def _fill(client: docker.APIClient, volume: str, image: str, privileges: Privile
 
 
 def _wrapped(file: IO[bytes], name: str) -> Iterator[bytes]:
-    """`file` as the one member of a tar archive, a chunk at a time: it may be larger than memory."""
+    """Yield `file` as the one member of a tar archive, in chunks: it may be larger than memory."""
     size = file.tell()
     file.seek(0)
     header = tarfile.TarInfo(name)

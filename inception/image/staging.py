@@ -1,4 +1,4 @@
-"""The temporary directory of one build. Nothing of it stays: what a killed build left, the next one removes."""
+"""Make the temporary directory of one build. The next build removes that of one that was killed."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _OPEN_TO_READ = 0o755
 
 @contextmanager
 def staging_directory() -> Iterator[Path]:
-    """A new directory below TMPDIR that all users can read, removed in the end with all that is in it."""
+    """Make a directory below TMPDIR that all users can read; remove it and its content after the block."""
     _remove_stale()
-    # It has its lock before it has the name that stale ones are looked for by.
+    # It is locked before it gets its final name, by which other builds look for stale directories.
     made = Path(tempfile.mkdtemp(prefix=f".{_PREFIX}"))
     descriptor = os.open(made, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -1,7 +1,7 @@
-"""The image to be run alone: a level image with the program in it, for `docker run` without a command line around it.
+"""Make the standalone image: a level image with the program in it, for `docker run`.
 
-A level gets its program from outside, so the level image has none. Where there is no outside the image must bring it:
-one more layer, made in a second, and made anew when the program or the level image is another.
+A level gets its program from the client, so the level image has none. Without a client the image must contain it: one
+more layer, made in a second, and made anew when the program or the level image has changed.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ LABEL_PROGRAM = "inception.program"
 """Label of the image: the digest of the program in it."""
 _MODULES = "/usr/lib/python3/dist-packages"
 _SETTINGS = (
-    # Isolated: what the user's variables say to Python is for the user's own programs.
+    # Isolated: the PYTHON variables of a user are for the user's own programs.
     f'ENTRYPOINT ["tini", "-s", "--", "python3", "-I", "-m", "{Program.STANDALONE}"]',
-    # An overlay cannot lie on the overlay that a container's own file system is.
+    # An overlay cannot have its upper directory on a container's file system, itself an overlay.
     f'VOLUME ["{DATA_ROOT}"]',
 )
 _COMPILE = ("python3", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", f"{_MODULES}/inception")
@@ -36,7 +36,7 @@ _COMPILE = ("python3", "-m", "compileall", "-q", "--invalidation-mode", "uncheck
 def ensure_standalone(
     client: docker.APIClient, level_image_id: str, *, tag: str = STANDALONE_TAG, on_message: Callable[[str], None]
 ) -> str:
-    """The id of the image made of this level image and this program, made if need be; an older one goes.
+    """Return the id of the image of this level image and this program, made if need be in place of an older one.
 
     Raises ImageError and EngineError.
     """
@@ -47,7 +47,8 @@ def ensure_standalone(
                 image = client.inspect_image(tag)
             except docker.errors.NotFound:
                 image = None
-        if image is not None and labels.items() <= (image["Config"]["Labels"] or {}).items():
+        # From API 1.52 on, engines leave empty fields out.
+        if image is not None and labels.items() <= ((image.get("Config") or {}).get("Labels") or {}).items():
             return str(image["Id"])
         with translated(f"making image {tag}"), _with_program(client, level_image_id) as container:
             repository, _, version = tag.rpartition(":")
@@ -60,7 +61,7 @@ def ensure_standalone(
 
 @contextmanager
 def _with_program(client: docker.APIClient, level_image_id: str) -> Iterator[str]:
-    """A container of the level image that has the program, compiled; removed in the end."""
+    """Create a container of the level image with the compiled program; remove it after the block."""
     created = client.create_container(
         level_image_id, entrypoint=list(_COMPILE), host_config=client.create_host_config(network_mode="none")
     )["Id"]

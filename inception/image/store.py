@@ -1,4 +1,4 @@
-"""Where level images are kept: on the engine, each with the seed that was made of it."""
+"""List, export and remove the level images on an engine, each with its seed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CHUNK_BYTES = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class StoredImage:
-    """A level image on an engine. `size_bytes` is unpacked, `created_s` Unix time, `seed` the seed's volume if any.
+    """Level image on an engine. `size_bytes` is unpacked, `created_s` Unix time, `seed` the seed's volume if any.
 
     `made_of` is the id of the level image that this one is made of: see `image.standalone`.
     """
@@ -37,7 +37,7 @@ class StoredImage:
 
 
 def find_image(client: docker.APIClient, tag: str) -> str | None:
-    """The id of the image that `tag` (or an id) names on the engine, or None. Raises EngineError."""
+    """Return the id of the image with `tag` (or id) on the engine, or None. Raises EngineError."""
     with translated(f"looking for image {tag}"):
         try:
             image_id: str = client.inspect_image(tag)["Id"]
@@ -47,21 +47,21 @@ def find_image(client: docker.APIClient, tag: str) -> str | None:
 
 
 def list_images(client: docker.APIClient) -> tuple[StoredImage, ...]:
-    """Every level image that inception built on the engine: what is made of others first, then the newest.
+    """Return every level image that inception built on the engine: those made of others first, then the newest.
 
     Raises EngineError.
     """
     with translated("listing level images"):
         images = client.images(filters={"label": LABEL_RECIPE})
-        # Docker passes over an image that has lost its tag as long as one is made of it, as it does over what a build
-        # leaves between its steps: the latter is nobody's image.
+        # Docker does not list an untagged image while another is made of it, nor a build's intermediate images: of
+        # these only the former are level images.
         bases = {image["Labels"].get(LABEL_MADE_OF) for image in images} - {image["Id"] for image in images}
         images += [it for it in client.images(all=True, filters={"label": LABEL_RECIPE}) if it["Id"] in bases]
-        volumes = {volume["Name"] for volume in client.volumes()["Volumes"] or ()}
+        volumes = {volume["Name"] for volume in client.volumes().get("Volumes") or ()}
     stored = (
         StoredImage(
             # An engine before 24 has a tag <none>:<none> for an image without any.
-            tags=tuple(tag for tag in image["RepoTags"] or () if tag != "<none>:<none>"),
+            tags=tuple(tag for tag in image.get("RepoTags") or () if tag != "<none>:<none>"),
             image_id=image["Id"],
             size_bytes=image["Size"],
             created_s=image["Created"],
@@ -76,7 +76,7 @@ def list_images(client: docker.APIClient) -> tuple[StoredImage, ...]:
 
 
 def stored_image(client: docker.APIClient, tag: str) -> StoredImage:
-    """The level image with this tag. Raises ImageError if it is not there, and EngineError."""
+    """Return the level image with this tag. Raises ImageError if there is none, and EngineError."""
     for image in list_images(client):
         if tag in image.tags:
             return image
@@ -84,25 +84,28 @@ def stored_image(client: docker.APIClient, tag: str) -> StoredImage:
 
 
 def remove_image(client: docker.APIClient, name: str) -> None:
-    """Remove the image that `name` (a tag or an id) names, its seed, and what is made of it.
+    """Remove the image with the tag or id `name`, its seed, and the images made of it.
 
-    Raises ImageError if it is not there or a chain uses it; both are then still there. Raises EngineError.
+    Raises ImageError if there is none or a container uses it; nothing is removed then. Raises EngineError.
     """
     image_id = find_image(client, name)
     if image_id is None:
         raise _not_there(name)
     users = _containers_of(client, image_id)
     if users:
-        raise ImageError(f"image {name} is in use by {', '.join(users)}", remedy="end what uses it first")
+        raise ImageError(
+            f"image {name} is in use by {', '.join(users)}",
+            remedy="end the chains or remove the containers that use it",
+        )
     _remove_made_of(client, image_id)
     _remove_seed(client, image_id)
-    # Without a tag it goes with the last image made of it.
+    # The engine has removed it already if it had no tag: with the last image made of it.
     with translated(f"removing image {name}"), suppress(docker.errors.NotFound):
         client.remove_image(name)
 
 
 def remove_superseded(client: docker.APIClient) -> None:
-    """Remove the level images that newer ones have taken the tags of, and their seeds, unless something uses them."""
+    """Remove the untagged level images, which newer ones replaced, and their seeds, unless a container uses them."""
     for image in list_images(client):
         if not image.tags and not _containers_of(client, image.image_id):
             _remove_made_of(client, image.image_id)
@@ -112,9 +115,9 @@ def remove_superseded(client: docker.APIClient) -> None:
 
 
 def export_image(client: docker.APIClient, name: str, path: Path) -> int:
-    """Write the image to `path` as `docker save` does; returns the bytes written. Never leaves part of a file.
+    """Write the image to `path` as `docker save` does; return the bytes written. Never leaves part of a file.
 
-    Raises ImageError if the image is not there or `path` cannot be written, and EngineError.
+    Raises ImageError if there is no such image or `path` cannot be written, and EngineError.
     """
     if find_image(client, name) is None:
         raise _not_there(name)
@@ -152,7 +155,7 @@ def _unwritable(path: Path, error: OSError) -> ImageError:
 
 
 def _containers_of(client: docker.APIClient, image_id: str) -> tuple[str, ...]:
-    with translated("listing what uses the image"):
+    with translated("listing the containers of the image"):
         containers = client.containers(all=True, filters={"ancestor": image_id})
     return tuple(sorted(container["Names"][0].removeprefix("/") for container in containers))
 
@@ -173,4 +176,7 @@ def _remove_seed(client: docker.APIClient, image_id: str) -> None:
         except docker.errors.NotFound:
             return
         except docker.errors.APIError as error:
-            raise ImageError(f"the seed {volume} stays: {reason(error)}", remedy="end what uses it first") from error
+            raise ImageError(
+                f"the seed {volume} stays: {reason(error)}",
+                remedy="end the chains or remove the containers that use it",
+            ) from error

@@ -1,1 +1,1 @@
-"""Pure values and arithmetic: what is asked, what is known, and what will be done. No input or output."""
+"""Pure values and arithmetic: requests, facts and plans. No input or output."""

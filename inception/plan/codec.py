@@ -1,48 +1,165 @@
-"""Frozen dataclasses to JSON and back, by their type hints: a report is read back as what it was."""
+"""Frozen dataclasses to JSON and back, by their type hints.
+
+Known are dataclasses, enums, `X | None`, `tuple[X, ...]`, and JSON's own str, int, float and bool.
+A field missing in the JSON takes its default; a field that the class lacks is an error.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields, is_dataclass
+from collections.abc import Callable
+from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
+Json = Any
+"""Parsed JSON, or what becomes some."""
+Kind = Any
+"""A class, or a type expression such as `int | None`."""
+Decoder = Callable[[Json], Any]
 
 
-def to_json(value: object) -> str:
-    """`value`, a dataclass, as indented JSON."""
-    return json.dumps(asdict(value), indent=1) + "\n"  # type: ignore[call-overload]
+def to_json(value: object, *, indent: int | None = None) -> str:
+    """Return `value` as JSON, its last newline included: with `indent` spaces a level, or on one line."""
+    return json.dumps(encode(value), indent=indent) + "\n"
+
+
+def to_line(value: object) -> str:
+    """Return `value` as one line of JSON, its newline included, without the fields that have their default."""
+    return json.dumps(_encode_changed(value), separators=(",", ":")) + "\n"
 
 
 def from_json(kind: type[T], text: str) -> T:
-    """Read back what `to_json` wrote of a `kind`. Raises ValueError if it is something else."""
+    """Return the `kind` that `text` is the JSON of. Raises ValueError that names the wrong field."""
     try:
-        return _decode(kind, json.loads(text))  # type: ignore[no-any-return]
-    except (TypeError, KeyError, AttributeError) as error:
-        raise ValueError(f"not a {kind.__name__}: {error}") from error
+        value = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"invalid {_name(kind)}: {error}") from error
+    return decode(kind, value)
 
 
-def _decode(kind: Any, value: Any) -> Any:  # noqa: ANN401 JSON holds anything
-    origin = get_origin(kind)
-    if origin in (Union, UnionType):
-        (real,) = (it for it in get_args(kind) if it is not NoneType)
-        decoded = None if value is None else _decode(real, value)
-    elif origin is tuple:
-        decoded = tuple(_decode(get_args(kind)[0], it) for it in value)
-    elif origin is dict:
-        decoded = {key: _decode(get_args(kind)[1], it) for key, it in value.items()}
-    elif is_dataclass(kind):
-        decoded = _decode_fields(kind, value)
-    elif issubclass(kind, Enum) or isinstance(value, kind) or (kind is float and type(value) is int):
-        decoded = kind(value)
-    else:
-        raise TypeError(f"{value!r} is no {kind.__name__}")
+def decode(kind: type[T], value: object) -> T:
+    """Return the `kind` that `value`, parsed JSON, stands for. Raises ValueError that names the wrong field."""
+    expression: Kind = kind
+    try:
+        decoded: T = _decoder(expression)(value)
+    except _WrongField as error:
+        raise ValueError(f"invalid {_name(kind)}: {error}") from error
     return decoded
 
 
-def _decode_fields(kind: Any, value: dict[str, Any]) -> Any:  # noqa: ANN401 whatever dataclass it is
+def _name(kind: object) -> str:
+    return str(getattr(kind, "__name__", kind))
+
+
+def encode(value: Json) -> Json:
+    """Return `value` in what JSON has: dicts, lists, strings, numbers, booleans and None."""
+    if is_dataclass(value):
+        return {field.name: encode(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, tuple):
+        return [encode(item) for item in value]
+    return value.value if isinstance(value, Enum) else value
+
+
+def _encode_changed(value: Json) -> dict[str, Json]:
+    items = ((field, getattr(value, field.name)) for field in fields(value))
+    return {field.name: encode(item) for field, item in items if item != field.default}
+
+
+class _WrongField(ValueError):
+    """A value that its field cannot have. `path` leads to it from the outermost value: `.levels[3].number`."""
+
+    def __init__(self, problem: str, path: str = "") -> None:
+        super().__init__(f"{path.removeprefix('.')}: {problem}" if path else problem)
+        self.problem = problem
+        self.path = path
+
+    def inside(self, step: str) -> _WrongField:
+        """Return this error as its container sees it, `step` being the way to the value."""
+        return _WrongField(self.problem, step + self.path)
+
+
+@cache
+def _decoder(kind: Kind) -> Decoder:
+    """Return the function that makes a `kind` of parsed JSON. Cached, since type hints are slow to read."""
+    origin: Kind = get_origin(kind)
+    arguments = get_args(kind)
+    if origin in (Union, UnionType):
+        return _optional(*(it for it in arguments if it is not NoneType))
+    if origin is tuple:
+        return _sequence(_decoder(arguments[0]))
+    if is_dataclass(kind):
+        return _record(kind)
+    return _enumeration(kind) if issubclass(kind, Enum) else _plain(kind)
+
+
+def _optional(kind: Kind) -> Decoder:
+    some = _decoder(kind)
+    return lambda value: None if value is None else some(value)
+
+
+def _sequence(item: Decoder) -> Decoder:
+    def decode(value: Json) -> tuple[Any, ...]:
+        if type(value) is not list:
+            raise _WrongField(f"{value!r} is not a list")
+        decoded: list[Any] = []
+        try:
+            for each in value:
+                decoded.append(item(each))  # noqa: PERF401 (its length tells which one is wrong)
+        except _WrongField as error:
+            raise error.inside(f"[{len(decoded)}]") from None
+        return tuple(decoded)
+
+    return decode
+
+
+def _enumeration(kind: type[Enum]) -> Decoder:
+    members = {member.value: member for member in kind}
+
+    def decode(value: Json) -> Enum:
+        try:
+            return members[value]
+        except (KeyError, TypeError):
+            raise _WrongField(f"{value!r} is not a {kind.__name__}") from None
+
+    return decode
+
+
+def _plain(kind: type) -> Decoder:
+    # Python writes a whole float as 2.0, other programs as 2.
+    accepted = (float, int) if kind is float else (kind,)
+
+    def decode(value: Json) -> object:
+        # By exact type: a bool is an int to isinstance.
+        if type(value) in accepted:
+            return kind(value)
+        raise _WrongField(f"{value!r} is not a {kind.__name__}")
+
+    return decode
+
+
+def _record(kind: Kind) -> Decoder:
     hints = get_type_hints(kind)
-    known = {field.name for field in fields(kind)}
-    return kind(**{name: _decode(hints[name], it) for name, it in value.items() if name in known})
+    decoders = {field.name: _decoder(hints[field.name]) for field in fields(kind)}
+    needed = {it.name for it in fields(kind) if it.default is MISSING and it.default_factory is MISSING}
+
+    def decode(value: Json) -> object:
+        if type(value) is not dict:
+            raise _WrongField(f"{value!r} is not an object")
+        name = ""
+        decoded: dict[str, Any] = {}
+        try:
+            for name, item in value.items():
+                decoded[name] = decoders[name](item)
+        except _WrongField as error:
+            raise error.inside(f".{name}") from None
+        except KeyError:
+            raise _WrongField("no such field", f".{name}") from None
+        if not needed <= decoded.keys():
+            raise _WrongField("missing", f".{min(needed - decoded.keys())}")
+        return kind(**decoded)
+
+    return decode

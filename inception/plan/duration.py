@@ -1,4 +1,4 @@
-"""Lengths of time as people write them: `90s`, `2h`, `1d12h`."""
+"""Durations as people write them: `90s`, `2h`, `1d12h`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)([dhms])")
 
 
 def parse_duration(text: str) -> float:
-    """Seconds in `text`; a bare number is seconds. Raises ValueError."""
+    """Return the seconds in `text`; a bare number is seconds. Raises ValueError."""
     words = text.strip().lower()
     if re.fullmatch(r"\d+(\.\d+)?", words):
         seconds = float(words)
@@ -23,7 +23,7 @@ def parse_duration(text: str) -> float:
 
 
 def show_duration(seconds: float) -> str:
-    """`seconds` in its two largest units, as people write it."""
+    """Return `seconds` in its two largest units, as people write it."""
     left = int(seconds)
     parts: list[str] = []
     for unit, size in _SECONDS.items():

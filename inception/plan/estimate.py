@@ -1,4 +1,4 @@
-"""What a chain will take of the host, and how deep the host's resources let one go.
+"""Estimates of what a chain takes from the host, and of the depth that the host's resources allow.
 
 The costs were measured level by level on the reference machine (2 cores, Linux 6.18, Docker 20.10 outside, 26.1
 inside) with images of 300 MB; `docker load` grows with the image.
@@ -23,18 +23,18 @@ INODES_PER_LEVEL = 120
 TASKS_PER_LEVEL = 40
 """Processes and threads (35)."""
 SECONDS_PER_LEVEL = 0.9
-"""Down and up again."""
+"""Seconds of a level's descent and unwinding together."""
 LOAD_BYTES_PER_SECOND = 40_000_000
-"""Of an image, by `docker load`."""
+"""Bytes of an image that `docker load` reads in a second."""
 LOAD_BYTES_PER_INODE = 25_000
-"""Of an image of Debian packages."""
+"""Bytes of an image of Debian packages for each inode that it takes."""
 USUAL_IMAGE_SIZE = 300_000_000
-"""Bytes, where the image is not there yet."""
+"""Bytes assumed for an image that is not there yet."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """What a chain takes: bytes of memory and disk, inodes, tasks, and seconds from the host down and up again."""
+    """What a chain takes: memory and disk in bytes, inodes, tasks, and the seconds of a descent and an unwinding."""
 
     memory: int
     disk: int
@@ -45,7 +45,7 @@ class Estimate:
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """One resource of the host: how much is free (None: unknown, or without limit) and what each level takes of it."""
+    """One resource of the host: the free amount (None: unknown or unlimited) and the amount that each level takes."""
 
     resource: str
     free: int | None
@@ -54,18 +54,20 @@ class Budget:
 
     @property
     def greatest_depth(self) -> int | None:
-        """How deep it lets a chain go; None is as deep as one likes."""
+        """Greatest depth that the resource allows; None if it sets no limit."""
         return None if self.free is None or self.per_level == 0 else self.free // self.per_level
 
     def allows(self, depth: int) -> bool:
+        """Return whether the resource suffices for `depth` levels."""
         return self.greatest_depth is None or depth <= self.greatest_depth
 
     def show(self, amount: int) -> str:
+        """Return `amount` of the resource for people, as in "1.40 GB of memory"."""
         return f"{show_size(amount)} of {self.resource}" if self.in_bytes else f"{amount} {self.resource}"
 
 
 def estimate(depth: int, transfer: ImageTransfer, storage: Storage, image_size: int) -> Estimate:
-    """What `depth` levels take whose data-roots are on `storage`, of an image of `image_size` bytes."""
+    """Return what `depth` levels with data-roots on `storage` take, with an image of `image_size` bytes."""
     loaded = image_size if transfer is ImageTransfer.LOAD else 0
     disk = DISK_PER_LEVEL + loaded + (DISK_PER_LOOPBACK if storage is Storage.LOOPBACK else 0)
     in_memory = storage is Storage.TMPFS
@@ -79,7 +81,7 @@ def estimate(depth: int, transfer: ImageTransfer, storage: Storage, image_size: 
 
 
 def budgets(host: HostFacts, transfer: ImageTransfer, storage: Storage, image_size: int) -> tuple[Budget, ...]:
-    """The host's resources, against what each level takes of them."""
+    """Return the host's resources, each with the amount that a level takes."""
     each = estimate(1, transfer, storage, image_size)
     return (
         Budget(resource="memory", free=host.memory_available, per_level=each.memory, in_bytes=True),
@@ -90,6 +92,6 @@ def budgets(host: HostFacts, transfer: ImageTransfer, storage: Storage, image_si
 
 
 def tightest(among: tuple[Budget, ...], depth: int) -> Budget | None:
-    """The budget that stops a chain first on its way to `depth`, if one does."""
+    """Return the budget that stops a chain first on its way to `depth`, or None."""
     stopping = [(budget.greatest_depth or 0, budget) for budget in among if not budget.allows(depth)]
     return min(stopping, key=lambda it: it[0])[1] if stopping else None

@@ -1,14 +1,15 @@
-"""The lines of a chain's event file: one JSON object each, appended by every level."""
+"""Events of a chain: every level appends one JSON object a line to the event file."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
+
+from inception.plan import codec
 
 
 class Phase(StrEnum):
-    """The steps of one level, in the order they happen. The level above does the first two."""
+    """Phases of one level, in their order. The level above carries out the first two."""
 
     CREATE = "create"
     START = "start"
@@ -22,7 +23,7 @@ class Phase(StrEnum):
 
 
 class State(StrEnum):
-    """What an event says of its phase."""
+    """What happened to the phase of an event."""
 
     BEGIN = "begin"
     END = "end"
@@ -32,7 +33,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """One thing that happened at one level.
+    """One event at one level.
 
     `monotonic_s` compares across levels (they share one kernel and so one CLOCK_MONOTONIC) and is not moved by a
     change of the clock; `time_s` is Unix time. `seconds` is how long the phase took, on END and FAIL.
@@ -50,18 +51,10 @@ class Event:
     log_tail: tuple[str, ...] = ()
 
     def to_line(self) -> str:
-        """This event as one line of JSON, its newline included; empty fields are left out."""
-        fields = {key: value for key, value in asdict(self).items() if value not in (None, ())}
-        return json.dumps(fields, separators=(",", ":")) + "\n"
+        """Return this event as one line of JSON, its newline included; fields that have their default are left out."""
+        return codec.to_line(self)
 
     @classmethod
     def from_line(cls, line: str) -> Event:
-        """Read back one line. Raises ValueError if it is not a whole event."""
-        try:
-            fields = json.loads(line)
-            fields["phase"] = Phase(fields["phase"])
-            fields["state"] = State(fields["state"])
-            fields["log_tail"] = tuple(fields.get("log_tail", ()))
-            return cls(**fields)
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
-            raise ValueError(f"not an event: {line!r}") from error
+        """Return the event of one line. Raises ValueError if it is not a whole event."""
+        return codec.from_json(cls, line)

@@ -1,4 +1,4 @@
-"""What was read about the host and its engine, before anything is planned."""
+"""Facts about the host and its engine, read before anything is planned."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class EngineFacts:
-    """The level-0 engine, as it describes itself (`GET /info`, `GET /version`).
+    """Facts of the level-0 engine, as it describes itself (`GET /info`, `GET /version`).
 
     `local` engines see this machine's file system; the run directory reaches a remote one by its API.
     `capabilities` are those that its containers can be given, without the `CAP_` prefix, in upper case.
@@ -32,7 +32,7 @@ class EngineFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class HostFacts:
-    """The machine under the engine. Sizes are in bytes; `None` means that it could not be read from here.
+    """Facts of the engine's machine. Sizes are in bytes; `None` means that it could not be read from here.
 
     `pid_namespaces_free` is how many PID namespaces can still be nested inside the one the engine's containers start
     from, `tasks_free` how many processes and threads can still be started. `routes` are the destinations (CIDR) that
@@ -58,7 +58,7 @@ class HostFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """All that a plan is made from, besides the request. `image_size` is in bytes, None while there is no image."""
+    """All facts that a plan is made from. `image_size` is in bytes, None while there is no image."""
 
     engine: EngineFacts
     host: HostFacts

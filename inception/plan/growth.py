@@ -1,21 +1,23 @@
-"""A plan that becomes deeper or less deep while its chain runs: the levels that stay are left as they are."""
+"""Plans of a running chain that grows or shrinks: the levels that stay are left as they are."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from inception.plan.chain import ChainPlan, Refusal, plan_chain
+from inception.plan.chain import ChainPlan
 from inception.plan.facts import Facts
+from inception.plan.planner import plan_chain
+from inception.plan.refusal import Refusal
 
 
 def grown(plan: ChainPlan, by: int, facts: Facts) -> ChainPlan:
-    """`plan` with `by` more levels at the bottom, on the host that `facts` describe now. Raises Refusal."""
+    """Return `plan` with `by` more levels at the bottom, on the host that `facts` describe now. Raises Refusal."""
     _check(by)
     request = replace(
         plan.request,
         depth=plan.depth + by,
         name=plan.name,
-        # The outermost image is there already: what is new must fit inside.
+        # The file system of level 1 exists already, and new levels must fit inside it.
         storage_size=plan.level(1).storage.size if plan.depth else plan.request.storage_size,
     )
     # The blocks of the levels that are there count as routed: the new levels get others.
@@ -30,7 +32,7 @@ def grown(plan: ChainPlan, by: int, facts: Facts) -> ChainPlan:
 
 
 def shrunk(plan: ChainPlan, by: int) -> ChainPlan:
-    """`plan` without its `by` deepest levels. Raises Refusal if none would be left."""
+    """Return `plan` without its `by` deepest levels. Raises Refusal if none would be left."""
     _check(by)
     if by >= plan.depth:
         raise Refusal(

@@ -1,4 +1,4 @@
-"""How long each phase may take, in seconds. A deadline that passes is a failure of that phase."""
+"""Time limits of the phases, in seconds. A phase that exceeds its limit fails."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from inception.plan.events import Phase
 
 @dataclass(frozen=True, kw_only=True)
 class TimeLimits:
-    """Seconds for each phase of one level. `level_stop_s` is for its daemons to stop once nothing runs below.
+    """Seconds for each phase of one level. `level_stop_s` is for its daemons to stop once no deeper level runs.
 
-    `lifeline_s` is for a client far away to take hold of a chain that it has started.
+    `lifeline_s` is for a remote client to take the lifeline of a chain that it has started.
     """
 
     create_s: float = 60.0
@@ -23,7 +23,7 @@ class TimeLimits:
     lifeline_s: float = 30.0
 
     def of(self, phase: Phase) -> float:
-        """The limit of a phase that has one."""
+        """Return the limit of `phase` in seconds. Raises KeyError for a phase without one."""
         limits = {
             Phase.CREATE: self.create_s,
             Phase.START: self.start_s,
@@ -35,7 +35,7 @@ class TimeLimits:
         return limits[phase]
 
     def scaled(self, patience: float) -> TimeLimits:
-        """These limits, each multiplied by `patience`."""
+        """Return these limits, each multiplied by `patience`."""
         return TimeLimits(
             create_s=self.create_s * patience,
             start_s=self.start_s * patience,

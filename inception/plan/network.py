@@ -1,7 +1,7 @@
-"""Which addresses each level's engine hands out.
+"""IPv4 subnets of the levels, and the TTL of their packets.
 
 An engine sees only its own parent's routes, so it may pick a subnet that an ancestor already routes, and its
-containers then lose the way out. The plan therefore gives every level a block of its own: the first quarter is
+containers then cannot reach that network. The plan therefore gives every level a block of its own: the first quarter is
 the default bridge, the rest is for networks that users make there.
 """
 
@@ -24,13 +24,13 @@ NARROWEST_BLOCK = 27
 
 
 FAR = 32
-"""From so many levels on, the way is too long for the usual TTL of 64 (`IPDEFTTL`, include/uapi/linux/ip.h), half of
-which a packet may need outside: each level is a router, and takes one off."""
+"""Depth from which the usual TTL of 64 (`IPDEFTTL`, include/uapi/linux/ip.h) is too small: each level is a router that
+takes one off, and a packet may need half of them outside."""
 GREATEST_TTL = 255
 
 
 class PoolTooSmall(ValueError):
-    """The pool has too few free blocks; a pool of `needed_prefix` that nothing else routes would do."""
+    """Error: the pool has too few free blocks; an unrouted pool of prefix length `needed_prefix` would suffice."""
 
     def __init__(self, pool: IPv4Network, depth: int) -> None:
         super().__init__(f"pool {pool} is too small for {depth} levels beside the networks that are routed already")
@@ -39,7 +39,7 @@ class PoolTooSmall(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Subnet:
-    """One level's addresses, all CIDR.
+    """Addresses of one level, all CIDR.
 
     `bridge` is the gateway's address with its prefix length, as dockerd's `--bip` takes it; `address_pool` is cut into
     networks of `address_pool_prefix` for `--default-address-pool`.
@@ -65,7 +65,7 @@ def cut_subnets(pool: IPv4Network, depth: int, taken: Iterable[str]) -> tuple[Su
 
 
 def cut_subnets_somewhere(depth: int, taken: Iterable[str]) -> tuple[Subnet, ...]:
-    """Cut subnets, as `cut_subnets` does, out of the first of our own pools that has room beside what is `taken`.
+    """Cut subnets, as `cut_subnets` does, out of the first of the default pools with room beside `taken`.
 
     Raises PoolTooSmall if none has.
     """
@@ -79,13 +79,13 @@ def cut_subnets_somewhere(depth: int, taken: Iterable[str]) -> tuple[Subnet, ...
 
 
 def _routed(taken: Iterable[str]) -> Iterable[IPv4Network]:
-    """The IPv4 networks among `taken`, without the default route and the two halves that VPN clients make of it."""
+    """Return the IPv4 networks among `taken`, without the default route and the two halves that VPNs make of it."""
     networks = (IPv4Network(text, strict=False) for text in taken if ":" not in text)
     return collapse_addresses(network for network in networks if network.prefixlen > 1)
 
 
 def _free_parts(pool: IPv4Network, avoided: Iterable[IPv4Network]) -> list[IPv4Network]:
-    """What is left of `pool`: the widest networks that overlap none of those `avoided`, in order."""
+    """Return the widest networks in `pool` that overlap none of those `avoided`, in order."""
     parts = [pool]
     for network in avoided:
         parts = [left for part in parts for left in _without(part, network)]
@@ -99,7 +99,7 @@ def _without(part: IPv4Network, network: IPv4Network) -> Iterable[IPv4Network]:
 
 
 def _blocks(parts: Iterable[IPv4Network], prefix: int) -> Iterator[IPv4Network]:
-    """Every block of that prefix length in `parts`. A free block lies inside one of them: they are the widest."""
+    """Yield every block of that prefix length in `parts`. They are the widest, so a free block lies inside one."""
     for part in parts:
         if part.prefixlen <= prefix:
             yield from part.subnets(new_prefix=prefix)
@@ -116,5 +116,5 @@ def _cut(block: IPv4Network) -> Subnet:
 
 
 def packet_ttl(mode: NetworkMode, depth: int) -> int | None:
-    """The TTL that each level gives to every packet it forwards or sends; None leaves it as it is."""
+    """Return the TTL that each level sets on every packet it forwards or sends; None if it sets none."""
     return GREATEST_TTL if mode is NetworkMode.BRIDGE and depth >= FAR else None

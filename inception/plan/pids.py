@@ -1,4 +1,4 @@
-"""Which levels have a PID namespace of their own.
+"""PID namespaces of the levels: which have one of their own.
 
 The kernel nests 32 of them (`MAX_PID_NS_LEVEL`, include/linux/pid_namespace.h) and answers ENOSPC to the 33rd. A
 level that shares its parent's namespace takes none. Level 1 is always private, so that killing it ends the chain.
@@ -12,14 +12,14 @@ from inception.plan.request import PidMode
 
 
 class PidNamespace(StrEnum):
-    """One level's PID namespace: its own, or that of the level above."""
+    """Whether a level has a PID namespace of its own or shares that of the level above."""
 
     PRIVATE = "private"
     SHARED = "shared"
 
 
 class TooFewPidNamespaces(ValueError):
-    """The kernel has no room for so many; `greatest_depth` would fit."""
+    """Error: the kernel nests too few PID namespaces; `greatest_depth` levels would fit."""
 
     def __init__(self, depth: int, greatest_depth: int) -> None:
         super().__init__(f"depth {depth} needs more PID namespaces than this host has free")
@@ -27,7 +27,7 @@ class TooFewPidNamespaces(ValueError):
 
 
 def assign_pid_namespaces(mode: PidMode, depth: int, free: int, headroom: int) -> tuple[PidNamespace, ...]:
-    """The PID namespace of each level, level 1 first.
+    """Return the PID namespace of each level, level 1 first.
 
     `free` is how many can still be nested on this host, `headroom` how many of them stay free for containers at the
     bottom. Raises TooFewPidNamespaces if `mode` asks for more than there are.

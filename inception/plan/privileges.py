@@ -1,4 +1,4 @@
-"""What a level's container may do: `--privileged` where the engine can, else every capability it holds."""
+"""Privileges of a level's container: `--privileged` where the engine can, else every capability it holds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from inception.plan.facts import EngineFacts
 
 @dataclass(frozen=True, kw_only=True)
 class Privileges:
-    """How a level is let loose. `capabilities` (no `CAP_` prefix) is empty when `privileged`.
+    """Privileges of a level. `capabilities` (no `CAP_` prefix) is empty when `privileged`.
 
     An engine whose own bounding set lacks a capability cannot start a `--privileged` container ("unable to apply caps:
     operation not permitted"), but a list of all that it does hold nests just as well.
@@ -20,7 +20,7 @@ class Privileges:
 
 
 def choose_privileges(engine: EngineFacts) -> Privileges:
-    """The strongest privileges that `engine` can give."""
+    """Return the strongest privileges that `engine` can give."""
     if engine.privileged:
         return Privileges(privileged=True)
     return Privileges(privileged=False, capabilities=engine.capabilities)

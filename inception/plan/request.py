@@ -1,4 +1,4 @@
-"""What the user asks for."""
+"""The user's request for a chain."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 
 
 class ImageTransfer(StrEnum):
-    """How a level's engine gets the chain's image."""
+    """How the chain's image gets into a level's engine."""
 
     AUTO = "auto"
     GRAFT = "graft"
@@ -29,7 +29,7 @@ class PidMode(StrEnum):
 
 
 class Storage(StrEnum):
-    """What carries a level's data-root."""
+    """File system of a level's data-root."""
 
     AUTO = "auto"
     VOLUME = "volume"
@@ -38,7 +38,7 @@ class Storage(StrEnum):
 
 
 class NetworkMode(StrEnum):
-    """How a level is joined to the one above."""
+    """Network that connects a level to the one above."""
 
     BRIDGE = "bridge"
     HOST = "host"
@@ -47,13 +47,13 @@ class NetworkMode(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One chain, as asked for.
+    """Request for one chain.
 
     `pool` is the IPv4 range (CIDR) that the levels' subnets are cut from. `headroom` is the number of PID namespaces
     kept free below the bottom. `storage_size` is level 1's loopback size in bytes. `mtu` is in bytes.
-    `patience` multiplies every time limit. `attached` chains end with their client, others after `ttl_s` seconds
-    or when told to. `force` starts what the estimates say cannot fit. With `restart_engines` a dockerd that dies is
-    started again, and re-adopts what runs below it.
+    `patience` multiplies every time limit. `attached` chains end with their client, others after `ttl_s` seconds or by
+    a command. `force` starts a chain that does not fit by the estimates. With `restart_engines` a level restarts a
+    dockerd that died; its containers live on.
     """
 
     depth: int
@@ -76,5 +76,5 @@ class Request:
 
 
 def is_name(name: str) -> bool:
-    """Whether `name` can name a chain: lower-case letters, digits and inner hyphens, `NAME_LIMIT` at most."""
+    """Return whether `name` can name a chain: lower-case letters, digits and inner hyphens, `NAME_LIMIT` at most."""
     return len(name) <= NAME_LIMIT and _NAME.fullmatch(name) is not None

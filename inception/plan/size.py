@@ -13,9 +13,9 @@ _POWER = {"k": 1, "m": 2, "g": 3, "t": 4}
 
 
 def parse_size(text: str) -> int:
-    """Bytes in a size like `5GB`, `512MiB` or `1.5G`; without a unit it is in GB. Raises ValueError.
+    """Return the bytes in a size like `5GB`, `512MiB` or `1.5G`; without a unit it is in GB. Raises ValueError.
 
-    `G` and `GB` are 1000³ bytes, `GiB` 1024³. What has no unit is in GB because VAR_LIB_DOCKER_SIZE is.
+    `G` and `GB` are 1000³ bytes, `GiB` 1024³. Numbers without a unit are GB, as in VAR_LIB_DOCKER_SIZE.
     """
     size = _SIZE.fullmatch(text.strip())
     if size is None:
@@ -27,7 +27,7 @@ def parse_size(text: str) -> int:
 
 
 def show_size(size: int) -> str:
-    """A size for people, to three digits: `5.00 GB`."""
+    """Return a size for people, to three digits: `5.00 GB`."""
     unit, scaled = "B", float(size)
     for larger in ("kB", "MB", "GB", "TB"):
         # What would be rounded to 1000 is 1.00 of the next unit.

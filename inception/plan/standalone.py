@@ -1,4 +1,4 @@
-"""What a user can say to the image that is run alone, with `docker run`: the variables that jpetazzo/dind had."""
+"""Settings of the standalone image, which `docker run` starts: the environment variables that jpetazzo/dind had."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from inception.plan.size import GIB, parse_size, show_size
 from inception.plan.storage import OWN_DATA, holding
 
 DEFAULT_SIZE = 5 * 1000**3
-"""Bytes of the ext4 that is made where a data-root carries no overlay and nobody says a size."""
+"""Bytes of the ext4 for a data-root without overlay support, where the user sets no size."""
 _LARGEST_SIZE = 16 * 1024 * GIB
-"""Bytes of the largest file on an ext4 with blocks of 4 KiB, which is what mostly lies below."""
+"""Bytes of the largest file on an ext4 with blocks of 4 KiB, the usual file system below."""
 _LARGEST_PORT = 65535
 
 
 class WrongSetting(ValueError):
-    """A variable has a value that cannot be meant; the message names both, and what would do."""
+    """Error: a variable has an invalid value. The message names both, and a valid value."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StandaloneSettings:
-    """`storage_size` is in bytes; `port` is where the engine listens besides its socket, in the container."""
+    """Settings of the standalone image. `storage_size` is in bytes; `port` is a TCP port of the container."""
 
     log_to_file: bool = False
     port: int | None = None
@@ -31,7 +31,7 @@ class StandaloneSettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> StandaloneSettings:
-        """What LOG, PORT, DOCKER_DAEMON_ARGS and VAR_LIB_DOCKER_SIZE say; empty is as good as none.
+        """Return the settings in LOG, PORT, DOCKER_DAEMON_ARGS and VAR_LIB_DOCKER_SIZE; an empty one counts as unset.
 
         Raises WrongSetting.
         """
@@ -44,13 +44,13 @@ class StandaloneSettings:
 
     @property
     def own_tls(self) -> bool:
-        """Whether the user's arguments say how the port is protected."""
+        """Whether the user's arguments configure TLS for the port."""
         return any(word.startswith("--tls") for word in self.daemon_arguments)
 
 
 def _log_to_file(value: str) -> bool:
     if value not in {"", "file", "stdio"}:
-        raise WrongSetting(f"LOG={value} is neither file nor stdio: LOG=file is /var/log/docker.log")
+        raise WrongSetting(f"LOG={value} is neither file nor stdio: LOG=file writes to /var/log/docker.log")
     return value == "file"
 
 
@@ -60,7 +60,7 @@ def _port(value: str) -> int | None:
     # str.isdecimal takes the digits of all scripts, of any length.
     port = int(value) if value.isascii() and value.isdecimal() and len(value) <= len(str(_LARGEST_PORT)) else 0
     if not 1 <= port <= _LARGEST_PORT:
-        raise WrongSetting(f"PORT={value} is no port: give a number from 1 to {_LARGEST_PORT}")
+        raise WrongSetting(f"PORT={value} is not a port: give a number from 1 to {_LARGEST_PORT}")
     return port
 
 
@@ -68,7 +68,9 @@ def _words(value: str) -> tuple[str, ...]:
     try:
         return tuple(shlex.split(value))
     except ValueError as error:
-        raise WrongSetting(f"DOCKER_DAEMON_ARGS={value} cannot be split into words: {str(error).lower()}") from error
+        raise WrongSetting(
+            f"DOCKER_DAEMON_ARGS={value} cannot be split into arguments: {str(error).lower()}"
+        ) from error
 
 
 def _size(value: str) -> int | None:
@@ -77,7 +79,7 @@ def _size(value: str) -> int | None:
     try:
         size = parse_size(value)
     except (ValueError, OverflowError) as error:
-        raise WrongSetting(f"VAR_LIB_DOCKER_SIZE={value} is no size: give one in GB, such as 5") from error
+        raise WrongSetting(f"VAR_LIB_DOCKER_SIZE={value} is not a size: give one in GB, such as 5") from error
     least = holding(OWN_DATA)
     if not least <= size <= _LARGEST_SIZE:
         raise WrongSetting(

@@ -1,4 +1,4 @@
-"""What carries each level's data-root.
+"""Storage of each level's data-root.
 
 An overlay cannot be the upper directory of another overlay, so a data-root must lie on a real file system: a volume of
 the engine above, an ext4 image on a loop device, or a tmpfs.
@@ -16,7 +16,7 @@ from inception.plan.size import GIB, MIB
 
 MKFS_OPTIONS = (
     *("-q", "-F"),
-    # It does not outlive the chain, so a journal would only write everything twice, at each level again.
+    # It does not outlive the chain, so a journal would only write everything twice, and again at each level.
     *("-O", "^has_journal"),
     # All of it is for one user; root needs no reserve.
     *("-m", "0"),
@@ -28,32 +28,32 @@ MKFS_OPTIONS = (
 """Options of `mkfs.ext4` for a level's image."""
 
 OWN_DATA = 32 * MIB
-"""What a level keeps for itself: its engine's databases, the grafted image's metadata (5 MB), a container or two."""
+"""Bytes of a level's own data: its engine's databases, the grafted image's metadata (5 MB), a container or two."""
 WORKSPACE = 512 * MIB
-"""What the bottom offers to its user at least."""
+"""Bytes that the bottom offers to its user at least."""
 ROOM = 16 * GIB
-"""What the bottom offers where nobody says a size and the disk has it."""
+"""Bytes that the bottom offers by default, if the disk has them."""
 
 _OVERHEAD_DIVISOR = 40
 """ext4 with MKFS_OPTIONS takes 1.6 to 2.0 % for inodes and bitmaps (measured, 512 MiB to 1 TiB): 2.5 % is enough."""
 _OVERHEAD_FIXED = 24 * MIB
-"""It keeps 4096 clusters back for delayed allocation (s_resv_clusters, 16 MiB), and needs some for directories."""
+"""Bytes: ext4 reserves 4096 clusters for delayed allocation (s_resv_clusters, 16 MiB), and directories need some."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LevelStorage:
-    """One level's data-root: `kind` is never AUTO; `size` is in bytes, where the kind has one."""
+    """Storage of one level's data-root: `kind` is never AUTO; `size` is in bytes, where the kind has one."""
 
     kind: Storage
     size: int | None = None
 
 
 class NoOverlayOnVolumes(ValueError):
-    """The engine's volumes lie on a file system that cannot hold the upper directory of an overlay."""
+    """Error: the engine's volumes are on a file system that cannot hold the upper directory of an overlay."""
 
 
 class StorageTooSmall(ValueError):
-    """The outermost image is too small for the depth; `least_size` (bytes) would do, and nothing smaller."""
+    """Error: the outermost image is too small for the depth; `least_size` (bytes) is the smallest that suffices."""
 
     def __init__(self, size: int, depth: int, least_size: int) -> None:
         super().__init__(f"{size} bytes at level 1 are too small for {depth} levels")
@@ -64,10 +64,11 @@ class StorageTooSmall(ValueError):
 def assign_storage(
     kind: Storage, depth: int, *, carries_overlay: bool, outermost: int | None, own: int, disk_free: int | None
 ) -> tuple[LevelStorage, ...]:
-    """What carries each level's data-root, level 1 first.
+    """Return the storage of each level's data-root, level 1 first.
 
-    `carries_overlay` says whether the engine's volumes can hold an overlay, `outermost` is the size of level 1's image,
-    `own` what each level keeps for itself, `disk_free` what the engine's data-root has left, all in bytes.
+    `carries_overlay`: the engine's volumes can hold the upper directory of an overlay.
+    `outermost` is the size of level 1's image, `own` the size of each level's own data, `disk_free` what the engine's
+    data-root has left, all in bytes.
     Raises StorageTooSmall, or NoOverlayOnVolumes where volumes are asked for.
     """
     if depth == 0:
@@ -80,8 +81,8 @@ def assign_storage(
     if kind is Storage.VOLUME or (kind is Storage.AUTO and carries_overlay):
         return volumes
     if kind is Storage.AUTO:
-        # The ext4 of level 1 carries overlays, and so do the volumes of its engine, and those of all further ones: one
-        # image holds everything, and nobody's writes go through more than one.
+        # The ext4 of level 1 carries overlays, and so do the volumes of its engine and of all deeper ones: one image
+        # holds everything, and writes go through one loop device only.
         return (*_images(1, own * depth, outermost, disk_free), *volumes[1:])
     return _images(depth, own, outermost, disk_free)
 
@@ -92,12 +93,12 @@ def _images(nested: int, own: int, outermost: int | None, disk_free: int | None)
 
 
 def usable(size: int) -> int:
-    """Bytes of data that an image of `size` bytes can hold at least."""
+    """Return the bytes of data that an image of `size` bytes can hold at least."""
     return max(size - size // _OVERHEAD_DIVISOR - _OVERHEAD_FIXED, 0)
 
 
 def holding(data: int) -> int:
-    """The least size, in whole MiB, of an image that can hold `data` bytes."""
+    """Return the least size, in bytes and whole MiB, of an image that can hold `data` bytes."""
     roughly = (data + _OVERHEAD_FIXED) * _OVERHEAD_DIVISOR // (_OVERHEAD_DIVISOR - 1)
     size = max(roughly // MIB - 1, 0) * MIB if data > 0 else 0
     while usable(size) < data:
@@ -106,7 +107,7 @@ def holding(data: int) -> int:
 
 
 def own_data(transfer: ImageTransfer, image_size: int) -> int:
-    """Bytes that each level keeps in its own data-root.
+    """Return the bytes that each level keeps in its own data-root.
 
     `docker load` needs twice the image for a while: it unpacks the archive before it unpacks the layers.
     """
@@ -114,7 +115,7 @@ def own_data(transfer: ImageTransfer, image_size: int) -> int:
 
 
 def least_size(nested: int, own: int) -> int:
-    """The size of the outermost of `nested` images, each inside the one before, that leaves WORKSPACE at the bottom."""
+    """Return the bytes of the outermost of `nested` images that leaves WORKSPACE at the bottom."""
     size = WORKSPACE
     for _ in range(nested):
         size = holding(own + size)
@@ -122,7 +123,7 @@ def least_size(nested: int, own: int) -> int:
 
 
 def shrinking_sizes(outermost: int, nested: int, own: int) -> tuple[int, ...]:
-    """The sizes of `nested` images, each inside the one before, which holds `own` bytes besides; outermost first.
+    """Return the sizes of `nested` images, outermost first; each holds the next one and `own` bytes besides.
 
     Raises StorageTooSmall.
     """
@@ -136,5 +137,5 @@ def shrinking_sizes(outermost: int, nested: int, own: int) -> tuple[int, ...]:
 
 
 def default_size(least: int, disk_free: int | None) -> int:
-    """The outermost size where the user says none: the least and ROOM, if the disk has it."""
+    """Return the default outermost size: the least and ROOM, if the disk has it."""
     return least + ROOM if disk_free is None else max(least, min(least + ROOM, disk_free // MIB * MIB))

@@ -1,1 +1,1 @@
-"""Reads the host and its engine into facts."""
+"""Read facts about the host and its engine."""

@@ -1,8 +1,8 @@
-"""Which capabilities the engine's containers can be given, and so whether it can start a `--privileged` one.
+"""Find the capabilities that the engine can give its containers, and whether it can start a `--privileged` one.
 
-A name must pass two gates. The engine must know it: Docker 20.10 refuses all after AUDIT_READ, whatever the kernel
-has, and 23.0 and later refuse those they do not hold themselves. And the engine must hold it: 20.10 takes a name
-that its own bounding set lacks, and the container then fails to start.
+An engine must know the name of a capability: Docker 20.10 refuses all after AUDIT_READ, whatever the kernel has, and
+23.0 and later refuse those they do not hold themselves. It must also hold the capability: 20.10 accepts a name that
+its own bounding set lacks, and the container then fails to start.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from docker.errors import APIError, NotFound
 from inception.linux.capabilities import NAMES
 
 _ABSENT_IMAGE = "inception/asks-about-capabilities:none"
-"""An image that nobody has: an engine checks capabilities first, so nothing is created by asking."""
+"""Name of an image that does not exist: an engine checks capabilities first, so the request creates nothing."""
 
 _REFUSED_NAME = re.compile(r'"CAP_([A-Z_]+)"')
 
 
 @dataclass(frozen=True, kw_only=True)
 class Capabilities:
-    """`given` is what a container can be given; `privileged` says whether `--privileged` works."""
+    """Capabilities of an engine's containers: `given` can be added, `privileged` is whether `--privileged` works."""
 
     given: tuple[str, ...]
     privileged: bool
 
 
 def decide(*, known: tuple[str, ...], held: tuple[str, ...]) -> Capabilities:
-    """What can be given by an engine that knows the names `known` and holds `held` itself.
+    """Return what an engine can give that knows the names `known` and holds `held` itself.
 
     `--privileged` asks for every capability that the engine knows, so one that it does not hold is enough to fail it.
     """
@@ -38,7 +38,7 @@ def decide(*, known: tuple[str, ...], held: tuple[str, ...]) -> Capabilities:
 
 
 def ask_known(client: docker.APIClient) -> tuple[str, ...]:
-    """The names that the engine takes in `CapAdd`. It creates nothing. Raises docker.errors.APIError."""
+    """Return the names that the engine accepts in `CapAdd`. Creates nothing. Raises docker.errors.APIError."""
     asked = list(NAMES)
     while asked:
         refused = _refused_name(client, asked)
@@ -49,7 +49,7 @@ def ask_known(client: docker.APIClient) -> tuple[str, ...]:
 
 
 def _refused_name(client: docker.APIClient, asked: list[str]) -> str | None:
-    """The first name that the engine refuses, of those asked for together."""
+    """Return the first of the names `asked` that the engine refuses, or None."""
     try:
         client.create_container(_ABSENT_IMAGE, ["true"], host_config=client.create_host_config(cap_add=asked))
     except NotFound:

@@ -1,7 +1,7 @@
-"""Which process of this machine is the engine.
+"""Find the engine's process on this machine.
 
-Through its entry in /proc everything can be read as the engine sees it: its capabilities, limits, mounts, networks and
-PID namespace, which need not be ours.
+Its directory in /proc gives its capabilities, limits, mounts, network and PID namespace, which may differ from those of
+this process.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ _PID_FILES = (Path("/var/run/docker.pid"), Path("/run/docker.pid"))
 
 
 def find_daemon(endpoint: str) -> int | None:
-    """The process id of the engine that listens at `endpoint`, or None where it cannot be seen from here."""
+    """Return the process id of the engine that listens at `endpoint`, or None if this process cannot see it.
+
+    Raises OSError if nothing listens at a unix socket.
+    """
     if not endpoint.startswith("unix://"):
         return None
     listener = _listener(endpoint.removeprefix("unix://"))
-    # 0 is a process in a PID namespace that we do not see into: another machine, as far as /proc goes.
+    # 0: the engine is in a PID namespace that this process does not see, as if on another machine.
     if listener == 0:
         return None
     if _program(listener) in _ENGINE_PROGRAMS:
@@ -31,7 +34,7 @@ def find_daemon(endpoint: str) -> int | None:
 
 
 def _listener(socket_path: str) -> int:
-    """The process that called `listen` on the socket (SO_PEERCRED, unix(7)). Raises OSError if none answers."""
+    """Return the id of the process that called `listen` on the socket (SO_PEERCRED, unix(7)). Raises OSError."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.connect(socket_path)
         credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
@@ -58,26 +61,29 @@ def _from_pid_file() -> int | None:
 
 
 def _only_running_engine() -> int | None:
-    """The one engine that runs; with several, nothing says which of them it is."""
+    """Return the engine's process id if exactly one engine runs: of several, it could be any."""
     engines = list(engine_processes())
     return engines[0] if len(engines) == 1 else None
 
 
 def engine_processes() -> Iterator[int]:
-    """The process ids of all engines that can be seen from here."""
+    """Yield the process ids of all engines in this PID namespace."""
     for entry in _PROC.iterdir():
         if entry.name.isdecimal() and _program(int(entry.name)) in _ENGINE_PROGRAMS:
             yield int(entry.name)
 
 
 def sees_directory(daemon: int, directory: Path) -> bool:
-    """Whether the process has the same `directory` at that path as we do (if it is absent: its nearest parent)."""
+    """Return whether process `daemon` sees the same `directory`, or its nearest existing parent, as this process.
+
+    Without the right to look, as an ordinary user, it is assumed to.
+    """
     ours = next(path for path in (directory, *directory.parents) if path.exists())
     theirs = _PROC / str(daemon) / "root" / ours.relative_to("/")
     try:
         return theirs.samefile(ours)
     except PermissionError:
-        # Only root may look through another process's root; for everyone else, what the endpoint says must do.
+        # Only root may follow another process's `root` link; a unix socket as endpoint must suffice for others.
         return True
     except OSError:
         return False

@@ -1,24 +1,24 @@
-"""How deep a host should let a chain go, and which limit stops it there: the last lines of `doctor`."""
+"""Find the greatest depth that a host allows, and the limit that stops a chain there: the last lines of `doctor`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from inception.plan.chain import GREATEST_DEPTH
 from inception.plan.estimate import USUAL_IMAGE_SIZE, Budget, budgets
 from inception.plan.facts import HostFacts
+from inception.plan.refusal import GREATEST_DEPTH
 from inception.plan.request import ImageTransfer, PidMode, Storage
-from inception.probe.survey import HostLimits
+from inception.probe.doctor_facts import HostLimits
 
 HEADROOM = 1
-"""PID namespaces that stay free, so that containers can run at the bottom."""
+"""PID namespaces that stay free for containers at the bottom."""
 OPEN_FILES_PER_LEVEL = 80
 """Files that a level's daemons hold open (measured: 79)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DepthLimit:
-    """The greatest depth in one PID mode. `wall` is the limit that stops a chain from going deeper."""
+    """Greatest depth in one PID mode. `wall` is the limit that stops a chain there."""
 
     mode: PidMode
     depth: int
@@ -26,7 +26,7 @@ class DepthLimit:
 
 
 def depth_limits(host: HostFacts, limits: HostLimits) -> tuple[DepthLimit, ...]:
-    """The greatest depth that the host should let a chain reach, in each mode."""
+    """Return the greatest depth in each PID mode that the host allows by the estimates."""
     return tuple(_depth_limit(mode, host, limits) for mode in PidMode)
 
 
@@ -38,7 +38,7 @@ def _depth_limit(mode: PidMode, host: HostFacts, limits: HostLimits) -> DepthLim
 def _pid_wall(mode: PidMode, host: HostFacts) -> tuple[int, str]:
     room = max(host.pid_namespaces_free - HEADROOM, 0)
     wall = f"PID namespaces: {host.pid_namespaces_free} are free, {HEADROOM} stays so for containers at the bottom"
-    # A level that shares its parent's takes none; only level 1 must have its own.
+    # A level that shares its parent's namespace takes none; only level 1 must have its own.
     sharing = mode is not PidMode.ISOLATED and room > 0
     return (GREATEST_DEPTH, f"inception plans {GREATEST_DEPTH} levels at most") if sharing else (room, wall)
 
@@ -55,7 +55,7 @@ def _kernel_budgets(limits: HostLimits) -> tuple[Budget, ...]:
     return (
         Budget(resource="keys", free=keys, per_level=1, in_bytes=False),
         Budget(resource="open files", free=files, per_level=OPEN_FILES_PER_LEVEL, in_bytes=False),
-        # The kernel counts those that exist nowhere; they are few beside a limit of tens of thousands.
+        # The kernel does not say how many exist; they are few beside a limit of tens of thousands.
         Budget(resource="namespaces of each kind", free=limits.namespaces, per_level=1, in_bytes=False),
     )
 

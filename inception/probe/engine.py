@@ -1,4 +1,4 @@
-"""What the engine says of itself."""
+"""Ask the engine about itself."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _PODMAN = "Podman Engine"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answers:
-    """What an engine answered, and which process of this machine it is, None if it cannot be seen from here.
+class EngineAnswers:
+    """Answers of an engine, and its process id on this machine, None if this process cannot see it.
 
-    `networks` are its networks' IPv4 subnets (CIDR), `known` the capabilities that it has names for. `local` says
-    whether it sees this machine's files.
+    `networks` are its networks' IPv4 subnets (CIDR), `known` the names of capabilities that it accepts. `local`: the
+    engine sees this machine's files.
     """
 
     endpoint: str
@@ -33,13 +33,13 @@ class Answers:
     local: bool
 
 
-def ask_engine(client: docker.APIClient, *, endpoint: str, local: bool, run_root: str) -> Answers:
-    """Ask the engine about itself. It counts as local only if it also sees `run_root` as we do.
+def ask_engine(client: docker.APIClient, *, endpoint: str, local: bool, run_root: str) -> EngineAnswers:
+    """Ask the engine about itself. It counts as local only if it also sees this machine's `run_root`.
 
-    Raises docker.errors.APIError where it refuses an answer.
+    Raises docker.errors.APIError if it refuses an answer.
     """
     daemon = find_daemon(endpoint) if local else None
-    return Answers(
+    return EngineAnswers(
         endpoint=endpoint,
         info=client.info(),
         version=client.version(),
@@ -51,18 +51,18 @@ def ask_engine(client: docker.APIClient, *, endpoint: str, local: bool, run_root
 
 
 def parse_networks(networks: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """The IPv4 subnets (CIDR) in the answer to `GET /networks`."""
-    configs = (config for network in networks for config in network["IPAM"]["Config"] or ())
+    """Return the IPv4 subnets (CIDR) in the answer to `GET /networks`."""
+    configs = (config for network in networks for config in (network.get("IPAM") or {}).get("Config") or ())
     return tuple(config["Subnet"] for config in configs if "." in config.get("Subnet", ""))
 
 
 def is_podman(version: Mapping[str, Any]) -> bool:
-    """Whether the answer to `GET /version` is that of a Podman: it looks like a Docker's but for its components."""
+    """Return whether the answer to `GET /version` is a Podman's, which differs from Docker's in its components."""
     return any(component.get("Name") == _PODMAN for component in version.get("Components") or ())
 
 
-def describe_engine(answers: Answers, held: tuple[str, ...]) -> EngineFacts:
-    """The engine's facts out of its answers and the capabilities that it holds."""
+def describe_engine(answers: EngineAnswers, held: tuple[str, ...]) -> EngineFacts:
+    """Return the engine's facts, from its answers and the capabilities that it holds."""
     info, version = answers.info, answers.version
     capabilities = decide(known=answers.known, held=held)
     return EngineFacts(
@@ -71,7 +71,7 @@ def describe_engine(answers: Answers, held: tuple[str, ...]) -> EngineFacts:
         version=version["Version"],
         api_version=version["ApiVersion"],
         local=answers.local,
-        # Engines before 20.10 know no other, and do not say.
+        # Engines before 20.10 support version 1 alone, and do not report it.
         cgroup_version=int(info.get("CgroupVersion", "1")),
         cgroup_driver=info["CgroupDriver"],
         storage_driver=info["Driver"],

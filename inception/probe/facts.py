@@ -1,4 +1,4 @@
-"""Reads all facts that a plan is made from."""
+"""Read all facts that a plan is made from."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from docker.errors import ImageNotFound
 
 from inception.linux.capabilities import names_in
 from inception.plan.facts import Facts
-from inception.probe.engine import Answers, ask_engine, describe_engine
-from inception.probe.host import HostReading, NotAllowed, Subject, read_host
+from inception.probe.engine import EngineAnswers, ask_engine, describe_engine
+from inception.probe.host import MachineReading, NotAllowed, Subject, read_host
 from inception.probe.run_reader import read_in_container
 
 
 def read_facts(client: docker.APIClient, *, endpoint: str, local: bool, image_id: str, run_root: str) -> Facts:
-    """Read the engine and its machine; nothing is changed and nothing left behind.
+    """Read the facts of the engine and its machine; nothing is changed and nothing left behind.
 
-    `local` says that the engine is reached on this machine; the facts say so only if it also sees `run_root` as we do.
-    Raises docker.errors.APIError where the engine refuses an answer, EngineError where its machine cannot be read.
+    `local`: the engine listens on this machine; the facts call it local only if it also sees this machine's `run_root`.
+    Raises docker.errors.APIError if the engine refuses an answer, EngineError if its machine cannot be read.
     """
     answers = ask_engine(client, endpoint=endpoint, local=local, run_root=run_root)
     reading = _read_machine(client, answers, image_id)
@@ -32,7 +32,7 @@ def read_facts(client: docker.APIClient, *, endpoint: str, local: bool, image_id
 
 
 def _image_size(client: docker.APIClient, image_id: str) -> int | None:
-    """Bytes of the image, unpacked; None if it is not there."""
+    """Return the bytes of the unpacked image, or None if it is not there."""
     if not image_id:
         return None
     try:
@@ -41,19 +41,19 @@ def _image_size(client: docker.APIClient, image_id: str) -> int | None:
         return None
 
 
-def _read_machine(client: docker.APIClient, answers: Answers, image_id: str) -> HostReading:
-    """Read the engine's machine through its process, or from a container where we cannot."""
+def _read_machine(client: docker.APIClient, answers: EngineAnswers, image_id: str) -> MachineReading:
+    """Read the engine's machine through its process, or else from a container."""
     if answers.daemon is not None:
         try:
             return read_host(subject_of(answers, answers.daemon))
         except NotAllowed:
             pass
-    reading, _ = read_in_container(client, answers.info, image_id, owner_uid=os.getuid(), owner_gid=os.getgid())
-    return reading
+    owner_uid, owner_gid = os.getuid(), os.getgid()
+    return read_in_container(client, answers.info, image_id, owner_uid=owner_uid, owner_gid=owner_gid).machine
 
 
-def subject_of(answers: Answers, daemon: int) -> Subject:
-    """Whose machine to read: that of the engine that answered, whose process is `daemon`."""
+def subject_of(answers: EngineAnswers, daemon: int) -> Subject:
+    """Return what to read of the engine that gave `answers`, whose process id is `daemon`."""
     return Subject(
         daemon=daemon,
         data_root=answers.info["DockerRootDir"],

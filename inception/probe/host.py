@@ -1,4 +1,4 @@
-"""All that is read on the engine's own machine, through the engine's process."""
+"""Read the engine's machine, through the engine's process."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _CAP_SYS_RESOURCE = 24
 
 
 class NotAllowed(Exception):
-    """What must be known cannot be read with our own rights; a container of the engine could."""
+    """Error: this user may not read a fact that a plan needs; a container of the engine could."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class HostReading:
-    """The facts of the machine, and the bit mask of the capabilities that the engine may hold at most."""
+class MachineReading:
+    """Facts of the machine, and the engine's capability bounding set as a bit mask."""
 
     host: HostFacts
     bounding_set: int
@@ -26,7 +26,7 @@ class HostReading:
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """Whose machine to read: the engine's process and data-root, and who asks."""
+    """Engine whose machine is to be read: its process id and data-root, and the user who will own the chain's files."""
 
     daemon: int
     data_root: str
@@ -36,22 +36,23 @@ class Subject:
 
     @property
     def process(self) -> Path:
+        """Directory of the engine's process in /proc."""
         return Path("/proc") / str(self.daemon)
 
     @property
     def root(self) -> Path:
-        """The file system as the engine sees it, or our own where only root may look through its process."""
+        """File system as the engine sees it, or this process's own if this user may not enter that one."""
         root = self.process / "root"
         return root if os.access(root / "etc", os.R_OK) else Path("/")
 
 
-def read_host(subject: Subject) -> HostReading:
+def read_host(subject: Subject) -> MachineReading:
     """Read this machine. Raises NotAllowed, and OSError where /proc is not as Linux has it."""
     process = subject.process
     with pids.nesting_pids() as nesting, overlay.trying_overlay(subject.data_root, process) as trial:
         bounding_set = machine.parse_bounding_set((process / "status").read_text())
         space = _free_space(subject)
-        # A private engine has a network of its own, and the way out leads through ours.
+        # A private engine has a network namespace of its own, whose packets are routed through this one.
         routed = (*network.read_destinations(process), *network.read_destinations(Path("/proc/self")))
         mtu = network.read_mtu(process)
         resolvers = network.read_resolvers(subject.root)
@@ -59,11 +60,11 @@ def read_host(subject: Subject) -> HostReading:
         may_raise = bool(bounding_set >> _CAP_SYS_RESOURCE & 1)
         open_files = machine.read_open_files_limit(process, may_raise=may_raise)
         free = pids.nested(nesting)
-        # An engine that runs on the overlay driver already has one on its data-root.
+        # An engine with the overlay driver has overlays on its data-root already.
         carries = overlay.worked(trial) if trial else subject.storage_driver.startswith("overlay")
     if free is None:
-        raise NotAllowed("this user may make no PID namespaces")
-    return HostReading(
+        raise NotAllowed("this user may not create PID namespaces")
+    return MachineReading(
         host=HostFacts(
             kernel=os.uname().release,
             cpus=len(os.sched_getaffinity(0)),

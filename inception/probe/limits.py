@@ -1,4 +1,4 @@
-"""Reads the limits of this machine, for `doctor`. Nothing is changed: no module is loaded, no table listed."""
+"""Read the limits of this machine, for `doctor`. Changes nothing: it loads no module and lists no iptables."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from inception.probe.doctor_facts import CgroupLimits, HostLimits, LoopDevices, NetworkLimits, Usage
 from inception.probe.machine import parse_bounding_set
 from inception.probe.network import in_network_of
-from inception.probe.survey import CgroupLimits, HostLimits, LoopDevices, NetworkLimits, Usage
 
 _SYSCTL = Path("/proc/sys")
 _LOOP_MAJOR = "7 loop"
@@ -66,7 +66,7 @@ def _least_namespaces() -> int | None:
 
 
 def _inotify_instances() -> int | None:
-    """How many inotify instances root's processes have, None if we may not look. The kernel counts them nowhere."""
+    """Return the number of inotify instances of root's processes, None if not root: the kernel has no counter."""
     if os.geteuid() != 0:
         return None
     return sum(_owner(process) == 0 and _inotify_files(process) for process in Path("/proc").glob("[0-9]*"))
@@ -92,19 +92,19 @@ def _read_keys() -> Usage | None:
 
 
 def parse_keys(key_users: str) -> Usage | None:
-    """Root's keys, out of `/proc/key-users` (keyrings(7)): every container takes a session keyring."""
+    """Return root's keys in `/proc/key-users` (keyrings(7)), or None: every container takes a session keyring."""
     found = re.search(r"^\s*0:\s+\d+\s+\d+/\d+\s+(\d+)/(\d+)", key_users, re.MULTILINE)
     return None if found is None else Usage(limit=int(found[2]), used=int(found[1]))
 
 
 def parse_open_files(file_nr: str) -> Usage:
-    """Open files of the whole machine, out of `/proc/sys/fs/file-nr`."""
+    """Return the open files of the whole machine, as in `/proc/sys/fs/file-nr`."""
     allocated, unused, limit = (int(number) for number in file_nr.split())
     return Usage(limit=limit, used=allocated - unused)
 
 
 def parse_selinux(enforce: str | None) -> str | None:
-    """`enforcing` or `permissive`; None without SELinux."""
+    """Return `enforcing` or `permissive`; None without SELinux."""
     return None if enforce is None else "enforcing" if enforce.strip() == "1" else "permissive"
 
 
@@ -128,7 +128,7 @@ def _read_cgroups(process: Path, root: Path) -> CgroupLimits:
 
 
 def parse_hierarchies(cgroup: str) -> tuple[tuple[str, ...], ...]:
-    """The v1 hierarchies in a `/proc/PID/cgroup`, each as its controllers. That of v2 (number 0) is no such."""
+    """Return the v1 hierarchies in a `/proc/PID/cgroup`, each as its controllers, without v2's (number 0)."""
     lines = (line.split(":", 2) for line in cgroup.splitlines())
     return tuple(_controllers(names.split(",")) for number, names, _ in lines if number != "0")
 
@@ -139,7 +139,7 @@ def _controllers(names: Iterable[str]) -> tuple[str, ...]:
 
 def _read_network(process: Path) -> NetworkLimits:
     forwarding = in_network_of(process, lambda: _sysctl("net/ipv4/ip_forward"))
-    # The file is there only once the old interface is in use: to read it loads nothing, unlike `iptables-legacy -L`.
+    # The file exists once the old interface is in use. Reading it loads no module, unlike `iptables-legacy -L`.
     tables = _read(process / "net" / "ip_tables_names") or ""
     return NetworkLimits(
         iptables=_iptables_flavour(),
@@ -159,6 +159,6 @@ def _iptables_flavour() -> str | None:
 
 
 def parse_iptables(version: str) -> str:
-    """`nf_tables` or `legacy`, out of `iptables --version`; before 1.8 there was but one, and it did not say."""
+    """Return `nf_tables` or `legacy`, as in `iptables --version`; before 1.8 there was `legacy` alone, unnamed."""
     flavour = re.search(r"\((\w+)\)", version)
     return flavour[1] if flavour else "legacy"

@@ -1,4 +1,4 @@
-"""Memory, disk space and file limits of the engine's machine."""
+"""Read memory, disk space, tasks and file limits of the engine's machine."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _KERNEL_TASK_LIMITS = (Path("/proc/sys/kernel/threads-max"), Path("/proc/sys/ker
 
 @dataclass(frozen=True, kw_only=True)
 class FreeSpace:
-    """What is left for data on a file system; `bytes` for its size, `inodes` None where it makes them as needed."""
+    """Free space of a file system; `inodes` is None if it creates them as needed."""
 
     bytes: int
     inodes: int | None
 
 
 def parse_memory_available(meminfo: str) -> int:
-    """Bytes that new programs can have without swapping (`MemAvailable`)."""
+    """Return the bytes that new programs can have without swapping (`MemAvailable`). Raises ValueError."""
     found = re.search(r"^MemAvailable:\s+(\d+) kB", meminfo, re.MULTILINE)
     if found is None:
         raise ValueError("no MemAvailable in meminfo")
@@ -32,29 +32,29 @@ def parse_memory_available(meminfo: str) -> int:
 
 
 def parse_bounding_set(status: str) -> int:
-    """The bit mask of the capability bounding set in a `/proc/PID/status`."""
+    """Return the bit mask of the capability bounding set in a `/proc/PID/status`."""
     return int(next(line for line in status.splitlines() if line.startswith("CapBnd:")).split()[1], 16)
 
 
 def parse_open_files_maximum(limits: str) -> int:
-    """The hard limit of open files in a `/proc/PID/limits`."""
+    """Return the hard limit of open files in a `/proc/PID/limits`."""
     return int(next(line for line in limits.splitlines() if line.startswith("Max open files")).split()[4])
 
 
 def read_memory_available(root: Path) -> int:
-    """Bytes free for containers: what the machine has, or less where the engine sits in a limited control group."""
+    """Return the bytes free for containers: the machine's, or fewer if the engine's control group is limited."""
     available = parse_memory_available(Path("/proc/meminfo").read_text(encoding="ascii"))
     room = [_group_room(root / _V1_LIMIT, root / _V1_USAGE), _group_room(root / _V2_LIMIT, root / _V2_USAGE)]
     return min([available, *(bytes_ for bytes_ in room if bytes_ is not None)])
 
 
 def parse_tasks(loadavg: str) -> int:
-    """How many processes and threads there are, out of `/proc/loadavg`."""
+    """Return the number of processes and threads in `/proc/loadavg`."""
     return int(loadavg.split()[3].partition("/")[2])
 
 
 def read_tasks_free(root: Path) -> int:
-    """How many more processes and threads the kernel, or the control group that the engine sits in, allows."""
+    """Return how many more processes and threads the kernel and the engine's control group allow."""
     existing = parse_tasks(Path("/proc/loadavg").read_text(encoding="ascii"))
     room = [int(limit.read_text(encoding="ascii")) - existing for limit in _KERNEL_TASK_LIMITS]
     groups = (_group_room(root / group / "pids.max", root / group / "pids.current") for group in _TASKS_LIMITS)
@@ -70,13 +70,13 @@ def _group_room(limit: Path, usage: Path) -> int | None:
 
 
 def read_free_space(directory: Path) -> FreeSpace:
-    """What is free on the file system under `directory` for an ordinary user. Raises OSError."""
+    """Return the space free to ordinary users on the file system of `directory`. Raises OSError."""
     stat = os.statvfs(directory)
     return FreeSpace(bytes=stat.f_bavail * stat.f_frsize, inodes=stat.f_favail if stat.f_files else None)
 
 
 def read_open_files_limit(process: Path, *, may_raise: bool) -> int:
-    """The highest limit of open files that a container of the engine can be given.
+    """Return the highest limit of open files that the engine can give a container.
 
     With CAP_SYS_RESOURCE (`may_raise`) it is the kernel's own maximum, without it the engine's.
     """

@@ -1,4 +1,4 @@
-"""Routes, the size of the way out, and resolvers, as the engine's network namespace has them."""
+"""Read routes, MTU and resolvers, as the engine's network namespace has them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 USUAL_MTU = 1500
-"""Bytes; of a host that has no way out, and so no path that could be narrower."""
+"""Bytes: MTU assumed for a host without a default route."""
 
 _CLONE_NEWNET = 0x40000000
 _SIOCGIFMTU = 0x8921
@@ -27,7 +27,7 @@ _LOOPBACK = IPv4Network("127.0.0.0/8")
 
 
 def parse_destinations(fib_trie: str) -> tuple[str, ...]:
-    """The destinations (CIDR) in `/proc/net/fib_trie`: the routes of all tables and this host's own addresses.
+    """Return the destinations (CIDR) in `/proc/net/fib_trie`: routes of all tables and this host's addresses.
 
     Those inside another are left out, and so are the default route and loopback.
     """
@@ -45,7 +45,7 @@ def parse_destinations(fib_trie: str) -> tuple[str, ...]:
 
 
 def parse_default_link(route: str) -> str | None:
-    """The link of the default route with the least metric in `/proc/net/route`, if there is a default route."""
+    """Return the link of the default route with the least metric in `/proc/net/route`, or None."""
     defaults = []
     for line in route.splitlines()[1:]:
         link, destination, _gateway, _flags, _references, _use, metric, mask, *_ = line.split()
@@ -55,7 +55,7 @@ def parse_default_link(route: str) -> str | None:
 
 
 def parse_resolvers(resolv_conf: str) -> tuple[str, ...]:
-    """The addresses of the name servers in a resolv.conf, IPv6 zones cut off."""
+    """Return the addresses of the name servers in a resolv.conf, without IPv6 zones."""
     lines = re.findall(r"^nameserver[ \t]+([^\s%]+)", resolv_conf, re.MULTILINE)
     return tuple(address for address in lines if _is_address(address))
 
@@ -69,27 +69,28 @@ def _is_address(text: str) -> bool:
 
 
 def read_destinations(process: Path) -> tuple[str, ...]:
-    """What the network namespace of a process (its directory in /proc) routes, and ours with it.
+    """Return the destinations (CIDR) of a process's network namespace, and of this process's own.
 
-    Ours is that of the host where the engine has one of its own: what is routed there lies on the way outward too.
+    `process` is its directory in /proc. If the engine has a namespace of its own, its packets pass this one too.
     """
     tables = (place / "net" / "fib_trie" for place in (process, Path("/proc/self")))
     return parse_destinations("".join(table.read_text() for table in tables))
 
 
 def read_mtu(process: Path) -> int:
-    """Bytes in the largest packet that goes from the engine outward whole.
+    """Return the bytes of the largest packet that leaves the engine's machine unfragmented.
 
-    Where the engine has a network namespace of its own, its packets may leave through ours too: the smaller one counts.
+    `process` is the engine's directory in /proc. Packets of its network namespace may leave through this one: the
+    smaller MTU counts.
     """
     ways = (_default_link_mtu(), in_network_of(process, _default_link_mtu))
     return min((mtu for mtu in ways if mtu is not None), default=USUAL_MTU)
 
 
 def in_network_of(process: Path, read: Callable[[], T]) -> T:
-    """What `read` gives in the network namespace of a process (its directory in /proc).
+    """Call `read` in the network namespace of a process (its directory in /proc); return its result.
 
-    It is read in our own where we may not enter that one: then it is the host's, as it is for most engines.
+    Without the right to enter it, `read` is called in this process's: most engines are in the host's, too.
     """
     namespace = process / "ns" / "net"
     try:
@@ -114,7 +115,7 @@ def _read_inside(namespace: int, read: Callable[[], T]) -> T:
 
 
 def _default_link_mtu() -> int | None:
-    # That of the thread: `/proc/net` would be that of the process.
+    # The thread's own namespace: `/proc/net` would show that of the main thread.
     link = parse_default_link(Path("/proc/thread-self/net/route").read_text(encoding="ascii"))
     if link is None:
         return None
@@ -125,10 +126,10 @@ def _default_link_mtu() -> int | None:
 
 
 def read_resolvers(root: Path) -> tuple[str, ...]:
-    """The resolvers of the file system at `root`, in the order in which they are asked.
+    """Return the resolvers of the file system at `root`, in the order of their use.
 
-    Where all are loopback addresses, which no container can reach, and systemd-resolved keeps a list of those behind
-    them, that list is it.
+    If all are loopback addresses, which no container can reach, they are those that systemd-resolved forwards to, if it
+    lists any.
     """
     resolvers = _resolvers_of(root / "etc" / "resolv.conf")
     if all(ip_address(resolver).is_loopback for resolver in resolvers):

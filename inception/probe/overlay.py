@@ -1,4 +1,4 @@
-"""Whether the file system under the engine's data-root can hold the upper directory of an overlay."""
+"""Find out whether the file system of the engine's data-root can hold the upper directory of an overlay."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from inception.probe import scripts
 def trying_overlay(data_root: str, process: Path) -> AbstractContextManager[subprocess.Popen[str] | None]:
     """Try a real overlay below the data-root, in the mount namespace of the engine (its directory in /proc).
 
-    None where we may not: only root mounts.
+    Gives None to users other than root, who may not mount.
     """
     if os.geteuid() != 0:
         return nullcontext(None)
@@ -23,5 +23,5 @@ def trying_overlay(data_root: str, process: Path) -> AbstractContextManager[subp
 
 
 def worked(trial: subprocess.Popen[str]) -> bool:
-    """Whether the overlay could be mounted and used. Raises subprocess.SubprocessError."""
+    """Return whether the overlay could be mounted and used. Raises subprocess.SubprocessError."""
     return scripts.answer(trial) == "ok"

@@ -1,38 +1,34 @@
-"""Has a container of the engine read the engine's machine: for engines whose process we cannot look through."""
+"""Run the reader in a container of the engine, where this process cannot read the engine's machine itself."""
 
 from __future__ import annotations
 
 import io
-import json
 import tarfile
 from collections.abc import Mapping
-from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import docker
 from docker.types import LogConfig
 
-import inception
 from inception.errors import EngineError
-from inception.probe.host import HostReading
-from inception.probe.reader import ORDER_FILE, Order, parse_answer
-from inception.probe.survey import HostLimits
+from inception.payload import payload_archive
+from inception.plan.codec import from_json, to_json
+from inception.probe.reader import REQUEST_FILE, FullReading, ReadRequest
 
-_PACKAGE = Path(inception.__file__).parent
 _PAYLOAD = "opt/inception"
-_PARTS = ("plan", "probe")
+PARTS = ("plan", "probe")
+"""Subpackages that the reader runs."""
 _CAPABILITIES = ("SYS_ADMIN", "SYS_PTRACE", "SYS_CHROOT", "DAC_READ_SEARCH")
-"""To nest namespaces and mount; to look through the engine's process; to enter its mounts; to read what is root's."""
+"""To nest namespaces and mount; to read the engine's /proc entries; to enter its mounts; to read root's files."""
 _TIMEOUT_S = 60
 
 
 def read_in_container(
     client: docker.APIClient, info: Mapping[str, Any], image_id: str, *, owner_uid: int, owner_gid: int
-) -> tuple[HostReading, HostLimits]:
-    """Run the reader in a container of the image, which is removed again.
+) -> FullReading:
+    """Run the reader in a container of the image, which is removed again; return its reading.
 
-    Raises EngineError where it cannot read, docker.errors.APIError where the engine refuses.
+    Raises EngineError if it cannot read, docker.errors.APIError if the engine refuses the container.
     """
     if not image_id:
         raise EngineError(
@@ -41,25 +37,26 @@ def read_in_container(
         )
     container = _create(client, image_id)
     try:
-        order = Order(
+        request = ReadRequest(
             container=container,
             data_root=info["DockerRootDir"],
             storage_driver=info["Driver"],
             owner_uid=owner_uid,
             owner_gid=owner_gid,
         )
-        client.put_archive(container, "/", _archive(order))
+        client.put_archive(container, "/", payload_archive(_PAYLOAD, PARTS))
+        client.put_archive(container, "/", _archive_of(request))
         client.start(container)
         status = client.wait(container, timeout=_TIMEOUT_S)["StatusCode"]
-        said = client.logs(container, stdout=status == 0, stderr=status != 0).decode(errors="replace")
+        output = client.logs(container, stdout=status == 0, stderr=status != 0).decode(errors="replace")
     finally:
         client.remove_container(container, force=True, v=True)
     if status != 0:
+        why = output.strip().splitlines()[-1] if output else f"status {status}"
         raise EngineError(
-            f"the machine of engine {info['Name']} cannot be read: {said.strip().splitlines()[-1] if said else status}",
-            remedy="run this as root on that machine",
+            f"the machine of engine {info['Name']} cannot be read: {why}", remedy="run this as root on that machine"
         )
-    return parse_answer(said)
+    return from_json(FullReading, output)
 
 
 def _create(client: docker.APIClient, image_id: str) -> str:
@@ -69,7 +66,7 @@ def _create(client: docker.APIClient, image_id: str) -> str:
         environment={"PYTHONPATH": f"/{_PAYLOAD}"},
         labels={"inception.probe": ""},
         host_config=client.create_host_config(
-            # Said to an engine, `host` is where the engine itself is: there its containers start.
+            # `host` is the engine's own namespace, the one in which its containers start.
             pid_mode="host",
             network_mode="none",
             cap_add=list(_CAPABILITIES),
@@ -80,14 +77,12 @@ def _create(client: docker.APIClient, image_id: str) -> str:
     return str(created["Id"])
 
 
-def _archive(order: Order) -> bytes:
-    """The reader and what it is told to read, as they lie in the container."""
-    content = json.dumps(asdict(order)).encode()
+def _archive_of(request: ReadRequest) -> bytes:
+    """Return a tar archive that holds the request, to be unpacked at the container's root."""
+    content = to_json(request).encode()
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for file in (_PACKAGE / "__init__.py", *(file for part in _PARTS for file in (_PACKAGE / part).rglob("*.py"))):
-            archive.add(file, arcname=f"{_PAYLOAD}/inception/{file.relative_to(_PACKAGE)}")
-        member = tarfile.TarInfo(ORDER_FILE.lstrip("/"))
+        member = tarfile.TarInfo(REQUEST_FILE.lstrip("/"))
         member.size = len(content)
         archive.addfile(member, io.BytesIO(content))
     return buffer.getvalue()

@@ -50,7 +50,7 @@ class Cancelled(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignContext:
-    """What the chains of a campaign share. `begun_s` is the campaign's begin on the monotonic clock.
+    """Values that the chains of a campaign share. `begun_s` is the campaign's begin on the monotonic clock.
 
     `places` are the directories that chains write to; `on_event` takes each event of a chain.
     """

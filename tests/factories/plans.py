@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from inception.plan.chain import ChainPlan, plan_chain
+from inception.plan.chain import ChainPlan
 from inception.plan.facts import EngineFacts, Facts, HostFacts
+from inception.plan.planner import plan_chain
 from inception.plan.request import Request
 
 IMAGE_ID = "sha256:" + "0123456789abcdef" * 4

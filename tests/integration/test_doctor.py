@@ -64,7 +64,7 @@ def test_the_depths_are_those_of_the_planner(run_inception: RunInception) -> Non
     assert run_inception("plan", "--pid", "isolated", "--depth", one_more).returncode == 2
 
 
-def test_no_engine_fails_and_the_machine_is_looked_at_all_the_same(run_inception: RunInception) -> None:
+def test_without_an_engine_the_machine_is_still_checked(run_inception: RunInception) -> None:
     done = run_inception("doctor", "--json", environment=NOWHERE)
     findings = _findings(done.stdout)
     assert done.returncode == 1
@@ -109,7 +109,7 @@ def test_a_level_that_does_not_boot_is_a_failure_with_a_remedy(run_inception: Ru
     assert boot["remedy"]
 
 
-def test_an_address_that_is_none_is_a_usage_error(run_inception: RunInception) -> None:
+def test_a_wrong_address_is_a_usage_error(run_inception: RunInception) -> None:
     done = run_inception("doctor", "--engine", "nonsense:")
     assert done.returncode == 2
     assert b"nonsense:" in done.stderr

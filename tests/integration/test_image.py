@@ -69,7 +69,7 @@ def built(engine: Engine, level_image: str) -> StoredImage:
     return stored_image(engine.client, level_image)
 
 
-def test_it_is_as_small_as_promised_and_one_layer(engine: Engine, built: StoredImage, level_image: str) -> None:
+def test_the_level_image_is_small_and_one_layer(engine: Engine, built: StoredImage, level_image: str) -> None:
     assert built.size_bytes <= SIZE_LIMIT
     image = engine.client.inspect_image(level_image)
     assert image["Id"] == built.image_id
@@ -89,11 +89,11 @@ def test_each_program_answers(engine: Engine, built: StoredImage) -> None:
     assert {name: said for name, (status, said) in answers.items() if status != 0 or not said} == {}
 
 
-def test_nothing_that_was_removed_is_missed(engine: Engine, built: StoredImage) -> None:
+def test_removed_files_are_not_needed(engine: Engine, built: StoredImage) -> None:
     assert output_of(engine.client, built.image_id, "sh", "-c", LIBRARIES_NOT_FOUND) == (0, "")
 
 
-def test_what_a_level_never_needs_is_gone(engine: Engine, built: StoredImage) -> None:
+def test_unneeded_files_are_removed(engine: Engine, built: StoredImage) -> None:
     look = "for name in apt-get ctr dpkg perl tini; do command -v $name; done; :"
     assert output_of(engine.client, built.image_id, "sh", "-c", look) == (0, "/usr/bin/tini\n")
 
@@ -126,7 +126,7 @@ def test_the_prompt_says_where_it_is(engine: Engine, built: StoredImage) -> None
     assert (status, said.strip()) == (0, "[3/4] root@deep-3:/#")
 
 
-def test_one_level_boots_from_it_and_a_broken_one_is_found_out(
+def test_verify_accepts_the_image_and_finds_a_broken_one(
     engine: Engine, level_image: str, run_inception: RunInception
 ) -> None:
     ended = run_inception("image", "verify", "--json")
@@ -153,7 +153,7 @@ def test_without_debians_packages_the_message_is_one_line_that_says_so(run_incep
     ended = run_inception("image", "build", "--rebuild", "--method", "mmdebstrap", "--quiet", environment=nobody)
     assert ended.returncode == 125
     assert ended.stderr.startswith(b"inception: error: mmdebstrap failed: Failed to fetch ")
-    assert ended.stderr.endswith(b": it needs Debian's packages in reach and 1 GB of room for temporary files\n")
+    assert ended.stderr.endswith(b": let it download Debian's packages, and free 1 GB for temporary files\n")
     assert ended.stderr.count(b"\n") == 1
 
 
@@ -184,7 +184,7 @@ def test_a_build_that_is_ended_leaves_nothing(
         pass  # as the next build does, which removes the temporary files of one that was killed
 
 
-def test_a_base_that_is_no_debian_is_one_line_and_leaves_nothing(engine: Engine, built: StoredImage) -> None:
+def test_a_base_other_than_debian_fails_in_one_line_and_leaves_nothing(engine: Engine, built: StoredImage) -> None:
     with pytest.raises(ImageError, match="the Dockerfile's build failed: /bin/sh: 1: apt-get: not found"):
         build_image(engine.client, base=built.image_id, on_message=print)
 
@@ -274,7 +274,7 @@ def test_an_image_goes_with_its_seed(engine: Engine, kept: str) -> None:
 def test_an_image_in_use_stays_with_its_seed(engine: Engine, kept: str) -> None:
     container = engine.client.create_container(image=kept, name="inception-test-user")["Id"]
     try:
-        with pytest.raises(ImageError, match=f"image {KEPT}:1 is in use by inception-test-user: end what uses it"):
+        with pytest.raises(ImageError, match=f"image {KEPT}:1 is in use by inception-test-user: end the chains"):
             remove_image(engine.client, f"{KEPT}:1")
     finally:
         engine.client.remove_container(container)
@@ -308,12 +308,12 @@ def made_of(client: docker.APIClient, image_id: str) -> str:
     return made
 
 
-def test_an_image_goes_with_what_is_made_of_it_unless_that_is_in_use(engine: Engine, kept: str) -> None:
+def test_removing_an_image_removes_those_made_of_it_unless_in_use(engine: Engine, kept: str) -> None:
     made = made_of(engine.client, kept)
     assert [image.made_of for image in list_images(engine.client) if image.image_id in {made, kept}] == [kept, None]
     container = engine.client.create_container(image=made, name="inception-test-user")["Id"]
     try:
-        with pytest.raises(ImageError, match=f"image {KEPT}:1 is in use by inception-test-user: end what uses it"):
+        with pytest.raises(ImageError, match=f"image {KEPT}:1 is in use by inception-test-user: end the chains"):
             remove_image(engine.client, f"{KEPT}:1")
     finally:
         engine.client.remove_container(container)
@@ -357,7 +357,7 @@ def test_an_export_without_room_leaves_no_part_of_a_file(engine: Engine, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_commands_speak_json_and_say_what_is_not_there(
+def test_the_image_commands_print_json_and_name_missing_images(
     engine: Engine, kept: str, run_inception: RunInception, tmp_path: Path
 ) -> None:
     listed = {image["image_id"]: image for image in json.loads(run_inception("image", "ls", "--json").stdout)}

@@ -114,7 +114,7 @@ def nothing_left(directory: EngineDirectory) -> Iterator[None]:
 
 
 def engine_is_there(directory: EngineDirectory) -> bool:
-    return any(path.exists() for path in (*directory.passing, directory.host_changes))
+    return any(path.exists() for path in (*directory.transient, directory.host_changes))
 
 
 def process_with(*words: str) -> int:
@@ -200,7 +200,7 @@ def outward_link() -> str | None:
     return routes[0]["dev"] if routes else None
 
 
-def test_its_link_gets_no_address_behind_our_backs(directory: EngineDirectory) -> None:
+def test_its_link_gets_no_ipv6_address(directory: EngineDirectory) -> None:
     with private():
         # The kernel gives a link its IPv6 address only when it has seen that nobody else has it.
         time.sleep(2)
@@ -225,7 +225,7 @@ def test_a_container_has_the_host_s_resolvers_and_packet_size() -> None:
         assert int(run_in(engine, "cat /sys/class/net/eth0/mtu")) == read_mtu(Path("/proc/self"))
 
 
-def test_its_daemons_ask_those_behind_the_host_s_loopback_resolver(directory: EngineDirectory, tmp_path: Path) -> None:
+def test_its_daemons_use_the_upstreams_of_a_loopback_resolver(directory: EngineDirectory, tmp_path: Path) -> None:
     # A host with systemd-resolved, for whoever is in this mount namespace.
     (tmp_path / "resolv.conf").write_text("nameserver 127.0.0.53\n")
     host = (
@@ -250,7 +250,7 @@ def test_its_data_is_kept_for_next_time(directory: EngineDirectory) -> None:
         assert engine.client.inspect_image(TINY_IMAGE)["Id"] == image
 
 
-def test_auto_takes_it_where_no_engine_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_auto_starts_a_private_engine_where_none_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     monkeypatch.setattr(endpoint, "DEFAULT_ADDRESS", f"unix://{tmp_path}/docker.sock")
@@ -260,7 +260,7 @@ def test_auto_takes_it_where_no_engine_answers(monkeypatch: pytest.MonkeyPatch, 
     assert lines[0] == f"no engine answers at unix://{tmp_path}/docker.sock: starting a private one"
 
 
-def test_auto_never_takes_it_in_place_of_an_engine_that_was_named(
+def test_auto_starts_no_private_engine_in_place_of_a_named_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, directory: EngineDirectory
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
@@ -322,7 +322,7 @@ def test_a_level_that_was_never_started_does_not_stay(directory: EngineDirectory
         assert engine.client.containers(all=True) == []
 
 
-def test_it_ends_when_its_supervisor_is_told_to(directory: EngineDirectory) -> None:
+def test_it_ends_when_its_supervisor_is_asked_to(directory: EngineDirectory) -> None:
     with clients(1) as (client,):
         client.wait_until_connected()
         os.kill(process_with("inception.engine.private.supervisor", str(directory.root)), signal.SIGTERM)
@@ -330,7 +330,7 @@ def test_it_ends_when_its_supervisor_is_told_to(directory: EngineDirectory) -> N
 
 
 @pytest.mark.parametrize("program", ["containerd", "dockerd"])
-def test_it_ends_whole_when_a_daemon_is_killed(directory: EngineDirectory, program: str) -> None:
+def test_it_ends_completely_when_a_daemon_is_killed(directory: EngineDirectory, program: str) -> None:
     with private() as engine:
         start_sleeper(engine)
         configuration = {"containerd": directory.containerd_toml, "dockerd": directory.daemon_json}[program]
@@ -355,17 +355,17 @@ def test_the_next_client_sweeps_up_after_a_supervisor_that_was_killed(directory:
         assert engine.client.ping()
 
 
-def test_a_place_that_cannot_be_written_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_only_state_directory_fails_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INCEPTION_STATE_DIR", "/proc/nowhere")
     with pytest.raises(EngineError) as caught, private():
         pass
     assert str(caught.value) == (
-        "a private engine cannot be kept in /proc/nowhere/engine: No such file or directory: "
+        "cannot keep a private engine in /proc/nowhere/engine: No such file or directory: "
         "name a better place with INCEPTION_STATE_DIR"
     )
 
 
-def test_a_full_disk_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_fails_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     with tempfile.TemporaryDirectory(prefix="incf-") as small:
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", small], check=True)
         try:

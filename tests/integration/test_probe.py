@@ -44,7 +44,7 @@ def _nested() -> int:
     return depth
 
 
-def test_each_pid_namespace_around_us_takes_one() -> None:
+def test_each_enclosing_pid_namespace_takes_one() -> None:
     free = _nested()
     assert 1 < free <= 32
     inside = subprocess.run(
@@ -71,7 +71,7 @@ def _is_nester(process: Path) -> bool:
         return False
 
 
-def test_one_who_may_make_none_is_told_from_a_kernel_that_has_none_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_denied_pid_namespace_differs_from_an_exhausted_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     without = ["setpriv", "--bounding-set", "-sys_admin", sys.executable, "-I", "-S", str(NEST)]
     denied = subprocess.run(without, capture_output=True, text=True, check=True)
     monkeypatch.setattr(scripts, "answer", lambda _: denied.stdout)
@@ -147,11 +147,12 @@ def _read(engine: Engine, image_id: str) -> Facts:
 
 
 @pytest.mark.usefixtures("unchanged_host")
-def test_a_container_reads_what_we_read_ourselves(engine: Engine, level_image: str) -> None:
+def test_a_container_reads_the_same_as_this_process(engine: Engine, level_image: str) -> None:
     image_id = engine.client.inspect_image(level_image)["Id"]
     facts = _read(engine, image_id)
     info = engine.client.info()
-    reading, limits = read_in_container(engine.client, info, image_id, owner_uid=0, owner_gid=0)
+    full = read_in_container(engine.client, info, image_id, owner_uid=0, owner_gid=0)
+    reading = full.machine
     # The network that the container was given is the engine's; what we route ourselves is only to be seen from here.
     table = Path(f"/proc/{find_daemon(engine.endpoint)}/net/fib_trie").read_text()
     assert reading.host.routes == parse_destinations(table)
@@ -161,20 +162,20 @@ def test_a_container_reads_what_we_read_ourselves(engine: Engine, level_image: s
         name: getattr(facts.host, name) for name in steady
     }
     assert reading.host.disk_free is not None
-    assert limits.bounding_set == reading.bounding_set
+    assert full.limits.bounding_set == reading.bounding_set
     assert (
         facts.engine.capabilities == decide(known=ask_known(engine.client), held=names_in(reading.bounding_set)).given
     )
 
 
-def test_without_an_image_a_foreign_machine_is_refused_with_the_way_to_one(engine: Engine) -> None:
+def test_without_an_image_a_remote_machine_cannot_be_read(engine: Engine) -> None:
     with pytest.raises(EngineError, match="image is missing: inception image build"):
         read_in_container(engine.client, engine.client.info(), "", owner_uid=0, owner_gid=0)
 
 
 @pytest.mark.usefixtures("unchanged_host")
 def test_from_inside_a_pid_namespace_the_number_is_the_engines(engine: Engine, level_image: str) -> None:
-    """As in a container that has the engine's socket: the engine's process is not to be seen from there."""
+    """As in a container that has the engine's socket: the engine's process cannot be found from there."""
     image_id = engine.client.inspect_image(level_image)["Id"]
     script = f"""
 import docker
@@ -195,7 +196,7 @@ print(facts.host.pid_namespaces_free, facts.engine.local)
 
 
 @pytest.mark.usefixtures("unchanged_host")
-def test_asking_what_an_engine_knows_creates_nothing(engine: Engine) -> None:
+def test_asking_for_known_capabilities_creates_nothing(engine: Engine) -> None:
     known = ask_known(engine.client)
     assert "SYS_ADMIN" in known
     # What it takes, it takes for real.

@@ -177,7 +177,7 @@ def test_a_size_holds_and_a_killed_container_starts_again_with_its_data(run_dock
 def test_a_wrong_setting_is_reported_in_one_line(run_docker: Docker) -> None:
     for arguments, said in (
         (("inception", "true"), "an engine needs CAP_SYS_ADMIN and CAP_NET_ADMIN: docker run with --privileged, or"),
-        (("--env", "PORT=http", "inception"), "PORT=http is no port: give a number from 1 to 65535"),
+        (("--env", "PORT=http", "inception"), "PORT=http is not a port: give a number from 1 to 65535"),
         ((*OPTIONS, "--volume", "/dev/null:/var/run/docker.sock", "inception"), "/run/docker.sock is mounted here, "),
         ((*OPTIONS, "inception", "nonesuch"), "nonesuch: not found"),
     ):

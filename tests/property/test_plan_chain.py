@@ -8,9 +8,11 @@ from dataclasses import asdict, replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inception.plan.chain import ChainPlan, Refusal, plan_chain
+from inception.plan.chain import ChainPlan
 from inception.plan.facts import Facts
 from inception.plan.pids import PidNamespace
+from inception.plan.planner import plan_chain
+from inception.plan.refusal import Refusal
 from inception.plan.request import ImageTransfer, NetworkMode, PidMode, Request, Storage, is_name
 from tests.factories.plans import ENGINE, FACTS, HOST
 

@@ -41,7 +41,7 @@ def complaints(module: ast.Module) -> Iterator[str]:
             if public:
                 yield f"{line}: {name or 'the module'} has no docstring"
             continue
-        first, *_ = text.splitlines()
+        first = text.splitlines()[0].strip()
         words = first.split()
         if words[0].strip(",:;.") in CLAUSE_WORDS:
             yield f"{line}: {name or 'the module'} begins with {words[0]!r}: {first}"

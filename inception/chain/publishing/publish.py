@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import inception
 from inception.chain.publishing.certificates import make_certificates
 from inception.chain.publishing.proxy import READY
 from inception.errors import ChainError, UsageError
+from inception.plan import codec
 from inception.plan.chain import ChainPlan
 
 _PUBLISHED = re.compile(r"(?:(?P<level>\d+):)?(?P<port>\d+)")
@@ -76,13 +76,13 @@ def publish(plan: ChainPlan, publications: tuple[Publication, ...]) -> None:
         make_certificates(certificates_of(plan), publications[0].address)
     for publication in publications:
         _start(plan, publication)
-    _publications_file(plan).write_text(json.dumps([asdict(it) for it in publications]))
+    _publications_file(plan).write_text(codec.to_json(publications))
 
 
 def published(plan: ChainPlan, level: int) -> Publication | None:
     """Return how the engine of `level` is published, or None if it is not."""
     try:
-        listed = [Publication(**fields) for fields in json.loads(_publications_file(plan).read_text())]
+        listed = codec.from_json(tuple[Publication, ...], _publications_file(plan).read_text())
     except FileNotFoundError:
         return None
     return next((it for it in listed if it.level == level), None)

@@ -12,8 +12,8 @@ from inception.cli import options
 from inception.cli.output import say
 
 if TYPE_CHECKING:
-    from inception.probe.checks.verdict import Finding
-    from inception.probe.survey import Survey
+    from inception.probe.checks.check import Finding
+    from inception.probe.doctor_facts import DoctorFacts
 
 _FAILED = 1
 
@@ -27,33 +27,33 @@ def doctor(
     """Check whether this host can nest engines. Exit with 1 if a check fails."""
     from inception.cli.doctor_report import print_report, print_report_json
     from inception.probe.checks import examine
-    from inception.probe.checks.verdict import Status
+    from inception.probe.checks.check import CheckStatus
     from inception.probe.depth_limit import depth_limits
 
-    survey = _survey(engine)
-    findings = examine(survey)
+    facts = _read_facts(engine)
+    findings = examine(facts)
     if boot:
         findings = (*findings, _boot(engine))
-    limits = depth_limits(survey.host, survey.limits) if survey.host and survey.limits else ()
+    limits = depth_limits(facts.host, facts.limits) if facts.host and facts.limits else ()
     show = print_report_json if as_json else print_report
     show(findings, limits)
-    if any(finding.status is Status.FAIL for finding in findings):
+    if any(finding.status is CheckStatus.FAIL for finding in findings):
         raise typer.Exit(_FAILED)
 
 
-def _survey(engine: str) -> Survey:
+def _read_facts(engine: str) -> DoctorFacts:
     from inception.engine.connect import connect_to
     from inception.engine.translate import translated
     from inception.errors import EngineUnreachable
     from inception.image.recipe import default_tag
     from inception.image.store import find_image
     from inception.places import run_root
-    from inception.probe.read_survey import survey_engine, survey_machine
+    from inception.probe.read_doctor_facts import read_doctor_facts, read_machine_facts
 
     try:
         # Checks alone must not start an engine.
         with connect_to("host" if engine == "auto" else engine, ignore) as level_0, translated("examining the engine"):
-            return survey_engine(
+            return read_doctor_facts(
                 level_0.client,
                 endpoint=level_0.endpoint,
                 local=level_0.local,
@@ -61,7 +61,7 @@ def _survey(engine: str) -> Survey:
                 run_root=str(run_root()),
             )
     except EngineUnreachable as silence:
-        return survey_machine(silence.message)
+        return read_machine_facts(silence.message)
 
 
 def _boot(engine: str) -> Finding:

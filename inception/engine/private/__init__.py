@@ -1,1 +1,1 @@
-"""The private engine: an engine of our own where none answers, for as long as somebody needs it."""
+"""The private engine: started by inception where no engine answers, stopped once no client or level uses it."""

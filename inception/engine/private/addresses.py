@@ -1,4 +1,4 @@
-"""Which addresses the private engine gets: some that nothing on the host routes. Pure."""
+"""Choose addresses for the private engine that the host does not route. Pure."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 
 POOL = IPv4Network("10.204.0.0/14")
-"""Beside the default pool of the levels, `plan.network.DEFAULT_POOL`."""
+"""Range next to the levels' default pool, `plan.network.DEFAULT_POOL`."""
 _BLOCK_PREFIX = 20
 _NETWORK_PREFIX = 24
 
 
 @dataclass(frozen=True, kw_only=True)
 class EngineAddresses:
-    """The addresses of one private engine, all CIDR.
+    """Addresses of one private engine, all CIDR.
 
     `host` and `inside` are the two ends of its link to the host; `bridge` is what dockerd takes as `bip`; `pool` is cut
     into networks of `pool_prefix` that users make.
@@ -28,16 +28,16 @@ class EngineAddresses:
 
     @property
     def gateway(self) -> str:
-        """The host's end, without its prefix length."""
+        """Address of the host's end, without its prefix length."""
         return self.host.partition("/")[0]
 
 
 class NoFreeAddresses(ValueError):
-    """Everything in the pool is routed already."""
+    """Error: the host routes every block of the pool already."""
 
 
 def choose_addresses(taken: Iterable[str]) -> EngineAddresses:
-    """Addresses out of `POOL` that overlap none of `taken` (CIDR). Raises NoFreeAddresses."""
+    """Return addresses out of `POOL` that overlap none of `taken` (CIDR). Raises NoFreeAddresses."""
     routed = [network for network in map(IPv4Network, taken) if network.prefixlen > 0]
     for block in POOL.subnets(new_prefix=_BLOCK_PREFIX):
         if not any(block.overlaps(network) for network in routed):

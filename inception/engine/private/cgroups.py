@@ -1,4 +1,4 @@
-"""The control groups that the private engine's containers run in: below one of its own, in every hierarchy."""
+"""Control groups of the private engine's containers: below one of its own in every hierarchy."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ _POLL_S = 0.02
 
 
 def groups(name: str, mountinfo: str) -> tuple[Path, ...]:
-    """Where the control group `name` is, or would be, in each mounted hierarchy: v1, hybrid or v2."""
+    """Return the path of control group `name` in each mounted hierarchy (v1, hybrid or v2); it may not exist."""
     return tuple(
         mount.target / name for mount in parse_mountinfo(mountinfo) if mount.filesystem in {"cgroup", "cgroup2"}
     )
 
 
 def own_groups(name: str) -> tuple[Path, ...]:
-    """The same, of the hierarchies that this process sees."""
+    """Return the path of control group `name` in each hierarchy that this process sees."""
     return groups(name, Path("/proc/self/mountinfo").read_text())
 
 
 def processes(group: Path) -> Iterator[int]:
-    """The processes in `group` and all below it."""
+    """Yield the process ids in `group` and all groups below it."""
     for members in group.rglob("cgroup.procs"):
         try:
             yield from map(int, members.read_text().split())
@@ -35,7 +35,7 @@ def processes(group: Path) -> Iterator[int]:
 
 
 def remove(group: Path) -> None:
-    """Remove `group` and all below it, innermost first. Raises OSError if a process stays in one of them."""
+    """Remove `group` and all groups below it, innermost first. Raises OSError if a process stays in one of them."""
     attempts = Retrying(
         # A group stays busy for a moment after its last process has ended.
         retry=retry_if_exception_type(OSError),

@@ -1,29 +1,29 @@
-"""What the private engine changes on the host, written down first, so that whoever comes next can undo it."""
+"""Change the host for the private engine. Changes are recorded first, so that a later process can undo them."""
 
 from __future__ import annotations
 
-import json
 import socket
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from inception.engine.private.network import rules, run
 from inception.errors import EngineError
+from inception.plan import codec
 
 _FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _TAG_PREFIX = "incep"
 _STOCK_BRIDGE = "docker0"
 _MOST_COPIES = 10
-"""Of one rule: each supervisor that was killed before it could undo its own leaves one more."""
+"""Copies of one rule to delete at most: each supervisor that was killed leaves one more."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class HostChanges:
-    """All that a private engine changes on the host outside its own directory.
+    """Changes of a private engine on the host outside its own directory.
 
-    `tag` names its link and marks its rules, `address` (CIDR) is the host's end of the link. `forwarding` says whether
-    it is us who make the host forward packets, `directories` are those that we make. `boot` is the boot it happens in.
+    `tag` names its link and marks its rules, `address` (CIDR) is the host's end of the link. `forwarding`: the
+    engine turns on the host's packet forwarding. `directories` are those that it makes. `boot` is the kernel's boot id.
     """
 
     tag: str
@@ -33,23 +33,22 @@ class HostChanges:
     boot: str
 
     def write(self, path: Path) -> None:
-        """Write this down at `path`, whole or not at all. Raises OSError."""
+        """Write this to the file `path`, whole or not at all. Raises OSError."""
         draft = path.with_suffix(".new")
-        draft.write_text(json.dumps(asdict(self)))
+        draft.write_text(codec.to_json(self))
         draft.replace(path)
 
     @classmethod
     def read(cls, path: Path) -> HostChanges | None:
-        """What is written at `path`, if anything is."""
+        """Return the changes recorded in the file `path`, or None."""
         try:
-            fields = json.loads(path.read_text())
-            return cls(**{**fields, "directories": tuple(fields["directories"])})
-        except (OSError, ValueError, TypeError, KeyError):
+            return codec.from_json(cls, path.read_text())
+        except (OSError, ValueError):
             return None
 
 
 def intended_changes(tag: str, address: str, directories: tuple[Path, ...]) -> HostChanges:
-    """What will be changed on this host as it is now: only those of `directories` that do not exist will be made."""
+    """Return the changes that this host needs now, among them those of `directories` that do not exist."""
     return HostChanges(
         tag=tag,
         address=address,
@@ -60,7 +59,7 @@ def intended_changes(tag: str, address: str, directories: tuple[Path, ...]) -> H
 
 
 def apply(changes: HostChanges) -> None:
-    """Open the host for the link, which exists already, and make the directories. Raises EngineError, OSError."""
+    """Let the host forward packets of the link, which exists; make the directories. Raises EngineError, OSError."""
     for directory in changes.directories:
         Path(directory).mkdir(mode=0o711, parents=True, exist_ok=True)
     if changes.forwarding:
@@ -70,7 +69,7 @@ def apply(changes: HostChanges) -> None:
 
 
 def undo(changes: HostChanges) -> None:
-    """Undo `changes`, as far as they were made. Does nothing to what somebody else has changed since."""
+    """Undo `changes`, as far as they were made and nobody else has changed the same since."""
     for directory in reversed(changes.directories):
         _remove_if_empty(Path(directory))
     if changes.boot != _boot():
@@ -85,7 +84,7 @@ def undo(changes: HostChanges) -> None:
 
 
 def _others_forward() -> bool:
-    """Whether another engine has come to rely on the host's forwarding meanwhile."""
+    """Return whether another engine relies on the host's forwarding by now."""
     return any(link == _STOCK_BRIDGE or link.startswith(_TAG_PREFIX) for _, link in socket.if_nameindex())
 
 

@@ -1,4 +1,4 @@
-"""The system calls that Python 3.11 has no function for: namespaces and mounts."""
+"""System calls without a function in Python 3.11: namespaces and mounts."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def _check(result: int, what: str) -> None:
 
 
 def unshare(flags: int) -> None:
-    """Give the calling thread, and what it starts, namespaces of their own. Raises OSError."""
+    """Move the calling thread, and processes that it starts, into new namespaces. Raises OSError."""
     _check(_libc.unshare(flags), "unshare")
 
 
 def separate_mounts() -> None:
-    """Give this process a mount namespace whose mounts the host never sees, but which sees the host's. Raises OSError.
+    """Move this process into a mount namespace that sees the host's mounts, but not vice versa. Raises OSError.
 
     A slave rather than private: a file system that the host unmounts later would else stay busy in here.
     """
@@ -38,15 +38,15 @@ def separate_mounts() -> None:
 
 
 def mount_tmpfs(target: Path) -> None:
-    """Cover the directory `target` with an empty file system. Raises OSError."""
+    """Mount an empty tmpfs over the directory `target`. Raises OSError."""
     _check(_libc.mount(b"tmpfs", os.fsencode(target), b"tmpfs", 0, b"mode=711"), str(target))
 
 
 def bind(source: Path, target: Path) -> None:
-    """Show the file or directory `source` at `target` as well. Raises OSError."""
+    """Bind-mount the file or directory `source` at `target`. Raises OSError."""
     _check(_libc.mount(os.fsencode(source), os.fsencode(target), None, _MS_BIND, None), str(target))
 
 
 def detach(target: Path) -> None:
-    """Take the uppermost mount at `target` out of this namespace, also while it is in use. Raises OSError."""
+    """Detach the uppermost mount at `target`, even while it is in use. Raises OSError."""
     _check(_libc.umount2(os.fsencode(target), _MNT_DETACH), str(target))

@@ -1,4 +1,4 @@
-"""The private engine as its clients see it: there for as long as one of them needs it."""
+"""Use a private engine: start it if need be, and keep it running as long as a client or a level uses it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from typing import BinaryIO
 
 import inception
 from inception.engine.client import open_client
-from inception.engine.private.daemons import last_words
+from inception.engine.private.daemons import last_message
 from inception.engine.private.layout import EngineDirectory
-from inception.engine.private.report import Report
-from inception.engine.private.running_levels import living_levels
+from inception.engine.private.report import StartReport
+from inception.engine.private.running_levels import count_running_levels
 from inception.engine.private.sweep import sweep
 from inception.engine.translate import reason
 from inception.errors import EngineError, EngineUnreachable
@@ -29,23 +29,23 @@ from inception.linux.retry import wait_until
 START_TIMEOUT_S = 150.0
 """Seconds for an engine to start, with both its daemons at their slowest."""
 STOP_TIMEOUT_S = 60.0
-"""Seconds for an engine to stop, likewise."""
+"""Seconds for an engine to stop, with both its daemons at their slowest."""
 _POLL_S = 0.02
 _PROGRAMS = ("dockerd", "containerd", "runc", "iptables", "ip", "setsid")
 _SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
-"""Where root's programs are: not on every user's PATH, and not on root's after `su`."""
+"""Directories of root's programs: not on every user's PATH, and not on root's after `su`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MissingRequirement:
-    """Why a private engine cannot be started here, and what to do about it, one line each."""
+    """Requirement that is not met: `why` a private engine cannot start here, and the `remedy`, one line each."""
 
     why: str
     remedy: str
 
 
 def missing_for_private() -> MissingRequirement | None:
-    """What a private engine lacks here, if anything."""
+    """Return the first missing requirement for a private engine, or None."""
     if not sys.platform.startswith("linux"):
         return MissingRequirement(why="needs Linux", remedy="name an engine with DOCKER_HOST")
     if os.geteuid() != 0:
@@ -64,9 +64,9 @@ def missing_for_private() -> MissingRequirement | None:
 
 @contextmanager
 def private_engine(directory: EngineDirectory, on_message: Callable[[str], None]) -> Iterator[str]:
-    """The address of the engine in `directory`, started if need be; it stops when nobody uses it any more.
+    """Give the address of the engine in `directory`, started if need be; it stops after its last client and level.
 
-    Raises EngineUnreachable if that is not possible here, EngineError if it fails.
+    Raises EngineUnreachable if a requirement is missing here, EngineError if the engine does not start.
     """
     if (missing := missing_for_private()) is not None:
         raise EngineUnreachable(f"a private engine {missing.why}", remedy=missing.remedy)
@@ -85,10 +85,10 @@ def private_engine(directory: EngineDirectory, on_message: Callable[[str], None]
 
 
 def takes_clients(directory: EngineDirectory) -> bool:
-    """Whether the engine in `directory` is up."""
+    """Return whether the engine in `directory` is up and takes new clients."""
     if not directory.ready.exists() or is_free(directory.supervisor_lock):
         return False
-    # Its dockerd may be on its way out, ended by somebody else than its supervisor.
+    # Another process than its supervisor may have ended its dockerd.
     with socket.socket(socket.AF_UNIX) as connection:
         try:
             connection.connect(str(directory.socket))
@@ -107,8 +107,8 @@ def _make(directory: EngineDirectory) -> None:
         directory.users_lock.touch(mode=0o600)
     except OSError as error:
         raise EngineError(
-            f"a private engine cannot be kept in {directory.root}: {reason(error)}",
-            remedy="name a better place with INCEPTION_STATE_DIR",
+            f"cannot keep a private engine in {directory.root}: {reason(error)}",
+            remedy="name another directory with INCEPTION_STATE_DIR",
         ) from error
 
 
@@ -120,7 +120,7 @@ def _lock(descriptor: int, mode: Mode, timeout_s: float, otherwise: str) -> None
 
 
 def _runs(directory: EngineDirectory) -> bool:
-    """Whether the engine runs. One that is on its way up, its client killed, or on its way out, is waited for."""
+    """Return whether the engine runs, once it has finished starting (by a killed client) or stopping."""
 
     def settled() -> bool:
         return takes_clients(directory) or is_free(directory.supervisor_lock)
@@ -135,10 +135,10 @@ def _runs(directory: EngineDirectory) -> bool:
 
 def _start(directory: EngineDirectory) -> None:
     reader, writer = os.pipe()
-    with os.fdopen(reader, "rb") as report:
+    with os.fdopen(reader, "rb") as pipe:
         with os.fdopen(writer, "wb") as output, directory.log("supervisor").open("wb") as log:
             subprocess.run(
-                # It forks, so that the supervisor is nobody's child: nobody here has to wait for it.
+                # It forks, so that this process is not the supervisor's parent and need not wait for it.
                 ("setsid", "--fork", sys.executable, "-m", "inception.engine.private.supervisor", str(directory.root)),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -147,43 +147,43 @@ def _start(directory: EngineDirectory) -> None:
                 env={**os.environ, "PATH": _path(), "PYTHONPATH": _import_path()},
                 check=True,
             )
-        answer = _read_report(report, directory)
-    if answer.failure is not None:
-        raise EngineError(answer.failure, remedy=answer.remedy)
+        report = _read_report(pipe, directory)
+    if report.failure is not None:
+        raise EngineError(report.failure, remedy=report.remedy)
 
 
-def _read_report(pipe: BinaryIO, directory: EngineDirectory) -> Report:
+def _read_report(pipe: BinaryIO, directory: EngineDirectory) -> StartReport:
     see = f"see {directory.log('supervisor')}"
     readable, _, _ = select.select([pipe], [], [], START_TIMEOUT_S)
     if not readable:
-        return Report(failure=f"the private engine did not start within {START_TIMEOUT_S:g} s", remedy=see)
+        return StartReport(failure=f"the private engine did not start within {START_TIMEOUT_S:g} s", remedy=see)
     try:
-        return Report.from_line(pipe.readline().decode())
+        return StartReport.from_line(pipe.readline().decode())
     except ValueError:
-        words = last_words(directory.log("supervisor"))
-        return Report(failure=f"the private engine's supervisor ended: {words}", remedy=see)
+        message = last_message(directory.log("supervisor"))
+        return StartReport(failure=f"the private engine's supervisor ended: {message}", remedy=see)
 
 
 def _leave(directory: EngineDirectory, users: int) -> None:
-    """Let go of the engine. Whoever is the last one waits until it has stopped, unless levels live on in it."""
+    """Release the engine. Its last client waits until it has stopped, unless levels still run in it."""
     last = try_take(users, Mode.EXCLUSIVE)
-    lives_on = last and _levels_live_on(directory)
+    in_use = last and _has_running_levels(directory)
     release(users)
-    if last and not lives_on:
+    if last and not in_use:
         wait_until(lambda: is_free(directory.supervisor_lock), limit_s=STOP_TIMEOUT_S, pause_s=_POLL_S)
         _sweep_after_killed(directory)
 
 
-def _levels_live_on(directory: EngineDirectory) -> bool:
+def _has_running_levels(directory: EngineDirectory) -> bool:
     try:
         with closing(open_client(directory.address)) as client:
-            return living_levels(client) > 0
+            return count_running_levels(client) > 0
     except EngineError:
         return False
 
 
 def _sweep_after_killed(directory: EngineDirectory) -> None:
-    """A supervisor that was killed has left its engine running, and its changes on the host."""
+    """Sweep up after a supervisor that was killed, which left its engine and its changes on the host."""
     with opened(directory.supervisor_lock) as supervisor:
         if try_take(supervisor, Mode.EXCLUSIVE) and directory.host_changes.exists():
             sweep(directory)
@@ -194,5 +194,5 @@ def _path() -> str:
 
 
 def _import_path() -> str:
-    """Where the supervisor finds the same `inception`, installed or not, from any working directory."""
+    """Return a PYTHONPATH with this `inception`, installed or not, valid in any working directory."""
     return os.pathsep.join(filter(None, (str(Path(inception.__file__).parents[1]), os.environ.get("PYTHONPATH"))))

@@ -1,6 +1,6 @@
 """The private engine's network: a namespace of its own, and one link to the host.
 
-So its bridges and rules never touch those of the host, nor of an engine that runs there.
+So its bridges and firewall rules never touch those of the host, nor of an engine that runs there.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ class NetworkNamespace:
         self.path = f"/proc/{os.getpid()}/task/{self.call(threading.get_native_id)}/ns/net"
 
     def call(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """What `function` returns or raises, called inside."""
+        """Call `function` inside the namespace; return or raise as it does."""
         return self._thread.submit(function, *args, **kwargs).result()
 
     def close(self) -> None:
-        """Let go of it."""
+        """Release the namespace; the kernel removes it with its last process."""
         self._thread.shutdown()
 
 
@@ -60,7 +60,7 @@ class Rule:
     words: tuple[str, ...]
 
     def command(self, action: str) -> tuple[str, ...]:
-        """The command that does `action` (`-I` inserts it as the first, `-D` deletes it)."""
+        """Return the iptables command for `action`: `-I` inserts the rule as the first, `-D` deletes it."""
         return ("iptables", "--wait", "-t", self.table, action, self.chain, *self.words)
 
 
@@ -73,7 +73,7 @@ class Link:
     mtu: int
 
     def host_commands(self, namespace: str) -> tuple[tuple[str, ...], ...]:
-        """What makes it, with its other end in the network namespace at the path `namespace`."""
+        """Return the commands that create the link, its other end in the network namespace at the path `namespace`."""
         mtu = str(self.mtu)
         ends = ("type", "veth", "peer", "name", _INSIDE_LINK, "mtu", mtu, "netns", namespace)
         return (
@@ -83,7 +83,7 @@ class Link:
         )
 
     def inside_commands(self) -> tuple[tuple[str, ...], ...]:
-        """What joins its other end, to be run inside."""
+        """Return the commands that configure the engine's end, to be run inside its namespace."""
         return (
             ("ip", "link", "set", "lo", "up"),
             ("ip", "address", "add", self.addresses.inside, "dev", _INSIDE_LINK),
@@ -93,9 +93,9 @@ class Link:
 
 
 def rules(link: str, host_address: str, tag: str) -> tuple[Rule, ...]:
-    """What lets packets from behind `link` out, and their answers in, also where the host forwards nothing else.
+    """Return the rules that let packets from behind `link` out and their answers in, whatever else the host forwards.
 
-    `host_address` (CIDR) is the host's end of it.
+    `host_address` (CIDR) is the host's end of the link. `tag` marks the rules.
     """
     comment = ("-m", "comment", "--comment", tag)
     behind = str(IPv4Interface(host_address).network)
@@ -108,7 +108,7 @@ def rules(link: str, host_address: str, tag: str) -> tuple[Rule, ...]:
 
 
 def run(command: tuple[str, ...]) -> None:
-    """Run one command of this module. Raises EngineError with what it says."""
+    """Run one command of this module. Raises EngineError with its error output."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_COMMAND_TIMEOUT_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -119,23 +119,23 @@ def run(command: tuple[str, ...]) -> None:
 
 
 def keep_from_ipv6(link: str) -> None:
-    """Have the kernel give the link no IPv6 address, as it would seconds later: nothing here uses it."""
-    with suppress(OSError):  # There is no IPv6 here at all, or we may not say so.
+    """Disable IPv6 on the link, which the kernel would give an unused address seconds later."""
+    with suppress(OSError):  # The kernel has no IPv6, or this file is read-only.
         Path(f"/proc/sys/net/ipv6/conf/{link}/disable_ipv6").write_text("1")
 
 
 @contextmanager
 def host_network_locked() -> Iterator[None]:
-    """Be the only one here who looks for free addresses: the lock is on the network namespace itself.
+    """Hold the lock on the host's network namespace, so that one engine at a time looks for free addresses.
 
-    Raises EngineError if another takes too long over it.
+    Raises EngineError if another holds it for too long.
     """
     descriptor = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
         try:
             take_within(descriptor, Mode.EXCLUSIVE, _LOCK_TIMEOUT_S)
         except BlockingIOError as error:
-            raise EngineError("another private engine is taking addresses for ever", remedy="end that one") from error
+            raise EngineError("another private engine blocks the choice of addresses", remedy="end that one") from error
         yield
     finally:
         os.close(descriptor)

@@ -1,4 +1,4 @@
-"""Ending processes, each checked to be the right one at the moment it is killed."""
+"""Kill processes, each checked to be the right one at the moment of the kill."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from inception.errors import EngineError
 _PROC = Path("/proc")
 _KILL_TIMEOUT_S = 10.0
 _POLL_S = 0.01
+_REMEDY = "see what they wait for: ps -o pid,stat,wchan,args -p PID"
 
 
 def with_argument(paths: Iterable[Path]) -> Iterator[int]:
-    """The processes, but for this one, that have one of `paths` as a word of their command line."""
-    wanted = {os.fsencode(path) for path in paths}
+    """Yield the ids of other processes that have one of `paths` as an argument of their command line."""
+    arguments = {os.fsencode(path) for path in paths}
     for entry in _PROC.iterdir():
-        if entry.name.isdecimal() and int(entry.name) != os.getpid() and not wanted.isdisjoint(_words(entry)):
+        if entry.name.isdecimal() and int(entry.name) != os.getpid() and not arguments.isdisjoint(_arguments(entry)):
             yield int(entry.name)
 
 
-def _words(process: Path) -> list[bytes]:
+def _arguments(process: Path) -> list[bytes]:
     try:
         return (process / "cmdline").read_bytes().split(b"\0")
     except OSError:  # It ended meanwhile.
@@ -32,14 +33,14 @@ def _words(process: Path) -> list[bytes]:
 
 
 def kill_until_none(find: Callable[[], Collection[int]]) -> None:
-    """Kill what `find` finds until it finds nothing. Raises EngineError if something lives on for 10 seconds.
+    """Kill the processes that `find` returns until it returns none. Raises EngineError after 10 seconds.
 
-    It takes more than one round: whoever is killed may just have started another.
+    One round may not do: a process may have started another just before it was killed.
     """
 
     def kill_round() -> Collection[int]:
         found = find()
-        # The oldest first: the first one of a PID namespace takes all others along, before one notices another's end.
+        # The oldest first: with the first process of a PID namespace the kernel kills all others in it.
         for process in sorted(found):
             _kill(process, find)
         return found
@@ -49,11 +50,11 @@ def kill_until_none(find: Callable[[], Collection[int]]) -> None:
         attempts(kill_round)
     except RetryError as error:
         left = ", ".join(map(str, error.last_attempt.result()))
-        raise EngineError(f"processes {left} of the private engine do not end", remedy="look why") from error
+        raise EngineError(f"processes {left} of the private engine do not end", remedy=_REMEDY) from error
 
 
 def _kill(process: int, find: Callable[[], Collection[int]]) -> None:
-    """Kill one process, unless its number has gone to another since it was found."""
+    """Kill one process, unless its id now belongs to another one."""
     try:
         descriptor = os.pidfd_open(process)
     except ProcessLookupError:

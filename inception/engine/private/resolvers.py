@@ -1,4 +1,4 @@
-"""Which list of name servers the private engine's daemons read."""
+"""Choose the resolv.conf of the private engine's daemons."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from pathlib import Path
 
 from inception.probe.network import parse_resolvers
 
-_LIST = Path("etc/resolv.conf")
-_BEHIND = Path("run/systemd/resolve/resolv.conf")
-"""systemd-resolved listens on a loopback address of the host, and lists here whom it asks itself."""
+_RESOLV_CONF = Path("etc/resolv.conf")
+_UPSTREAM = Path("run/systemd/resolve/resolv.conf")
+"""List of the upstream name servers of systemd-resolved, which itself listens on a loopback address of the host."""
 
 
 def reachable_list(root: Path) -> Path | None:
-    """The list to read in place of the host's /etc/resolv.conf, if that leads to the host's own loopback alone.
+    """Return the file to use instead of the host's /etc/resolv.conf if that has loopback addresses alone, or None.
 
-    In a network namespace of one's own, loopback is another. `root` is the host's file system.
+    Another network namespace has another loopback. `root` is the host's file system.
     """
-    resolvers = _resolvers(root / _LIST)
-    if resolvers and all(ip_address(resolver).is_loopback for resolver in resolvers) and _resolvers(root / _BEHIND):
-        return root / _BEHIND
+    resolvers = _resolvers(root / _RESOLV_CONF)
+    if resolvers and all(ip_address(resolver).is_loopback for resolver in resolvers) and _resolvers(root / _UPSTREAM):
+        return root / _UPSTREAM
     return None
 
 

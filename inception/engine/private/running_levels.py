@@ -1,4 +1,4 @@
-"""The levels that live in the private engine: as long as one runs, the engine stays, also without a client."""
+"""Levels that run in the private engine: while there is one, the engine stays, even without a client."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from inception.plan.chain import LABEL_CHAIN
 _ENDED = frozenset({"created", "exited", "dead"})
 
 
-def living_levels(client: docker.APIClient) -> int:
-    """How many containers of chains have not ended. Raises EngineError."""
+def count_running_levels(client: docker.APIClient) -> int:
+    """Return the number of chains' containers that have not ended. Raises EngineError."""
     with translated("asking the private engine for its levels"):
         return sum(container["State"] not in _ENDED for container in _levels(client))
 
 
 def remove_ended_levels(client: docker.APIClient) -> None:
-    """Remove what a client that was killed has made and never started, its volumes too. Raises EngineError."""
-    with translated("removing what is left of ended levels"):
+    """Remove the containers of ended levels and their volumes, as a killed client leaves them. Raises EngineError."""
+    with translated("removing ended levels"):
         for container in _levels(client):
             if container["State"] in _ENDED:
                 client.remove_container(container["Id"], v=True, force=True)

@@ -1,7 +1,7 @@
-"""The supervisor of a private engine: starts it, waits until nobody needs it any more, stops it, leaves no trace.
+"""Supervise a private engine: start it, wait until no client or level uses it, stop it and sweep up.
 
-Run as `python -m inception.engine.private.supervisor DIRECTORY`, detached from who starts it, once for each engine
-directory. Its standard output takes one line: what came of the start.
+Run as `python -m inception.engine.private.supervisor DIRECTORY`, detached from the client that starts it, once for each
+engine directory. Its standard output gets one line, a StartReport.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from inception.engine.private import daemons, host, kernel
 from inception.engine.private.addresses import EngineAddresses, NoFreeAddresses, choose_addresses
 from inception.engine.private.layout import EngineDirectory
 from inception.engine.private.network import Link, NetworkNamespace, host_network_locked, keep_from_ipv6, run
-from inception.engine.private.report import Report
+from inception.engine.private.report import StartReport
 from inception.engine.private.resolvers import reachable_list
-from inception.engine.private.running_levels import living_levels, remove_ended_levels
+from inception.engine.private.running_levels import count_running_levels, remove_ended_levels
 from inception.engine.private.sweep import sweep
 from inception.engine.translate import reason
 from inception.errors import EngineError, InceptionError
@@ -34,27 +34,27 @@ from inception.linux.flock import Mode, held, opened, release, try_take
 from inception.probe.network import read_destinations, read_mtu
 
 DAEMON_START_TIMEOUT_S = 60.0
-"""Seconds for each daemon to answer: dockerd looks through all that it keeps."""
+"""Seconds for each daemon to answer: dockerd first loads its images, containers and networks."""
 DAEMON_STOP_TIMEOUT_S = 20.0
-"""Seconds for each daemon to end by itself: dockerd gives containers that nobody ended 15 of them."""
+"""Seconds for each daemon to end by itself: dockerd gives running containers 15 of them."""
 _LOCK_TIMEOUT_S = 30.0
-"""Seconds for whoever sweeps up after a supervisor that was killed."""
+"""Seconds for a client that sweeps up after a killed supervisor to release the lock."""
 _POLL_S = 0.25
 _POLL_LEVELS_S = 1.0
 _SHIM_SOCKETS = Path("/run/containerd")
-"""Where every containerd has the sockets of its shims, whatever its configuration says."""
+"""Directory of every containerd's shim sockets, whatever its configuration."""
 
 _log = logging.getLogger("supervisor")
 
 
 class StopRequest:
-    """Whether a signal has told us to stop."""
+    """Request to stop, made by a signal."""
 
     def __init__(self) -> None:
         self.made = False
 
     def listen(self) -> None:
-        """Take SIGTERM and SIGINT as requests from now on."""
+        """Handle SIGTERM and SIGINT as requests to stop from now on."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._note)
 
@@ -63,21 +63,21 @@ class StopRequest:
 
 
 class StartReporter:
-    """Tells whoever started us, once, what came of it."""
+    """Sends the StartReport to the client that started the supervisor, once."""
 
-    def send(self, report: Report) -> None:
-        """Write the line and close standard output: its reader waits for no more."""
+    def send(self, report: StartReport) -> None:
+        """Write the report to standard output and close it, which its reader waits for."""
         try:
             os.write(sys.stdout.fileno(), report.to_line().encode())
         except BrokenPipeError:
-            _log.warning("who started this engine is gone")
+            _log.warning("the client that started this engine is gone")
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)
 
 
 def supervise(directory: EngineDirectory, reporter: StartReporter, request: StopRequest) -> None:
-    """The whole life of one engine. Raises EngineError or OSError if it cannot start."""
+    """Run one engine from its start to its end. Raises EngineError or OSError if it cannot start."""
     with ExitStack() as undo:
         undo.enter_context(held(directory.supervisor_lock, Mode.EXCLUSIVE, limit_s=_LOCK_TIMEOUT_S))
         users = undo.enter_context(opened(directory.users_lock))
@@ -89,7 +89,7 @@ def supervise(directory: EngineDirectory, reporter: StartReporter, request: Stop
         namespace = undo.enter_context(closing(NetworkNamespace()))
         mtu = read_mtu(Path("/proc/self"))
         addresses = join_host(directory, namespace, mtu)
-        cover_shared_places()
+        cover_shared_paths()
 
         containerd = namespace.call(daemons.start_containerd, directory)
         undo.callback(containerd.stop, DAEMON_STOP_TIMEOUT_S)
@@ -101,7 +101,7 @@ def supervise(directory: EngineDirectory, reporter: StartReporter, request: Stop
 
         directory.ready.touch()
         undo.callback(directory.ready.unlink, missing_ok=True)
-        reporter.send(Report())
+        reporter.send(StartReport())
         _log.info("ready at %s, bridge %s, mtu %d", directory.address, addresses.bridge, mtu)
         _log.info("stopping: %s", wait_until_unneeded(client, users, (containerd, dockerd), request))
         if containerd.ended:
@@ -111,7 +111,7 @@ def supervise(directory: EngineDirectory, reporter: StartReporter, request: Stop
 
 
 def prepare(directory: EngineDirectory) -> None:
-    """Make the directories, and pass the greatest limit of open files on to the daemons."""
+    """Make the directories, and raise the limit of open files, which the daemons inherit."""
     for path in (directory.data_root, directory.containerd_root, directory.exec_root):
         path.mkdir(mode=0o711, parents=True, exist_ok=True)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -119,7 +119,7 @@ def prepare(directory: EngineDirectory) -> None:
 
 
 def join_host(directory: EngineDirectory, namespace: NetworkNamespace, mtu: int) -> EngineAddresses:
-    """Link the namespace to the host, and open the host for it. `mtu` is in bytes. Raises EngineError."""
+    """Link the namespace to the host, and let the host forward its packets. `mtu` is in bytes. Raises EngineError."""
     with host_network_locked():
         try:
             addresses = choose_addresses(read_destinations(Path("/proc/self")))
@@ -137,34 +137,34 @@ def join_host(directory: EngineDirectory, namespace: NetworkNamespace, mtu: int)
     return addresses
 
 
-def cover_shared_places() -> None:
-    """Give this mount namespace its own of what the daemons would share with the host's."""
+def cover_shared_paths() -> None:
+    """Mount private versions of the files that the daemons would share with the host's."""
     kernel.mount_tmpfs(_SHIM_SOCKETS)
     if (names := reachable_list(Path("/"))) is not None:
         kernel.bind(names, Path("/etc/resolv.conf").resolve())
 
 
 def wait_until_unneeded(
-    client: docker.APIClient, users: int, running: tuple[daemons.Daemon, ...], request: StopRequest
+    client: docker.APIClient, users: int, running: tuple[daemons.PrivateDaemon, ...], request: StopRequest
 ) -> str:
-    """Wait until the engine is to stop, and say why.
+    """Wait until the engine is to stop, and return the reason.
 
-    If that is because nobody uses it, `users` stays locked: who comes now must wait.
+    If it is unused, `users` stays locked, so that new clients wait until the engine has stopped.
     """
     while True:
         if request.made:
-            return "told to"
+            return "stop requested"
         for daemon in running:
             if daemon.ended:
-                return f"{daemon.name} ended: {daemons.last_words(daemon.log)}"
+                return f"{daemon.name} ended: {daemons.last_message(daemon.log)}"
         pause_s = _POLL_S
         if try_take(users, Mode.EXCLUSIVE):
             try:
-                levels = living_levels(client)
+                levels = count_running_levels(client)
             except EngineError as error:
                 return str(error)
             if not levels:
-                return "nobody uses it any more"
+                return "no client or level uses it"
             release(users)
             pause_s = _POLL_LEVELS_S
         time.sleep(pause_s)
@@ -183,11 +183,11 @@ def main(arguments: list[str]) -> int:
         supervise(EngineDirectory(Path(root)), reporter, request)
     except InceptionError as error:
         _log.error("%s", error)
-        reporter.send(Report(failure=error.message, remedy=error.remedy))
+        reporter.send(StartReport(failure=error.message, remedy=error.remedy))
         return 1
     except OSError as error:
         _log.exception("private engine failed")
-        reporter.send(Report(failure=f"the private engine in {root} failed: {reason(error)}"))
+        reporter.send(StartReport(failure=f"the private engine in {root} failed: {reason(error)}"))
         return 1
     return 0
 

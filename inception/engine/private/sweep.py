@@ -1,4 +1,4 @@
-"""Take away all that a private engine, stopped or killed, leaves on the host: everything but its kept data."""
+"""Remove everything that a private engine, stopped or killed, leaves on the host, but for its data."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from inception.linux.mounts import parse_mountinfo
 
 
 def sweep(directory: EngineDirectory) -> None:
-    """End the engine's processes and undo what it changed. The caller holds the supervisor's lock.
+    """Kill the engine's processes and undo its changes. The caller holds the supervisor's lock.
 
-    One step that fails does not keep the others from being done. Raises EngineError or OSError afterwards.
+    A step that fails does not prevent the others. Raises EngineError or OSError afterwards.
     """
     changes = host.HostChanges.read(directory.host_changes)
     with ExitStack() as steps:  # The last one comes first.
@@ -29,14 +29,14 @@ def sweep(directory: EngineDirectory) -> None:
 
 
 def _processes(directory: EngineDirectory) -> frozenset[int]:
-    """The daemons and shims, known by what they were told, and the containers' processes, known by their groups."""
-    told = processes.with_argument((directory.daemon_json, directory.containerd_toml, directory.containerd_socket))
+    """Return the daemons and shims, known by their arguments, and the containers' processes, known by their groups."""
+    daemons = processes.with_argument((directory.daemon_json, directory.containerd_toml, directory.containerd_socket))
     contained = (process for group in cgroups.own_groups(directory.tag) for process in cgroups.processes(group))
-    return frozenset((*told, *contained))
+    return frozenset((*daemons, *contained))
 
 
 def _detach_mounts(directory: EngineDirectory) -> None:
-    """The containers' mounts, where this is the namespace they were made in and dockerd had no time to."""
+    """Detach the containers' mounts in this namespace that dockerd had no time to unmount."""
     mounts = parse_mountinfo(Path("/proc/self/mountinfo").read_text())
     for mount in reversed(mounts):
         if mount.target.is_relative_to(directory.root):
@@ -44,7 +44,7 @@ def _detach_mounts(directory: EngineDirectory) -> None:
 
 
 def _remove_files(directory: EngineDirectory) -> None:
-    for path in directory.passing:
+    for path in directory.transient:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:

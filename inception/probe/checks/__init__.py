@@ -1,15 +1,15 @@
-"""The checks of `doctor`: pure functions from a survey to a verdict, a family a file."""
+"""Checks of `doctor`: pure functions from facts to a result, one file for each group."""
 
 from __future__ import annotations
 
 from inception.probe.checks.budgets import BUDGET_CHECKS
+from inception.probe.checks.check import Check, Finding
 from inception.probe.checks.control_groups import CGROUP_CHECKS
 from inception.probe.checks.engine import ENGINE_CHECKS
 from inception.probe.checks.machine import MACHINE_CHECKS
 from inception.probe.checks.network import NETWORK_CHECKS
 from inception.probe.checks.storage import STORAGE_CHECKS
-from inception.probe.checks.verdict import Check, Finding
-from inception.probe.survey import Survey
+from inception.probe.doctor_facts import DoctorFacts
 
 CHECKS: tuple[Check, ...] = (
     *ENGINE_CHECKS,
@@ -21,13 +21,11 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def examine(survey: Survey) -> tuple[Finding, ...]:
-    """What each check finds in the survey."""
-    return tuple(_find(check, survey) for check in CHECKS)
+def examine(facts: DoctorFacts) -> tuple[Finding, ...]:
+    """Return the finding of each check."""
+    return tuple(_find(check, facts) for check in CHECKS)
 
 
-def _find(check: Check, survey: Survey) -> Finding:
-    verdict = check.judge(survey)
-    return Finding(
-        name=check.name, status=verdict.status, measured=verdict.measured, why=check.why, remedy=verdict.remedy
-    )
+def _find(check: Check, facts: DoctorFacts) -> Finding:
+    result = check.judge(facts)
+    return Finding(name=check.name, status=result.status, measured=result.measured, why=check.why, remedy=result.remedy)

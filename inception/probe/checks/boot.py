@@ -1,23 +1,23 @@
-"""The check that is none of looking: one level, booted for real. `doctor --boot` makes it and says how it went."""
+"""The check of `doctor --boot`, which boots one level for real and reports the outcome here."""
 
 from __future__ import annotations
 
-from inception.probe.checks.verdict import Finding, Verdict, failed, passed
+from inception.probe.checks.check import CheckResult, Finding, failed, passed
 
 _NAME = "boot"
-_WHY = "A level that boots proves all that the other checks only expect."
+_WHY = "A level that boots proves what the other checks only predict."
 _REMEDY = "inception --depth 1 --json-events events.jsonl -- docker info"
 
 
 def booted(version: str, seconds: float) -> Finding:
-    """Level 1 answered: an engine of that version, after so many seconds."""
+    """Return the finding that level 1 answered, with the engine's version and the seconds it took."""
     return _finding(passed(f"level 1 answered after {seconds:.1f} s: Docker {version}"))
 
 
 def did_not_boot(reason: str, remedy: str | None) -> Finding:
-    """Level 1 did not answer."""
+    """Return the finding that level 1 did not boot."""
     return _finding(failed(reason, remedy or _REMEDY))
 
 
-def _finding(verdict: Verdict) -> Finding:
-    return Finding(name=_NAME, status=verdict.status, measured=verdict.measured, why=_WHY, remedy=verdict.remedy)
+def _finding(result: CheckResult) -> Finding:
+    return Finding(name=_NAME, status=result.status, measured=result.measured, why=_WHY, remedy=result.remedy)

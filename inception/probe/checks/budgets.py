@@ -1,16 +1,16 @@
-"""What there is a fixed number of: namespaces, mounts, watches, keys, terminals, files, tasks, memory."""
+"""Checks of limited resources: namespaces, mounts, watches, keys, terminals, files, tasks, memory."""
 
 from __future__ import annotations
 
 from inception.plan.estimate import MEMORY_PER_LEVEL, TASKS_PER_LEVEL
 from inception.plan.facts import HostFacts
 from inception.plan.size import show_size
+from inception.probe.checks.check import Check, CheckResult, failed, passed, skipped, warned
 from inception.probe.checks.needs import of_host, of_limits
-from inception.probe.checks.verdict import Check, Verdict, failed, passed, skipped, warned
-from inception.probe.survey import HostLimits, Usage
+from inception.probe.doctor_facts import HostLimits, Usage
 
 _SOME_LEVELS = 8
-"""Fewer than these is worth a warning."""
+"""Levels: a host with room for fewer gets a warning."""
 _FEW_NAMESPACES = 1000
 _MOUNTS_PER_LEVEL = 100
 _FEW_INOTIFY_INSTANCES = 64
@@ -21,7 +21,7 @@ _LEAST_OPEN_FILES = 1024
 _FEW_OPEN_FILES = 8192
 
 
-def _judge_pid_namespaces(host: HostFacts) -> Verdict:
+def _judge_pid_namespaces(host: HostFacts) -> CheckResult:
     free = host.pid_namespaces_free
     measured = f"{free} more can be nested"
     if free == 0:
@@ -31,7 +31,7 @@ def _judge_pid_namespaces(host: HostFacts) -> Verdict:
     return passed(measured)
 
 
-def _judge_user_namespaces(limits: HostLimits) -> Verdict:
+def _judge_user_namespaces(limits: HostLimits) -> CheckResult:
     if limits.user_namespaces is None:
         return skipped("the kernel has none, or does not say")
     if limits.user_namespaces == 0:
@@ -39,7 +39,7 @@ def _judge_user_namespaces(limits: HostLimits) -> Verdict:
     return passed(f"{limits.user_namespaces} may be made")
 
 
-def _judge_namespaces(limits: HostLimits) -> Verdict:
+def _judge_namespaces(limits: HostLimits) -> CheckResult:
     if limits.namespaces is None:
         return skipped("the kernel does not say")
     measured = f"{limits.namespaces} of each kind at least"
@@ -51,40 +51,40 @@ def _judge_namespaces(limits: HostLimits) -> Verdict:
     return passed(measured)
 
 
-def _judge_mounts(limits: HostLimits) -> Verdict:
+def _judge_mounts(limits: HostLimits) -> CheckResult:
     mounts = limits.mounts
     if mounts is None:
         return skipped("the kernel does not say")
     return _judge_usage(mounts, few=_SOME_LEVELS * _MOUNTS_PER_LEVEL, least=_MOUNTS_PER_LEVEL, sysctl="fs.mount-max")
 
 
-def _judge_inotify(limits: HostLimits) -> Verdict:
+def _judge_inotify(limits: HostLimits) -> CheckResult:
     instances = limits.inotify_instances
     if instances is None:
         return skipped("only root can count them")
     return _judge_usage(instances, few=_FEW_INOTIFY_INSTANCES, least=1, sysctl="fs.inotify.max_user_instances")
 
 
-def _judge_keys(limits: HostLimits) -> Verdict:
+def _judge_keys(limits: HostLimits) -> CheckResult:
     if limits.keys is None:
         return skipped("the kernel keeps none")
     return _judge_usage(limits.keys, few=_FEW_KEYS, least=_SOME_LEVELS, sysctl="kernel.keys.root_maxkeys")
 
 
-def _judge_ptys(limits: HostLimits) -> Verdict:
+def _judge_ptys(limits: HostLimits) -> CheckResult:
     if limits.ptys is None:
         return skipped("the kernel does not say")
     return _judge_usage(limits.ptys, few=_FEW_PTYS, least=1, sysctl="kernel.pty.max")
 
 
-def _judge_open_files(limits: HostLimits) -> Verdict:
+def _judge_open_files(limits: HostLimits) -> CheckResult:
     if limits.open_files is None:
         return skipped("the kernel does not say")
     few, least = _SOME_LEVELS * _FILES_PER_LEVEL, _FILES_PER_LEVEL
     return _judge_usage(limits.open_files, few=few, least=least, sysctl="fs.file-max")
 
 
-def _judge_usage(usage: Usage, *, few: int, least: int, sysctl: str) -> Verdict:
+def _judge_usage(usage: Usage, *, few: int, least: int, sysctl: str) -> CheckResult:
     measured = f"{usage.free} of {usage.limit} are free"
     remedy = f"sysctl {sysctl}={max(2 * usage.limit, usage.used + 2 * few)}"
     if usage.free < least:
@@ -92,7 +92,7 @@ def _judge_usage(usage: Usage, *, few: int, least: int, sysctl: str) -> Verdict:
     return warned(measured, remedy) if usage.free < few else passed(measured)
 
 
-def _judge_open_files_limit(host: HostFacts) -> Verdict:
+def _judge_open_files_limit(host: HostFacts) -> CheckResult:
     measured = f"{host.open_files_limit} for each process of a container"
     remedy = "systemctl edit docker  # [Service] LimitNOFILE=1048576"
     if host.open_files_limit < _LEAST_OPEN_FILES:
@@ -100,7 +100,7 @@ def _judge_open_files_limit(host: HostFacts) -> Verdict:
     return warned(measured, remedy) if host.open_files_limit < _FEW_OPEN_FILES else passed(measured)
 
 
-def _judge_tasks(host: HostFacts) -> Verdict:
+def _judge_tasks(host: HostFacts) -> CheckResult:
     if host.tasks_free is None:
         return skipped("not known")
     measured = f"{host.tasks_free} more processes and threads; a level takes {TASKS_PER_LEVEL}"
@@ -110,7 +110,7 @@ def _judge_tasks(host: HostFacts) -> Verdict:
     return warned(measured, remedy) if host.tasks_free < _SOME_LEVELS * TASKS_PER_LEVEL else passed(measured)
 
 
-def _judge_memory(host: HostFacts) -> Verdict:
+def _judge_memory(host: HostFacts) -> CheckResult:
     if host.memory_available is None:
         return skipped("not known")
     measured = f"{show_size(host.memory_available)} available; a level takes {show_size(MEMORY_PER_LEVEL)}"

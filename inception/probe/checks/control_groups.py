@@ -1,16 +1,16 @@
-"""Control groups: the version, the controllers, and what the first Docker-in-Docker wrapper warned of."""
+"""Checks of control groups: the version, the controllers, and the devices hierarchy of v1."""
 
 from __future__ import annotations
 
+from inception.probe.checks.check import Check, CheckResult, failed, passed, skipped, warned
 from inception.probe.checks.needs import of_limits
-from inception.probe.checks.verdict import Check, Verdict, failed, passed, skipped, warned
-from inception.probe.survey import CgroupLimits, HostLimits
+from inception.probe.doctor_facts import CgroupLimits, HostLimits
 
 _NEEDED = ("cpu", "memory", "pids")
 _MOUNT_V1 = "mount -t cgroup -o {0} cgroup /sys/fs/cgroup/{0}"
 
 
-def _judge_version(limits: HostLimits) -> Verdict:
+def _judge_version(limits: HostLimits) -> CheckResult:
     groups = limits.cgroups
     if not _has_any(groups):
         return failed("none is mounted", "mount -t cgroup2 cgroup2 /sys/fs/cgroup")
@@ -27,7 +27,7 @@ def _has_any(groups: CgroupLimits) -> bool:
     return any(groups.hierarchies) or groups.controllers is not None
 
 
-def _judge_controllers(limits: HostLimits) -> Verdict:
+def _judge_controllers(limits: HostLimits) -> CheckResult:
     groups = limits.cgroups
     if not _has_any(groups):
         return skipped("no control groups are mounted")
@@ -43,7 +43,7 @@ def _judge_controllers(limits: HostLimits) -> Verdict:
     return warned(f"no {', '.join(missing)}: what needs it runs without limits", remedy)
 
 
-def _judge_devices(limits: HostLimits) -> Verdict:
+def _judge_devices(limits: HostLimits) -> CheckResult:
     groups = limits.cgroups
     if not any(groups.hierarchies):
         return skipped("v2 has no devices controller: a program in the kernel filters instead")

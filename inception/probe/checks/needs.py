@@ -1,36 +1,36 @@
-"""Checks that look at one part of a survey, and are skipped where that part could not be read."""
+"""Make checks of all facts from checks of one part, skipped where that part could not be read."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from inception.plan.facts import EngineFacts, HostFacts
-from inception.probe.checks.verdict import Verdict, skipped
-from inception.probe.survey import HostLimits, Survey
+from inception.probe.checks.check import CheckResult, skipped
+from inception.probe.doctor_facts import DoctorFacts, HostLimits
 
 
-def of_engine(judge: Callable[[EngineFacts], Verdict]) -> Callable[[Survey], Verdict]:
-    """A judge of surveys out of a judge of engines."""
+def of_engine(judge: Callable[[EngineFacts], CheckResult]) -> Callable[[DoctorFacts], CheckResult]:
+    """Return a check of all facts that applies `judge` to the engine's."""
 
-    def judge_survey(survey: Survey) -> Verdict:
-        return skipped("no engine answers") if survey.engine is None else judge(survey.engine)
+    def judge_facts(facts: DoctorFacts) -> CheckResult:
+        return skipped("no engine answers") if facts.engine is None else judge(facts.engine)
 
-    return judge_survey
-
-
-def of_host(judge: Callable[[HostFacts], Verdict]) -> Callable[[Survey], Verdict]:
-    """A judge of surveys out of a judge of what plans are made from."""
-
-    def judge_survey(survey: Survey) -> Verdict:
-        return skipped(survey.unread or "not read") if survey.host is None else judge(survey.host)
-
-    return judge_survey
+    return judge_facts
 
 
-def of_limits(judge: Callable[[HostLimits], Verdict]) -> Callable[[Survey], Verdict]:
-    """A judge of surveys out of a judge of the machine's limits."""
+def of_host(judge: Callable[[HostFacts], CheckResult]) -> Callable[[DoctorFacts], CheckResult]:
+    """Return a check of all facts that applies `judge` to the host's."""
 
-    def judge_survey(survey: Survey) -> Verdict:
-        return skipped(survey.unread or "not read") if survey.limits is None else judge(survey.limits)
+    def judge_facts(facts: DoctorFacts) -> CheckResult:
+        return skipped(facts.machine_error or "not read") if facts.host is None else judge(facts.host)
 
-    return judge_survey
+    return judge_facts
+
+
+def of_limits(judge: Callable[[HostLimits], CheckResult]) -> Callable[[DoctorFacts], CheckResult]:
+    """Return a check of all facts that applies `judge` to the machine's limits."""
+
+    def judge_facts(facts: DoctorFacts) -> CheckResult:
+        return skipped(facts.machine_error or "not read") if facts.limits is None else judge(facts.limits)
+
+    return judge_facts

@@ -1,4 +1,4 @@
-"""The way outward: packet filter, forwarding, addresses, packet size, names."""
+"""Checks of the network: packet filter, forwarding, addresses, MTU, name servers."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from ipaddress import ip_address
 
 from inception.plan.facts import HostFacts
 from inception.plan.network import DEFAULT_POOL, PoolTooSmall, cut_subnets_somewhere
+from inception.probe.checks.check import Check, CheckResult, failed, passed, skipped, warned
 from inception.probe.checks.needs import of_host, of_limits
-from inception.probe.checks.verdict import Check, Verdict, failed, passed, skipped, warned
-from inception.probe.survey import HostLimits, Survey
+from inception.probe.doctor_facts import DoctorFacts, HostLimits
 
 _MANY_LEVELS = 128
 _LEAST_MTU = 576
 _SMALL_MTU = 1280
 
 
-def _judge_iptables(limits: HostLimits) -> Verdict:
+def _judge_iptables(limits: HostLimits) -> CheckResult:
     network = limits.network
     if network.iptables is None:
         return skipped("no iptables here; levels bring their own")
@@ -27,7 +27,7 @@ def _judge_iptables(limits: HostLimits) -> Verdict:
     return passed(network.iptables)
 
 
-def _judge_forwarding(limits: HostLimits) -> Verdict:
+def _judge_forwarding(limits: HostLimits) -> CheckResult:
     if limits.network.forwarding is None:
         return skipped("the kernel does not say")
     if not limits.network.forwarding:
@@ -35,10 +35,10 @@ def _judge_forwarding(limits: HostLimits) -> Verdict:
     return passed("on")
 
 
-def _judge_pool(survey: Survey) -> Verdict:
-    if survey.host is None:
-        return skipped(survey.unread or "not read")
-    taken = survey.host.routes + (survey.engine.networks if survey.engine else ())
+def _judge_pool(facts: DoctorFacts) -> CheckResult:
+    if facts.host is None:
+        return skipped(facts.machine_error or "not read")
+    taken = facts.host.routes + (facts.engine.networks if facts.engine else ())
     try:
         first = cut_subnets_somewhere(_MANY_LEVELS, taken)[0]
     except PoolTooSmall as error:
@@ -51,14 +51,14 @@ def _judge_pool(survey: Survey) -> Verdict:
     return passed(f"levels get addresses from {first.block} on, which nothing routes")
 
 
-def _judge_mtu(host: HostFacts) -> Verdict:
+def _judge_mtu(host: HostFacts) -> CheckResult:
     measured = f"{host.mtu} bytes, handed inward to every level"
     if host.mtu < _LEAST_MTU:
         return failed(measured, "ip link set dev LINK mtu 1500")
     return warned(measured, "ip link set dev LINK mtu 1500") if host.mtu < _SMALL_MTU else passed(measured)
 
 
-def _judge_dns(host: HostFacts) -> Verdict:
+def _judge_dns(host: HostFacts) -> CheckResult:
     if not host.resolvers:
         return warned("no name server is configured", "inception --dns ADDRESS --depth N")
     listed = ", ".join(host.resolvers)

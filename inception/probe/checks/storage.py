@@ -1,27 +1,27 @@
-"""What data-roots lie on: overlay, disk, loop devices."""
+"""Checks of the data-roots' storage: overlay, disk, loop devices."""
 
 from __future__ import annotations
 
 from inception.plan.facts import HostFacts
 from inception.plan.size import GIB, show_size
+from inception.probe.checks.check import Check, CheckResult, failed, passed, skipped, warned
 from inception.probe.checks.needs import of_host
-from inception.probe.checks.verdict import Check, Verdict, failed, passed, skipped, warned
-from inception.probe.survey import Survey
+from inception.probe.doctor_facts import DoctorFacts
 
 _LEAST_DISK = GIB
-"""The image, its seed and the archive in it, of 300 MB each."""
+"""Bytes of the image, its seed and the archive in it, 300 MB each."""
 _AMPLE_DISK = 4 * GIB
 _FEW_INODES = 100_000
 _LEAST_INODES = 20_000
 
 
-def _judge_overlay(host: HostFacts) -> Verdict:
+def _judge_overlay(host: HostFacts) -> CheckResult:
     if host.data_root_carries_overlay:
         return passed("an overlay on it works, so levels get volumes")
     return warned("it carries no overlay; level 1 gets an ext4 image on a loop device", "inception --storage loopback")
 
 
-def _judge_disk(host: HostFacts) -> Verdict:
+def _judge_disk(host: HostFacts) -> CheckResult:
     if host.disk_free is None:
         return skipped("the data-root cannot be seen from here")
     measured = f"{show_size(host.disk_free)} free"
@@ -31,7 +31,7 @@ def _judge_disk(host: HostFacts) -> Verdict:
     return warned(measured, remedy) if host.disk_free < _AMPLE_DISK else passed(measured)
 
 
-def _judge_inodes(host: HostFacts) -> Verdict:
+def _judge_inodes(host: HostFacts) -> CheckResult:
     if host.inodes_free is None:
         return skipped("the file system makes them as needed, or cannot be seen from here")
     measured = f"{host.inodes_free} free"
@@ -41,14 +41,14 @@ def _judge_inodes(host: HostFacts) -> Verdict:
     return warned(measured, remedy) if host.inodes_free < _FEW_INODES else passed(measured)
 
 
-def _judge_loop(survey: Survey) -> Verdict:
-    if survey.limits is None or survey.host is None:
-        return skipped(survey.unread or "not read")
-    loop = survey.limits.loop
+def _judge_loop(facts: DoctorFacts) -> CheckResult:
+    if facts.limits is None or facts.host is None:
+        return skipped(facts.machine_error or "not read")
+    loop = facts.limits.loop
     if loop.driver:
         node = "" if loop.control_node else "; /dev/loop-control is missing, levels make their own"
         return passed(f"the driver is there, {len(loop.attached)} in use{node}")
-    if survey.host.data_root_carries_overlay:
+    if facts.host.data_root_carries_overlay:
         return warned("the driver is not loaded; only --storage loopback needs it", "modprobe loop")
     return failed("the driver is not loaded, and the data-root carries no overlay", "modprobe loop")
 

@@ -1,4 +1,4 @@
-"""Programs of their own: what they change (namespaces, mounts) ends with their process.
+"""Run small programs in processes of their own, with which their namespaces and mounts end.
 
 They import nothing but the standard library, and little of that: they run with every plan.
 """
@@ -16,9 +16,9 @@ _TIMEOUT_S = 10.0
 
 @contextmanager
 def running(name: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """Run one of the programs; what is done in the block is done meanwhile. It does not outlive the block."""
+    """Run one of the programs while the block runs; it does not outlive the block."""
     program = Path(__file__).with_name(f"{name}.py")
-    # Isolated, and without site packages: it starts in a fifth of the time, and in nobody's environment.
+    # Isolated and without site packages: it starts in a fifth of the time, whatever the environment.
     command = [sys.executable, "-I", "-S", str(program), *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -28,8 +28,8 @@ def running(name: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def answer(process: subprocess.Popen[str]) -> str:
-    """What the program says. Raises subprocess.SubprocessError if it fails or hangs."""
-    said, _ = process.communicate(timeout=_TIMEOUT_S)
+    """Return the program's output. Raises subprocess.SubprocessError if it fails or hangs."""
+    output, _ = process.communicate(timeout=_TIMEOUT_S)
     if process.returncode != 0:
         raise subprocess.CalledProcessError(process.returncode, process.args)
-    return said.strip()
+    return output.strip()

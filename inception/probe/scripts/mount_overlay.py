@@ -27,7 +27,7 @@ def _checked(result: int, call: str) -> None:
 
 
 def _own_mount_namespace(start: str | None) -> None:
-    """A private copy of this mount namespace, or of `start`; what is mounted in it ends with this process."""
+    """Enter a private copy of this mount namespace, or of `start`; its mounts end with this process."""
     if start is not None:
         descriptor = os.open(start, os.O_RDONLY | os.O_CLOEXEC)
         _checked(_libc.setns(descriptor, _CLONE_NEWNS), f"setns to {start}")
@@ -37,7 +37,7 @@ def _own_mount_namespace(start: str | None) -> None:
 
 
 def _try_overlay(scratch: str) -> None:
-    """Mount an overlay in `scratch` and remove a file of its lower layer. Raises OSError where that cannot be."""
+    """Mount an overlay in `scratch` and remove a file of its lower layer. Raises OSError."""
     options = f"lowerdir={scratch}/lower,upperdir={scratch}/upper,workdir={scratch}/work"
     merged = f"{scratch}/merged"
     _checked(_libc.mount(b"overlay", merged.encode(), b"overlay", 0, options.encode()), "mount of an overlay")

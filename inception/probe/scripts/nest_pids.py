@@ -1,4 +1,4 @@
-"""Nest PID namespaces until the kernel says no, and print how many there were and the error number that stopped it.
+"""Nest PID namespaces until the kernel refuses one; print their number and the error number.
 
 Run as a program: each namespace needs a process of its own, and `fork` does not mix with a caller's threads.
 Every process waits for its child, so nothing is left when this ends.
@@ -15,7 +15,7 @@ _MORE_THAN_ANY_KERNEL = 1024
 
 
 def _nest(report: int) -> int:
-    """Go down until a namespace is refused; write a byte to `report` for each. Returns the error number."""
+    """Nest namespaces until one is refused; write a byte to `report` for each. Return the error number."""
     libc = ctypes.CDLL(None, use_errno=True)
     # A user namespace gives an ordinary user the right to make PID namespaces; where that is denied too, the first
     # `unshare` below says so.
@@ -46,10 +46,10 @@ def main() -> None:
         os._exit(0)
     os.close(report)
     with os.fdopen(reader, "rb") as pipe:
-        said = pipe.read()
+        written = pipe.read()
     os.waitpid(child, 0)
-    depth = said.count(b".")
-    print(depth, int(said[depth:]))  # noqa: T201 (this is how a program answers)
+    depth = written.count(b".")
+    print(depth, int(written[depth:]))  # noqa: T201 (this is how a program answers)
 
 
 if __name__ == "__main__":

@@ -7,11 +7,11 @@ import pytest
 from inception.cli.doctor_report import print_report, print_report_json
 from inception.plan.request import PidMode
 from inception.probe.checks.boot import booted, did_not_boot
-from inception.probe.checks.verdict import Finding, Status
+from inception.probe.checks.check import CheckStatus, Finding
 from inception.probe.depth_limit import DepthLimit
 
-GOOD = Finding(name="kernel", status=Status.PASS, measured="Linux 6.12", why="All levels run on it.", remedy=None)
-BAD = Finding(name="disk", status=Status.FAIL, measured="1 B free", why="It fills up.", remedy="docker system df")
+GOOD = Finding(name="kernel", status=CheckStatus.PASS, measured="Linux 6.12", why="All levels run on it.", remedy=None)
+BAD = Finding(name="disk", status=CheckStatus.FAIL, measured="1 B free", why="It fills up.", remedy="docker system df")
 DEPTH_LIMITS = (DepthLimit(mode=PidMode.AUTO, depth=400, wall="24 GB of memory free, 61 MB a level"),)
 
 
@@ -56,11 +56,11 @@ def test_json_has_every_field(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_level_that_booted() -> None:
     finding = booted("26.1.5", 1.234)
-    assert (finding.name, finding.status, finding.remedy) == ("boot", Status.PASS, None)
+    assert (finding.name, finding.status, finding.remedy) == ("boot", CheckStatus.PASS, None)
     assert finding.measured == "level 1 answered after 1.2 s: Docker 26.1.5"
 
 
 def test_a_level_that_did_not_boot() -> None:
     finding = did_not_boot("level 1 failed at dockerd: timed out", "use --patience 2")
-    assert (finding.status, finding.remedy) == (Status.FAIL, "use --patience 2")
+    assert (finding.status, finding.remedy) == (CheckStatus.FAIL, "use --patience 2")
     assert did_not_boot("level 1 failed at dockerd: timed out", None).remedy

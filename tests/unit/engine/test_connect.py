@@ -95,7 +95,7 @@ def connected(choice: EngineChoice, address: str | None = None) -> AbstractConte
 
 
 @pytest.mark.parametrize("choice", [EngineChoice.HOST, EngineChoice.AUTO])
-def test_an_engine_that_answers_is_taken(path: Path, choice: EngineChoice) -> None:
+def test_an_engine_that_answers_is_connected(path: Path, choice: EngineChoice) -> None:
     with serving(UnixServer(str(path), answering())), connected(choice, f"unix://{path}") as engine:
         assert (engine.endpoint, engine.local, engine.private) == (f"unix://{path}", True, False)
         assert engine.client.api_version == "1.41"
@@ -145,7 +145,7 @@ def tls_address(certificates: Path) -> Iterator[str]:
         yield f"tcp://127.0.0.1:{server.server_address[1]}"
 
 
-def test_an_engine_over_tls_is_taken_with_the_right_certificates(
+def test_an_engine_over_tls_is_connected_with_the_right_certificates(
     monkeypatch: pytest.MonkeyPatch, certificates: Path, tls_address: str
 ) -> None:
     monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
@@ -162,7 +162,7 @@ def test_an_engine_over_tls_does_not_answer_without_certificates(tls_address: st
 
 
 @pytest.mark.parametrize("choice", [EngineChoice.HOST, EngineChoice.AUTO])
-def test_a_named_engine_that_is_silent_is_an_error_at_once(path: Path, choice: EngineChoice) -> None:
+def test_a_named_engine_that_does_not_answer_is_an_error_at_once(path: Path, choice: EngineChoice) -> None:
     with pytest.raises(EngineUnreachable) as caught, connected(choice, f"unix://{path}"):
         pass
     assert str(caught.value) == (
@@ -171,7 +171,7 @@ def test_a_named_engine_that_is_silent_is_an_error_at_once(path: Path, choice: E
     )
 
 
-def test_a_named_engine_is_not_passed_over_for_a_private_one(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_named_engine_is_not_replaced_by_a_private_one(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connect, "private_engine", lambda *_args: pytest.fail("a private engine was started"))
     monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
     with pytest.raises(EngineUnreachable, match="from DOCKER_HOST"), connected(EngineChoice.AUTO):
@@ -186,7 +186,7 @@ def test_a_refused_connection_says_so(path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may use any socket")
-def test_a_denied_socket_says_who_may_use_it(path: Path) -> None:
+def test_a_denied_socket_names_who_may_use_it(path: Path) -> None:
     with serving(UnixServer(str(path), answering())):
         path.chmod(0)
         with pytest.raises(EngineUnreachable, match="as root"), connected(EngineChoice.HOST, f"unix://{path}"):
@@ -203,7 +203,7 @@ def test_an_engine_that_hangs_is_given_up(path: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.usefixtures("no_private")
-def test_auto_says_what_a_private_engine_lacks(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_names_the_missing_requirement_of_a_private_engine(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endpoint, "DEFAULT_ADDRESS", f"unix://{path}")
     with pytest.raises(EngineUnreachable) as caught, connected(EngineChoice.AUTO):
         pass
@@ -212,7 +212,9 @@ def test_auto_says_what_a_private_engine_lacks(path: Path, monkeypatch: pytest.M
     )
 
 
-def test_auto_starts_a_private_one_in_place_of_a_silent_default(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_starts_a_private_engine_if_the_default_does_not_answer(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     private = path.with_name("private.sock")
 
     @contextmanager
@@ -238,13 +240,13 @@ def test_auto_starts_a_private_one_in_place_of_a_silent_default(path: Path, monk
     ],
     ids=["a web server", "some JSON", "an old engine"],
 )
-def test_what_answers_otherwise_is_an_error(path: Path, handler: type[Answer], message: str) -> None:
+def test_a_server_that_is_not_an_engine_is_an_error(path: Path, handler: type[Answer], message: str) -> None:
     server = UnixServer(str(path), handler)
     with serving(server), pytest.raises(EngineError, match=message), connected(EngineChoice.AUTO, f"unix://{path}"):
         pass
 
 
-def test_ssh_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ssh_names_the_missing_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connect, "find_spec", lambda _name: None)
     with pytest.raises(EngineError, match="paramiko"), connected(EngineChoice.AUTO, "ssh://host"):
         pass

@@ -40,7 +40,7 @@ def make_certificates(directory: Path, *names: str) -> None:
         (directory / name).touch()
 
 
-def test_without_a_word_it_is_the_default_socket(environment: dict[str, str]) -> None:
+def test_without_settings_the_endpoint_is_the_default_socket(environment: dict[str, str]) -> None:
     endpoint = find_endpoint(None, environment)
     assert (endpoint.address, endpoint.named, endpoint.tls) == (DEFAULT_ADDRESS, False, None)
 
@@ -58,7 +58,7 @@ def test_each_source_comes_before_the_next(environment: dict[str, str], configur
 
 
 @pytest.mark.parametrize("source", ["argument", "DOCKER_HOST", "DOCKER_CONTEXT", "config.json"])
-def test_whatever_the_user_says_is_named(environment: dict[str, str], configuration: Path, source: str) -> None:
+def test_an_endpoint_of_the_user_is_named(environment: dict[str, str], configuration: Path, source: str) -> None:
     make_context(configuration, "mine", "unix:///x")
     if source == "config.json":
         (configuration / source).write_text(json.dumps({"currentContext": "mine"}))
@@ -101,7 +101,7 @@ def test_a_broken_configuration_is_refused(environment: dict[str, str], configur
     "text",
     ["four", "tcp://", "tcp://host", "tcp://host:port", "http+unix://", "npipe:////./pipe/docker", "fd://", "a:b:c"],
 )
-def test_what_is_no_address_is_refused(environment: dict[str, str], text: str) -> None:
+def test_a_wrong_address_is_refused(environment: dict[str, str], text: str) -> None:
     with pytest.raises(UsageError, match="is not the address of an engine") as caught:
         find_endpoint(text, environment)
     assert repr(text) in str(caught.value)
@@ -125,7 +125,7 @@ def test_tls_comes_from_the_environment(environment: dict[str, str], tmp_path: P
     assert tls.ca_cert == str(tmp_path / "certificates" / "ca.pem")
 
 
-def test_tcp_without_a_word_of_tls_has_none(environment: dict[str, str]) -> None:
+def test_tcp_without_tls_settings_has_no_tls(environment: dict[str, str]) -> None:
     assert find_endpoint(TCP, environment).tls is None
 
 

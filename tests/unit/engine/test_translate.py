@@ -70,16 +70,16 @@ def test_there_are_errors_to_walk_over() -> None:
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_silence_is_told_apart(silence: Exception) -> None:
+def test_an_engine_that_does_not_answer_is_unreachable(silence: Exception) -> None:
     assert type(translate("asking", silence)) is EngineUnreachable
 
 
-def test_a_refusal_is_no_silence() -> None:
+def test_an_engine_that_refuses_is_not_unreachable() -> None:
     assert type(translate("asking", docker.errors.NotFound("no", explanation="No such image: x"))) is EngineError
 
 
 @pytest.mark.parametrize("error", [UsageError("ours"), KeyError("a mistake"), AssertionError("a mistake")])
-def test_what_is_not_of_the_sdk_is_left_alone(error: Exception) -> None:
+def test_errors_of_other_packages_are_not_translated(error: Exception) -> None:
     assert translate("asking", error) is None
     with pytest.raises(type(error)) as caught, translated("asking"):
         raise error
@@ -112,7 +112,7 @@ def test_reasons_are_one_short_line(error: Exception, expected: str) -> None:
     assert reason(error) == expected
 
 
-def test_the_reason_is_dug_out_of_what_requests_wraps() -> None:
+def test_the_reason_is_found_inside_errors_of_requests() -> None:
     inner = urllib3.exceptions.ProtocolError("Connection aborted.", FileNotFoundError(2, "No such file or directory"))
     error = docker.errors.DockerException("Error while fetching server API version")
     error.__cause__ = requests.exceptions.ConnectionError(inner)
@@ -126,7 +126,7 @@ def test_an_error_that_is_its_own_cause_has_a_reason() -> None:
     assert reason(error) == "odd"
 
 
-def test_a_denied_socket_is_seen_through_the_wrapping() -> None:
+def test_a_denied_socket_is_recognised_inside_other_errors() -> None:
     wrapped = EngineUnreachable("no engine")
     wrapped.__cause__ = ConnectionError(13, "Permission denied")
     assert not is_denied(wrapped)
@@ -134,6 +134,6 @@ def test_a_denied_socket_is_seen_through_the_wrapping() -> None:
     assert is_denied(wrapped)
 
 
-def test_json_that_is_none_is_an_engine_s_error() -> None:
+def test_invalid_json_of_an_engine_is_an_engine_error() -> None:
     with pytest.raises(EngineError), translated("asking"):
         json.loads("<html>")

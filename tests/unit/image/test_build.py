@@ -78,11 +78,11 @@ def test_auto_falls_back_where_no_registry_answers_and_says_so(choose: Choose) -
 
 
 def test_without_registry_and_mmdebstrap_the_message_says_both(choose: Choose) -> None:
-    with pytest.raises(ImageError, match=r"no such host\), and mmdebstrap is not installed here: install mmdebstrap"):
+    with pytest.raises(ImageError, match=r"no such host\), and mmdebstrap is not installed: install mmdebstrap"):
         choose(FakeEngine(), installed=False)
 
 
-def test_a_base_that_was_asked_for_is_not_passed_over(choose: Choose) -> None:
+def test_a_requested_base_is_not_replaced(choose: Choose) -> None:
     with pytest.raises(ImageError, match=r"no base image ours:1: .*no such host: docker pull or docker load it"):
         choose(FakeEngine(), base="ours:1")
     assert choose(FakeEngine(images=("ours:1",)), base="ours:1")[0] is BuildMethod.DOCKERFILE
@@ -100,7 +100,7 @@ def test_a_pull_that_ends_without_the_image_is_a_failure(choose: Choose) -> None
         choose(engine, base="ours:1")
 
 
-def test_a_dockerfile_that_was_asked_for_is_not_passed_over(choose: Choose) -> None:
+def test_a_requested_dockerfile_build_is_not_replaced(choose: Choose) -> None:
     with pytest.raises(ImageError, match=f"no base image {DEFAULT_BASE}"):
         choose(FakeEngine(), BuildMethod.DOCKERFILE)
 
@@ -116,7 +116,7 @@ def test_mmdebstrap_starts_from_no_base(choose: Choose) -> None:
         choose(FakeEngine(), BuildMethod.MMDEBSTRAP, base="ours:1")
 
 
-def test_an_engine_that_has_gone_is_no_reason_to_fall_back(choose: Choose) -> None:
+def test_an_engine_that_is_gone_does_not_cause_a_fallback(choose: Choose) -> None:
     engine = FakeEngine()
 
     def pull(repository: str, tag: str) -> str:
@@ -140,7 +140,7 @@ def test_mmdebstrap_gets_every_package_and_the_hook() -> None:
 def test_mmdebstrap_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with (
-        pytest.raises(ImageError, match="mmdebstrap is not installed here: install it"),
+        pytest.raises(ImageError, match="mmdebstrap is not installed: install it"),
         mmdebstrap.running_mmdebstrap(["mmdebstrap"], tmp_path, print),
     ):
         pass
@@ -170,6 +170,6 @@ def test_a_failed_step_is_one_line_with_what_its_program_said() -> None:
         {"error": "The command '/bin/sh -c apt-get update' returned a non-zero code: 127"},
     ]
     said: list[str] = []
-    with pytest.raises(ImageError, match="build failed: /bin/sh: 1: apt-get: not found: see that the base is Debian"):
+    with pytest.raises(ImageError, match="build failed: /bin/sh: 1: apt-get: not found: check that the base is Debian"):
         follow(iter(output), said.append)
     assert said == ["docker build: RUN"]

@@ -23,7 +23,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_hosts_programs_go_over_debians(programs: Path) -> None:
+def test_the_hosts_programs_replace_debians(programs: Path) -> None:
     targets = {file.source: str(file.target) for file in find_host_engine()}
     assert targets == {
         programs / "containerd": "usr/bin/containerd",
@@ -41,7 +41,7 @@ def test_a_link_is_followed_to_the_program(programs: Path) -> None:
     assert programs / "runc-1.1" in {file.source for file in find_host_engine()}
 
 
-def test_what_the_host_lacks_is_named(programs: Path) -> None:
+def test_programs_missing_on_the_host_are_named(programs: Path) -> None:
     (programs / "runc").unlink()
     (programs / "dockerd").unlink()
     with pytest.raises(ImageError, match=r"no dockerd, runc to put .*: install Docker Engine"):

@@ -25,7 +25,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_nothing_stays(temporary: Path) -> None:
+def test_the_staging_directory_is_removed(temporary: Path) -> None:
     with staging_directory() as directory:
         (directory / "recipe").mkdir()
         assert directory.parent == temporary
@@ -33,7 +33,7 @@ def test_nothing_stays(temporary: Path) -> None:
     assert list(temporary.iterdir()) == []
 
 
-def test_nothing_stays_of_a_build_that_fails(temporary: Path) -> None:
+def test_the_staging_directory_of_a_failed_build_is_removed(temporary: Path) -> None:
     def fail() -> None:
         with staging_directory() as directory:
             (directory / "recipe").mkdir()
@@ -44,7 +44,7 @@ def test_nothing_stays_of_a_build_that_fails(temporary: Path) -> None:
     assert list(temporary.iterdir()) == []
 
 
-def test_what_a_killed_build_left_goes_with_the_next(temporary: Path) -> None:
+def test_the_next_build_removes_the_directory_of_a_killed_one(temporary: Path) -> None:
     subprocess.run([sys.executable, "-c", KILLED], check=False)
     [left] = temporary.iterdir()
     assert (left / "large").exists()
@@ -59,7 +59,7 @@ def test_a_build_that_is_running_keeps_its_directory(temporary: Path) -> None:
         assert sorted(temporary.iterdir()) == sorted((first, second))
 
 
-def test_other_peoples_files_stay(temporary: Path) -> None:
+def test_files_of_other_users_stay(temporary: Path) -> None:
     (temporary / "inception-image-notes").write_text("no directory")
     (temporary / "elsewhere").mkdir()
     (temporary / "inception-image-link").symlink_to(temporary / "elsewhere")

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from inception.plan.chain import GREATEST_DEPTH, ChainPlan, Refusal, plan_chain
+from inception.plan.chain import ChainPlan
 from inception.plan.facts import Facts
 from inception.plan.pids import PidNamespace
+from inception.plan.planner import plan_chain
 from inception.plan.privileges import Privileges
+from inception.plan.refusal import GREATEST_DEPTH, Refusal
 from inception.plan.request import ImageTransfer, PidMode, Storage
 from inception.plan.size import GIB, parse_size
 from tests.factories.plans import ENGINE, FACTS, HOST, plan, request
@@ -53,7 +55,7 @@ def test_a_wrong_request_is_a_usage_error_that_names_it(changes: dict[str, Any],
     assert said in str(refusal)
 
 
-def test_depth_0_has_no_levels_and_takes_nothing_even_where_nothing_is_left() -> None:
+def test_depth_0_is_planned_on_a_host_with_nothing_free() -> None:
     nothing = _with_host(pid_namespaces_free=0, memory_available=0, disk_free=0, inodes_free=0, tasks_free=0)
     made = plan(0, nothing)
     assert made.levels == ()
@@ -76,11 +78,11 @@ def test_headroom_that_leaves_nothing_for_level_1_is_named() -> None:
     assert plan(1, _with_host(pid_namespaces_free=1), headroom=0).depth == 1
 
 
-def test_no_pid_namespace_at_all_is_no_fault_of_the_headroom() -> None:
+def test_without_a_free_pid_namespace_the_remedy_is_another_host() -> None:
     assert "nested less deep" in _refusal(_with_host(pid_namespaces_free=0), depth=1, headroom=0).remedy
 
 
-def test_auto_goes_past_the_budget() -> None:
+def test_auto_shares_pid_namespaces_beyond_the_free_ones() -> None:
     levels = plan(40).levels
     assert [level.pid_namespace for level in levels] == [PidNamespace.PRIVATE] * 31 + [PidNamespace.SHARED] * 9
 
@@ -92,12 +94,12 @@ def test_a_pool_too_small_is_refused_with_one_that_suffices() -> None:
     assert plan(pool="192.0.2.0/25").depth == 4
 
 
-def test_subnets_go_elsewhere_where_all_of_ten_is_routed() -> None:
+def test_subnets_come_from_a_fallback_pool_where_10_0_0_0_is_routed() -> None:
     levels = plan(40, _with_host(routes=("10.0.0.0/8", "172.16.0.0/13"))).levels
     assert {level.subnet.block.split(".")[0] for level in levels} == {"172"}
 
 
-def test_no_room_anywhere_is_refused() -> None:
+def test_a_host_that_routes_every_pool_is_refused() -> None:
     everywhere = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "198.18.0.0/15")
     assert "--pool" in _refusal(_with_host(routes=everywhere)).remedy
 
@@ -119,7 +121,7 @@ def test_a_socket_path_too_long_is_refused() -> None:
         ({"memory_available": 10 * 70_000_000, "disk_free": 7 * 1_000_000, "inodes_free": 9 * 120}, "of disk", 7),
     ],
 )
-def test_what_cannot_fit_is_refused_with_the_greatest_depth_that_would(
+def test_a_depth_that_does_not_fit_is_refused_with_the_greatest_that_does(
     free: dict[str, int], said: str, greatest: int
 ) -> None:
     facts = _with_host(**free)
@@ -131,17 +133,17 @@ def test_what_cannot_fit_is_refused_with_the_greatest_depth_that_would(
     assert plan(greatest + 5, facts, force=True).depth == greatest + 5
 
 
-def test_a_refusal_says_both_numbers() -> None:
+def test_a_refusal_names_the_needed_and_the_free_amount() -> None:
     refusal = _refusal(_with_host(memory_available=500_000_000), depth=20)
     assert str(refusal) == "depth 20 needs 1.40 GB of memory, and 500 MB of memory are free"
 
 
-def test_what_is_not_known_refuses_nothing() -> None:
+def test_unknown_resources_do_not_limit_the_depth() -> None:
     unknown = _with_host(memory_available=None, disk_free=None, inodes_free=None, tasks_free=None)
     assert plan(900, unknown).depth == 900
 
 
-def test_loading_takes_the_image_at_each_level() -> None:
+def test_loading_takes_disk_and_time_at_each_level() -> None:
     facts = replace(FACTS, image_size=300_000_000, host=replace(HOST, disk_free=3_100_000_000))
     assert "go 10 deep" in _refusal(facts, depth=20, image_transfer=ImageTransfer.LOAD).remedy
     graft, load = (plan(4, facts, image_transfer=how) for how in (ImageTransfer.GRAFT, ImageTransfer.LOAD))
@@ -156,30 +158,30 @@ def test_a_tmpfs_takes_memory_and_no_disk() -> None:
     assert {level.storage.size for level in made.levels} == {GIB}
 
 
-def test_volumes_are_the_choice_where_they_carry_an_overlay() -> None:
+def test_volumes_are_chosen_if_they_carry_overlays() -> None:
     assert {level.storage.kind for level in plan(4).levels} == {Storage.VOLUME}
 
 
-def test_volumes_are_refused_where_they_do_not() -> None:
+def test_volumes_that_carry_no_overlay_are_refused() -> None:
     refusal = _refusal(_with_host(data_root_carries_overlay=False), storage=Storage.VOLUME)
     assert "overlay" in str(refusal)
     assert "--storage auto" in refusal.remedy
 
 
-def test_too_small_a_loopback_is_refused_with_a_size_that_is_then_taken() -> None:
+def test_a_loopback_size_too_small_is_refused_with_one_that_suffices() -> None:
     refusal = _refusal(depth=8, storage=Storage.LOOPBACK, storage_size=10**9)
     assert "1.00 GB" in str(refusal)
     size = refusal.remedy.split()[2]
     assert plan(8, storage=Storage.LOOPBACK, storage_size=parse_size(size)).depth == 8
 
 
-def test_loopback_of_5_gb_is_what_level_1_gets() -> None:
+def test_level_1_gets_the_requested_loopback_size() -> None:
     sizes = [level.storage.size for level in plan(4, storage=Storage.LOOPBACK, storage_size=5 * 10**9).levels]
     assert sizes[0] == 5 * 10**9
     assert sizes == sorted(sizes, key=lambda size: size or 0, reverse=True)
 
 
-def test_privileges_are_what_the_engine_can_give() -> None:
+def test_privileges_follow_the_engine() -> None:
     assert plan().privileges == Privileges(privileged=False, capabilities=ENGINE.capabilities)
     able = replace(FACTS, engine=replace(ENGINE, privileged=True))
     assert plan(4, able).privileges == Privileges(privileged=True)
@@ -191,7 +193,7 @@ def test_a_plan_of_another_version_is_not_read() -> None:
         ChainPlan.from_json(text)
 
 
-def test_a_detached_chain_on_an_engine_far_away_is_refused() -> None:
+def test_a_detached_chain_on_a_remote_engine_is_refused() -> None:
     far = replace(FACTS, engine=replace(ENGINE, local=False, endpoint="tcp://192.0.2.7:2376"))
     assert plan_chain(request(attached=True), far).remote
     with pytest.raises(Refusal, match=r"tcp://192\.0\.2\.7:2376") as refusal:

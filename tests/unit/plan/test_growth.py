@@ -5,15 +5,16 @@ from ipaddress import IPv4Network
 
 import pytest
 
-from inception.plan.chain import ChainPlan, Refusal
+from inception.plan.chain import ChainPlan
 from inception.plan.growth import grown, shrunk
 from inception.plan.pids import PidNamespace
+from inception.plan.refusal import Refusal
 from inception.plan.request import Storage
 from tests.factories.plans import FACTS, HOST, plan
 
 
 @pytest.mark.parametrize("by", [1, 2, 20])
-def test_a_grown_chain_keeps_the_levels_it_has(by: int) -> None:
+def test_growing_keeps_the_existing_levels(by: int) -> None:
     before = plan(4)
     after = grown(before, by, FACTS)
     assert after.depth == 4 + by
@@ -33,14 +34,14 @@ def test_new_levels_share_pid_namespaces_where_the_kernel_has_no_more() -> None:
     assert [level.pid_namespace for level in deeper.levels[30:]] == [PidNamespace.PRIVATE] + [PidNamespace.SHARED] * 4
 
 
-def test_new_images_fit_inside_those_that_are_there() -> None:
+def test_new_images_fit_inside_the_existing_ones() -> None:
     deeper = grown(plan(2, storage=Storage.LOOPBACK), 1, FACTS)
     sizes = [level.storage.size or 0 for level in deeper.levels]
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[:2] == [level.storage.size for level in plan(2, storage=Storage.LOOPBACK).levels]
 
 
-def test_what_does_not_fit_any_more_is_refused() -> None:
+def test_growth_beyond_the_free_resources_is_refused() -> None:
     with pytest.raises(Refusal, match="needs"):
         grown(plan(4), 2, replace(FACTS, host=replace(HOST, memory_available=1 << 20)))
 
@@ -51,14 +52,14 @@ def test_shrunk_is_the_inverse_of_grown() -> None:
 
 
 @pytest.mark.parametrize("by", [4, 5])
-def test_a_chain_does_not_shrink_to_nothing(by: int) -> None:
+def test_shrinking_to_no_level_is_refused(by: int) -> None:
     with pytest.raises(Refusal, match="leave none") as refused:
         shrunk(plan(4), by)
     assert "inception down dream" in refused.value.remedy
 
 
 @pytest.mark.parametrize("by", [0, -1])
-def test_a_change_is_by_one_level_at_least(by: int) -> None:
+def test_growing_and_shrinking_by_no_level_is_refused(by: int) -> None:
     with pytest.raises(Refusal):
         grown(plan(4), by, FACTS)
     with pytest.raises(Refusal):

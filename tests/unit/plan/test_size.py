@@ -22,12 +22,12 @@ from inception.plan.size import parse_size, show_size
         ("0", 0),
     ],
 )
-def test_sizes(text: str, size: int) -> None:
+def test_sizes_are_parsed(text: str, size: int) -> None:
     assert parse_size(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "GB", "-5GB", "5 apples", "5GBB", "1e3", "five", "5,5GB", "iB", "5iB"])
-def test_what_is_no_size_is_named(text: str) -> None:
+def test_a_wrong_size_is_refused_by_name(text: str) -> None:
     with pytest.raises(ValueError, match="is not a size") as refusal:
         parse_size(text)
     assert repr(text) in str(refusal.value)
@@ -46,5 +46,5 @@ def test_what_is_no_size_is_named(text: str) -> None:
         (5 * 10**15, "5000 TB"),
     ],
 )
-def test_sizes_for_people(size: int, text: str) -> None:
+def test_sizes_are_shown(size: int, text: str) -> None:
     assert show_size(size) == text

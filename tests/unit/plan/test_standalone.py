@@ -5,7 +5,7 @@ import pytest
 from inception.plan.standalone import StandaloneSettings, WrongSetting
 
 
-def test_without_variables_nothing_is_asked_for() -> None:
+def test_without_variables_the_settings_are_the_defaults() -> None:
     nothing = StandaloneSettings(log_to_file=False, port=None, daemon_arguments=(), storage_size=None)
     assert StandaloneSettings.from_environment({"PATH": "/bin"}) == nothing
     empty = {"LOG": "", "PORT": "", "DOCKER_DAEMON_ARGS": "", "VAR_LIB_DOCKER_SIZE": ""}
@@ -36,23 +36,27 @@ def test_a_size_may_have_a_unit() -> None:
     [
         ("LOG", "syslog", "LOG=syslog is neither file nor stdio"),
         *(
-            ("PORT", port, f"PORT={port} is no port: give a number from 1 to 65535")
+            ("PORT", port, f"PORT={port} is not a port: give a number from 1 to 65535")
             for port in ("http", "0", "65536", "-1", "1.5", "²", "9" * 5000, "127.0.0.1:80")
         ),
-        ("VAR_LIB_DOCKER_SIZE", "large", "VAR_LIB_DOCKER_SIZE=large is no size: give one in GB, such as 5"),
-        ("VAR_LIB_DOCKER_SIZE", "9" * 400, "is no size"),
+        ("VAR_LIB_DOCKER_SIZE", "large", "VAR_LIB_DOCKER_SIZE=large is not a size: give one in GB, such as 5"),
+        ("VAR_LIB_DOCKER_SIZE", "9" * 400, "is not a size"),
         ("VAR_LIB_DOCKER_SIZE", "0", "VAR_LIB_DOCKER_SIZE=0 is 0 B: give at least"),
         ("VAR_LIB_DOCKER_SIZE", "5MB", "VAR_LIB_DOCKER_SIZE=5MB is 5.00 MB: give at least"),
         ("VAR_LIB_DOCKER_SIZE", "20TB", "VAR_LIB_DOCKER_SIZE=20TB is 20.0 TB: .* at most 17.6 TB"),
-        ("DOCKER_DAEMON_ARGS", "-H 'unix", "DOCKER_DAEMON_ARGS=-H 'unix cannot be split into words: no closing quot"),
+        (
+            "DOCKER_DAEMON_ARGS",
+            "-H 'unix",
+            "DOCKER_DAEMON_ARGS=-H 'unix cannot be split into arguments: no closing quot",
+        ),
     ],
 )
-def test_a_wrong_value_is_named_with_what_would_do(name: str, value: str, said: str) -> None:
+def test_a_wrong_value_is_refused_with_a_valid_one(name: str, value: str, said: str) -> None:
     with pytest.raises(WrongSetting, match=said) as caught:
         StandaloneSettings.from_environment({name: value})
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("arguments", "own"), [("--tlsverify --tlscacert=/ca.pem", True), ("-D", False)])
-def test_whether_the_user_protects_the_port_is_known(arguments: str, own: bool) -> None:
+def test_tls_arguments_of_the_user_are_recognised(arguments: str, own: bool) -> None:
     assert StandaloneSettings.from_environment({"DOCKER_DAEMON_ARGS": arguments}).own_tls is own

@@ -13,7 +13,7 @@ ALL = frozenset(NAMES)
 
 
 class Engine:
-    """Answers `create` as an engine that takes `known` only, in the words of its version."""
+    """EngineAnswers `create` as an engine that takes `known` only, in the words of its version."""
 
     def __init__(self, known: frozenset[str], words: str) -> None:
         self.known = known
@@ -48,13 +48,13 @@ class Engine:
         (ALL, ""),
     ],
 )
-def test_what_the_engine_refuses_is_left_out(known: frozenset[str], words: str) -> None:
+def test_refused_capabilities_are_left_out(known: frozenset[str], words: str) -> None:
     engine = Engine(known, words)
     assert ask_known(engine) == tuple(name for name in NAMES if name in known)  # type: ignore[arg-type]
     assert len(engine.asked) == len(ALL - known) + 1
 
 
-def test_another_refusal_is_not_swallowed() -> None:
+def test_another_error_of_the_engine_is_raised() -> None:
     with pytest.raises(APIError, match="authorization denied"):
         ask_known(Engine(frozenset(), "authorization denied by plugin"))  # type: ignore[arg-type]
 

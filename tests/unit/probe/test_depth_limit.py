@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from inception.plan.chain import plan_chain
+from inception.plan.planner import plan_chain
 from inception.plan.request import PidMode
 from inception.probe.depth_limit import DepthLimit, depth_limits
-from inception.probe.survey import Usage
+from inception.probe.doctor_facts import Usage
+from tests.factories.doctor_facts import LIMITS
 from tests.factories.plans import FACTS, HOST, request
-from tests.factories.surveys import LIMITS
 
 
 def _depth_limit(mode: PidMode, limits: dict[str, Any] | None = None, **host: Any) -> DepthLimit:
@@ -18,7 +18,7 @@ def _depth_limit(mode: PidMode, limits: dict[str, Any] | None = None, **host: An
     return next(one for one in found if one.mode is mode)
 
 
-def test_every_mode_is_told() -> None:
+def test_every_pid_mode_has_a_depth_limit() -> None:
     assert {one.mode for one in depth_limits(HOST, LIMITS)} == set(PidMode)
 
 
@@ -56,7 +56,7 @@ def test_sharing_modes_end_at_the_tightest_limit(
 
 
 @pytest.mark.parametrize("mode", PidMode)
-def test_what_doctor_promises_the_planner_grants(mode: PidMode) -> None:
+def test_the_planner_accepts_the_depth_limit_of_doctor(mode: PidMode) -> None:
     host = replace(HOST, memory_available=3_000_000_000, tasks_free=5000)
     reach = next(one for one in depth_limits(host, LIMITS) if one.mode is mode)
     assert plan_chain(request(reach.depth, pid=mode), replace(FACTS, host=host)).depth == reach.depth

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from inception.probe import daemon
-from inception.probe.engine import Answers, describe_engine, parse_networks
+from inception.probe.engine import EngineAnswers, describe_engine, parse_networks
 
 INFO = {
     "Name": "vm",
@@ -22,8 +22,8 @@ INFO = {
 VERSION = {"Version": "26.1.5+dfsg1", "ApiVersion": "1.45"}
 
 
-def _answers(**changes: Any) -> Answers:
-    answers = Answers(
+def _answers(**changes: Any) -> EngineAnswers:
+    answers = EngineAnswers(
         endpoint="unix:///var/run/docker.sock",
         info=INFO,
         version=VERSION,
@@ -45,18 +45,18 @@ def test_engine_out_of_its_answers() -> None:
     assert (facts.endpoint, facts.local) == ("unix:///var/run/docker.sock", True)
 
 
-def test_a_podman_is_told_by_its_components() -> None:
+def test_a_podman_is_recognised_by_its_components() -> None:
     components = [{"Name": "Podman Engine", "Version": "4.3.1"}, {"Name": "Conmon", "Version": "2.1.6"}]
     version = {"Version": "4.3.1", "ApiVersion": "1.41", "Components": components}
     assert describe_engine(_answers(version=version), ()).podman
 
 
 @pytest.mark.parametrize("components", [None, [], [{"Name": "Engine", "Version": "26.1.5"}, {"Name": "containerd"}]])
-def test_a_docker_is_no_podman(components: object) -> None:
+def test_a_docker_is_not_taken_for_a_podman(components: object) -> None:
     assert not describe_engine(_answers(version={**VERSION, "Components": components}), ()).podman
 
 
-def test_an_engine_that_says_no_cgroup_version_has_the_first() -> None:
+def test_an_engine_without_a_cgroup_version_has_version_1() -> None:
     info = {key: value for key, value in INFO.items() if key not in {"CgroupVersion", "SecurityOptions"}}
     facts = describe_engine(_answers(info=info, daemon=None, local=False), ())
     assert facts.cgroup_version == 1
@@ -74,7 +74,7 @@ def test_networks_without_addresses_and_of_ipv6_are_left_out() -> None:
     assert parse_networks(answer) == ("172.17.0.0/16",)
 
 
-def test_an_engine_over_tcp_is_no_process_of_ours() -> None:
+def test_an_engine_over_tcp_has_no_process_here() -> None:
     assert daemon.find_daemon("tcp://192.0.2.1:2376") is None
 
 
@@ -97,7 +97,7 @@ def _proc(directory: Path, programs: dict[int, str]) -> Path:
         ({os.getpid(): "systemd"}, None),
     ],
 )
-def test_the_engine_is_who_listens_or_the_only_one_there_is(
+def test_the_engine_is_the_listener_or_the_only_one_running(
     programs: dict[int, str], found: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(daemon, "_PROC", _proc(tmp_path, programs))
@@ -109,7 +109,7 @@ def test_the_engine_is_who_listens_or_the_only_one_there_is(
 
 
 @pytest.mark.parametrize(("pid_file", "found"), [("8", 8), ("9", None), ("", None)])
-def test_the_pid_file_says_which_of_several(
+def test_the_pid_file_decides_among_several_engines(
     pid_file: str, found: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(daemon, "_PROC", _proc(tmp_path, {os.getpid(): "systemd", 7: "dockerd", 8: "dockerd"}))
@@ -121,7 +121,7 @@ def test_the_pid_file_says_which_of_several(
         assert daemon.find_daemon(f"unix://{tmp_path}/docker.sock") == found
 
 
-def test_a_process_that_sees_our_directories_and_one_that_does_not(tmp_path: Path) -> None:
+def test_sees_directory_compares_the_directories_of_two_processes(tmp_path: Path) -> None:
     assert daemon.sees_directory(os.getpid(), tmp_path)
     assert daemon.sees_directory(os.getpid(), tmp_path / "absent" / "deeper")
     gone = 4_194_305  # above the greatest pid_max

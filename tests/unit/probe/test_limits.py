@@ -1,13 +1,14 @@
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from inception.probe.host import HostReading
+from inception.plan.codec import from_json, to_line
+from inception.probe.doctor_facts import CgroupLimits, HostLimits, Usage
+from inception.probe.host import MachineReading
 from inception.probe.limits import (
     parse_hierarchies,
     parse_iptables,
@@ -16,10 +17,9 @@ from inception.probe.limits import (
     parse_selinux,
     read_limits,
 )
-from inception.probe.reader import parse_answer
-from inception.probe.survey import CgroupLimits, HostLimits, Usage
+from inception.probe.reader import FullReading
+from tests.factories.doctor_facts import LIMITS
 from tests.factories.plans import HOST
-from tests.factories.surveys import LIMITS
 
 V1 = """\
 11:name=systemd:/docker/1
@@ -61,7 +61,7 @@ def test_selinux(enforce: str | None, mode: str | None) -> None:
     assert parse_selinux(enforce) == mode
 
 
-def test_usage_is_never_below_nothing() -> None:
+def test_free_usage_is_never_negative() -> None:
     assert Usage(limit=10, used=12).free == 0
 
 
@@ -90,7 +90,6 @@ def test_this_machine_can_be_read_and_no_module_is_loaded_by_it() -> None:
         ),
     ],
 )
-def test_what_a_container_read_comes_back_the_same(limits: HostLimits) -> None:
-    reading = HostReading(host=HOST, bounding_set=0x1FFFEFFFFFF)
-    text = json.dumps({"reading": asdict(reading), "limits": asdict(limits)})
-    assert parse_answer(text) == (reading, limits)
+def test_a_reading_survives_json(limits: HostLimits) -> None:
+    reading = FullReading(machine=MachineReading(host=HOST, bounding_set=0x1FFFEFFFFFF), limits=limits)
+    assert from_json(FullReading, to_line(reading)) == reading

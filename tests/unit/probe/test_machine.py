@@ -49,7 +49,7 @@ def test_memory_available() -> None:
     assert parse_memory_available("MemTotal:  5 kB\nMemAvailable:    3072 kB\nBuffers: 1 kB\n") == 3 << 20
 
 
-def test_memory_available_is_not_invented() -> None:
+def test_meminfo_without_memavailable_is_an_error() -> None:
     with pytest.raises(ValueError, match="MemAvailable"):
         parse_memory_available("MemTotal:  5 kB\n")
 

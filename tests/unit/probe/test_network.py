@@ -74,7 +74,7 @@ def test_default_link_is_that_of_the_least_metric() -> None:
     assert parse_default_link(ROUTE) == "eth0"
 
 
-def test_half_of_all_addresses_is_no_default_route() -> None:
+def test_a_route_to_half_of_all_addresses_is_not_a_default_route() -> None:
     header, *lines = ROUTE.splitlines()
     assert parse_default_link("\n".join([header, lines[-1]])) is None
 
@@ -105,16 +105,16 @@ def _root(directory: Path, resolv_conf: str | None, behind: str | None) -> Path:
     return directory
 
 
-def test_resolvers_behind_the_stub_of_systemd(tmp_path: Path) -> None:
+def test_resolvers_are_those_that_systemd_resolved_forwards_to(tmp_path: Path) -> None:
     root = _root(tmp_path, "nameserver 127.0.0.53\n", "nameserver 192.0.2.53\n")
     assert read_resolvers(root) == ("192.0.2.53",)
 
 
-def test_a_loopback_resolver_with_nothing_known_behind_it_is_named(tmp_path: Path) -> None:
+def test_a_loopback_resolver_without_upstreams_is_kept(tmp_path: Path) -> None:
     assert read_resolvers(_root(tmp_path, "nameserver 127.0.0.1\n", None)) == ("127.0.0.1",)
 
 
-def test_a_resolver_that_is_no_loopback_is_kept(tmp_path: Path) -> None:
+def test_a_resolver_outside_loopback_is_kept(tmp_path: Path) -> None:
     root = _root(tmp_path, "nameserver 192.0.2.1\nnameserver 127.0.0.1\n", "nameserver 192.0.2.53\n")
     assert read_resolvers(root) == ("192.0.2.1", "127.0.0.1")
 
@@ -123,7 +123,7 @@ def test_no_resolv_conf(tmp_path: Path) -> None:
     assert read_resolvers(tmp_path) == ()
 
 
-def test_a_namespace_with_routes_of_its_own_adds_to_ours(tmp_path: Path) -> None:
+def test_destinations_are_those_of_both_network_namespaces(tmp_path: Path) -> None:
     (tmp_path / "net").mkdir()
     (tmp_path / "net" / "fib_trie").write_text("|-- 203.0.113.0\n /24 link UNICAST\n")
     routed = read_destinations(tmp_path)

@@ -47,7 +47,7 @@ def test_its_networks_do_not_overlap_each_other_nor_the_levels() -> None:
         max_size=40,
     )
 )
-def test_nothing_that_is_routed_is_taken(taken: list[str]) -> None:
+def test_routed_blocks_are_not_chosen(taken: list[str]) -> None:
     try:
         addresses = choose_addresses(taken)
     except NoFreeAddresses:

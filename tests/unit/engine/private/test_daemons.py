@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from inception.engine.private.addresses import choose_addresses
-from inception.engine.private.daemons import Daemon, containerd_toml, daemon_json, last_words
+from inception.engine.private.daemons import PrivateDaemon, containerd_toml, daemon_json, last_message
 from inception.engine.private.layout import EngineDirectory
 from inception.errors import EngineError, EngineUnreachable
 
@@ -35,7 +35,7 @@ def test_dockerd_keeps_to_the_engine_s_directory() -> None:
 @pytest.mark.parametrize(
     ("log", "expected"),
     [
-        ("", "it said nothing"),
+        ("", "its log is empty"),
         ("plain words\n\n", "plain words"),
         (
             'time="x" level=info msg="first"\ntime="x" level=fatal msg="no \\"space\\" left" path=/x\n',
@@ -44,19 +44,19 @@ def test_dockerd_keeps_to_the_engine_s_directory() -> None:
         ("failed to start daemon: first\n\tsecond", "second"),
     ],
 )
-def test_last_words(tmp_path: Path, log: str, expected: str) -> None:
+def test_last_message(tmp_path: Path, log: str, expected: str) -> None:
     (tmp_path / "log").write_text(log)
-    assert last_words(tmp_path / "log") == expected
+    assert last_message(tmp_path / "log") == expected
 
 
-def test_a_log_that_is_not_there_said_nothing(tmp_path: Path) -> None:
-    assert last_words(tmp_path / "log") == "it said nothing"
+def test_a_missing_log_counts_as_empty(tmp_path: Path) -> None:
+    assert last_message(tmp_path / "log") == "its log is empty"
 
 
-def running(code: str, log: Path) -> Daemon:
+def running(code: str, log: Path) -> PrivateDaemon:
     with log.open("wb") as output:
         process = subprocess.Popen([sys.executable, "-c", code], stdout=output)
-    return Daemon(name="dockerd", process=process, log=log)
+    return PrivateDaemon(name="dockerd", process=process, log=log)
 
 
 def never() -> None:

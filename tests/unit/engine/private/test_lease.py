@@ -33,7 +33,7 @@ def test_root_with_all_programs_lacks_nothing() -> None:
 
 
 @pytest.mark.usefixtures("_root_with_everything")
-def test_others_than_root_are_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_other_than_root_lacks_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     missing = missing_for_private()
     assert missing is not None
@@ -103,7 +103,7 @@ def test_engines_in_different_places_have_different_marks() -> None:
         (None, BEHIND, False),
     ],
 )
-def test_resolvers_behind_the_host_s_loopback_are_read(
+def test_upstream_resolvers_replace_the_host_s_loopback_ones(
     tmp_path: Path, resolv_conf: str | None, behind: str | None, found: bool
 ) -> None:
     lists = {"etc/resolv.conf": resolv_conf, "run/systemd/resolve/resolv.conf": behind}

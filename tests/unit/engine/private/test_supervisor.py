@@ -13,9 +13,9 @@ import docker
 import pytest
 
 from inception.engine.private import supervisor
-from inception.engine.private.daemons import Daemon
-from inception.engine.private.report import Report
-from inception.engine.private.running_levels import living_levels, remove_ended_levels
+from inception.engine.private.daemons import PrivateDaemon
+from inception.engine.private.report import StartReport
+from inception.engine.private.running_levels import count_running_levels, remove_ended_levels
 from inception.engine.private.supervisor import StopRequest, wait_until_unneeded
 from inception.linux.flock import Mode, held, is_free, opened, try_take
 
@@ -53,35 +53,37 @@ def users(path: Path) -> Iterator[int]:
 
 
 @pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[Daemon]:
+def daemon(tmp_path: Path) -> Iterator[PrivateDaemon]:
     log = tmp_path / "dockerd.log"
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as process:
-        yield Daemon(name="dockerd", process=process, log=log)
+        yield PrivateDaemon(name="dockerd", process=process, log=log)
         process.kill()
 
 
-def test_it_stops_when_nobody_uses_it(users: int, path: Path, daemon: Daemon) -> None:
+def test_the_supervisor_stops_an_unused_engine(users: int, path: Path, daemon: PrivateDaemon) -> None:
     why = wait_until_unneeded(FakeClient([]), users, (daemon,), StopRequest())
-    assert why == "nobody uses it any more"
+    assert why == "no client or level uses it"
     assert not is_free(path)
 
 
-def test_it_stays_as_long_as_a_level_lives(users: int, daemon: Daemon) -> None:
+def test_the_supervisor_keeps_an_engine_with_running_levels(users: int, daemon: PrivateDaemon) -> None:
     client = FakeClient(["running"], ["removing"], ["paused", "exited"], ["exited"])
-    assert wait_until_unneeded(client, users, (daemon,), StopRequest()) == "nobody uses it any more"
+    assert wait_until_unneeded(client, users, (daemon,), StopRequest()) == "no client or level uses it"
     assert client._states == [["exited"]]
 
 
-def test_it_does_not_ask_for_levels_while_it_has_a_client(users: int, path: Path, daemon: Daemon) -> None:
+def test_the_supervisor_does_not_count_levels_while_there_is_a_client(
+    users: int, path: Path, daemon: PrivateDaemon
+) -> None:
     request = StopRequest()
     with held(path, Mode.SHARED, limit_s=1):
         client = FakeClient(["asked too early"])
         request.made = True
-        assert wait_until_unneeded(client, users, (daemon,), request) == "told to"
+        assert wait_until_unneeded(client, users, (daemon,), request) == "stop requested"
         assert not try_take(users, Mode.EXCLUSIVE)
 
 
-def test_a_client_can_come_while_only_levels_keep_it(users: int, path: Path, daemon: Daemon) -> None:
+def test_a_client_can_join_while_only_levels_use_the_engine(users: int, path: Path, daemon: PrivateDaemon) -> None:
     request = StopRequest()
 
     class OneLevel(FakeClient):
@@ -89,12 +91,12 @@ def test_a_client_can_come_while_only_levels_keep_it(users: int, path: Path, dae
             request.made = True
             return [{"Id": "level", "State": "running"}]
 
-    assert wait_until_unneeded(OneLevel([]), users, (daemon,), request) == "told to"
+    assert wait_until_unneeded(OneLevel([]), users, (daemon,), request) == "stop requested"
     with held(path, Mode.SHARED, limit_s=1):
         pass
 
 
-def test_it_stops_when_a_daemon_has_ended(users: int, path: Path, daemon: Daemon) -> None:
+def test_the_supervisor_stops_when_a_daemon_has_ended(users: int, path: Path, daemon: PrivateDaemon) -> None:
     daemon.log.write_text('level=fatal msg="disk is gone"\n')
     daemon.process.kill()
     daemon.process.wait()
@@ -105,22 +107,22 @@ def test_it_stops_when_a_daemon_has_ended(users: int, path: Path, daemon: Daemon
 
 def test_levels_that_ended_are_removed() -> None:
     client = FakeClient(["running", "created", "exited", "dead"])
-    assert living_levels(client) == 1
+    assert count_running_levels(client) == 1
     remove_ended_levels(client)
     assert client.removed == ["1-created", "2-exited", "3-dead"]
 
 
-def test_a_report_is_read_as_it_was_told() -> None:
-    for report in (Report(), Report(failure="no\nspace", remedy="free some")):
+def test_a_start_report_survives_json() -> None:
+    for report in (StartReport(), StartReport(failure="no\nspace", remedy="free some")):
         line = report.to_line()
         assert line.count("\n") == 1
-        assert Report.from_line(line) == report
+        assert StartReport.from_line(line) == report
 
 
 @pytest.mark.parametrize("line", ["", "{", "{}x", '{"other": 1}', "[]"])
-def test_what_is_no_report_is_refused(line: str) -> None:
+def test_a_wrong_start_report_is_refused(line: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - of JSON's or ours, with whatever text
-        Report.from_line(line)
+        StartReport.from_line(line)
 
 
 def test_locks_die_with_their_holder(path: Path) -> None:

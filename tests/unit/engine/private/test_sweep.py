@@ -28,7 +28,7 @@ def sleeper(*words: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", *words])
 
 
-def test_a_process_is_known_by_a_whole_word_of_its_command_line(tmp_path: Path) -> None:
+def test_a_process_is_found_by_a_whole_argument(tmp_path: Path) -> None:
     path = tmp_path / "daemon.json"
     ours, other = sleeper("--config-file", str(path)), sleeper("--config-file", f"{path}.old")
     try:
@@ -39,7 +39,7 @@ def test_a_process_is_known_by_a_whole_word_of_its_command_line(tmp_path: Path) 
             process.wait()
 
 
-def test_we_are_not_among_them(tmp_path: Path) -> None:
+def test_this_process_is_not_found(tmp_path: Path) -> None:
     assert os.getpid() not in processes.with_argument((Path(sys.argv[0]), tmp_path))
 
 
@@ -49,14 +49,14 @@ def test_processes_are_killed_until_there_is_none(tmp_path: Path) -> None:
     assert [process.wait() for process in started] == [-9, -9, -9]
 
 
-def test_what_cannot_be_killed_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_cannot_be_killed_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "_KILL_TIMEOUT_S", 0.05)
     monkeypatch.setattr(processes, "_kill", lambda *_args: None)
     with pytest.raises(EngineError, match="processes 7 of the private engine"):
         processes.kill_until_none(lambda: (7,))
 
 
-def test_a_number_that_has_gone_to_another_is_not_killed() -> None:
+def test_a_process_with_a_reused_id_is_not_killed() -> None:
     bystander = sleeper()
     found = iter([(bystander.pid,), (), ()])
     try:
@@ -99,7 +99,7 @@ def test_changes_are_read_as_they_were_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "{", "{}", "[]", '{"tag": "x"}'])
-def test_changes_that_are_not_whole_are_none(tmp_path: Path, content: str) -> None:
+def test_an_incomplete_record_of_changes_is_ignored(tmp_path: Path, content: str) -> None:
     (tmp_path / "host.json").write_text(content)
     assert HostChanges.read(tmp_path / "host.json") is None
     assert HostChanges.read(tmp_path / "nowhere") is None
@@ -110,7 +110,7 @@ def test_only_directories_that_are_not_there_will_be_made(tmp_path: Path) -> Non
     assert changes.directories == (str(tmp_path / "new"),)
 
 
-def test_each_rule_is_marked_and_deleted_by_the_words_that_made_it() -> None:
+def test_each_rule_is_marked_and_deleted_with_the_same_arguments() -> None:
     made = rules(CHANGES.tag, CHANGES.address, CHANGES.tag)
     assert made
     for rule in made:

@@ -1,4 +1,4 @@
-"""All that `doctor` judges: the facts that a plan is made from, and the limits of the machine behind them."""
+"""Facts that `doctor` judges: those that a plan is made from, and the limits of the machine."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from inception.plan.facts import EngineFacts, HostFacts
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """How many there may be of something, and how many there are."""
+    """Limit of a resource, and the amount in use."""
 
     limit: int
     used: int
 
     @property
     def free(self) -> int:
+        """Amount that is left, 0 at least."""
         return max(self.limit - self.used, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CgroupLimits:
-    """The control groups as the engine sees them.
+    """Control groups as the engine sees them.
 
     `hierarchies` are the v1 ones, each the tuple of its controllers (a named one, as systemd's, has none);
     `controllers` are those that v2 offers at the engine's root, None without v2; `kind` is that root's `cgroup.type`.
@@ -34,7 +35,7 @@ class CgroupLimits:
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkLimits:
-    """`iptables` is the flavour of the program, `legacy_tables` those in the kernel's old interface."""
+    """Packet filter and forwarding: `iptables` is the program's flavour, `legacy_tables` those of the old interface."""
 
     iptables: str | None
     legacy_tables: tuple[str, ...]
@@ -43,7 +44,7 @@ class NetworkLimits:
 
 @dataclass(frozen=True, kw_only=True)
 class LoopDevices:
-    """`driver` says whether the kernel has it by now (using it may load it), `attached` what devices are bound to."""
+    """Loop devices: `driver` is whether the kernel has loaded it (use may load it), `attached` the backing files."""
 
     driver: bool
     control_node: bool
@@ -52,7 +53,7 @@ class LoopDevices:
 
 @dataclass(frozen=True, kw_only=True)
 class HostLimits:
-    """What the kernel of the engine's machine allows beyond what a plan is made from; None where it does not say.
+    """Limits of the machine's kernel that a plan does not depend on; None if the kernel does not report one.
 
     `namespaces` is the least of the limits on namespaces of one kind for one user. `clock_s` is Unix time there.
     """
@@ -76,15 +77,15 @@ class HostLimits:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Survey:
-    """What could be found out. Without an `engine`, `silence` says why; the machine is then the one we run on.
+class DoctorFacts:
+    """Facts for `doctor`. `engine` is None if none answers (see `engine_error`); the machine is then this one.
 
-    `host` and `limits` are None where the machine could not be read, and `unread` says why. `now_s` is Unix time here.
+    `host` and `limits` are None if the machine cannot be read (see `machine_error`). `now_s` is Unix time here.
     """
 
     engine: EngineFacts | None
-    silence: str | None
+    engine_error: str | None
     host: HostFacts | None
     limits: HostLimits | None
-    unread: str | None
+    machine_error: str | None
     now_s: float

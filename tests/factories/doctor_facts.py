@@ -1,8 +1,8 @@
-"""A made-up survey of a host with which nothing is wrong, for tests that spoil it."""
+"""A made-up facts of a host with which nothing is wrong, for tests that spoil it."""
 
 from __future__ import annotations
 
-from inception.probe.survey import CgroupLimits, HostLimits, LoopDevices, NetworkLimits, Survey, Usage
+from inception.probe.doctor_facts import CgroupLimits, DoctorFacts, HostLimits, LoopDevices, NetworkLimits, Usage
 from tests.factories.plans import ENGINE, HOST
 
 LIMITS = HostLimits(
@@ -24,4 +24,6 @@ LIMITS = HostLimits(
     clock_s=1_800_000_000.0,
 )
 
-SURVEY = Survey(engine=ENGINE, silence=None, host=HOST, limits=LIMITS, unread=None, now_s=1_800_000_000.0)
+DOCTOR_FACTS = DoctorFacts(
+    engine=ENGINE, engine_error=None, host=HOST, limits=LIMITS, machine_error=None, now_s=1_800_000_000.0
+)

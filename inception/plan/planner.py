@@ -1,0 +1,168 @@
+"""Make the plan of a chain from a request and the facts of a host."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+from pathlib import PurePosixPath
+
+from inception.plan.chain import CgroupNamespace, ChainPlan, LevelPlan, seed_volume_name
+from inception.plan.estimate import USUAL_IMAGE_SIZE, budgets, estimate, tightest
+from inception.plan.facts import Facts
+from inception.plan.limits import TimeLimits
+from inception.plan.network import DEFAULT_POOL, PoolTooSmall, Subnet, cut_subnets, cut_subnets_somewhere, packet_ttl
+from inception.plan.paths import SOCKET_PATH_LIMIT, RunDirectory
+from inception.plan.pids import PidNamespace, TooFewPidNamespaces, assign_pid_namespaces
+from inception.plan.privileges import choose_privileges
+from inception.plan.refusal import Refusal, check_request, misuse
+from inception.plan.request import PidMode, Request, Storage
+from inception.plan.size import MIB, show_size
+from inception.plan.storage import LevelStorage, NoOverlayOnVolumes, StorageTooSmall, assign_storage, own_data
+
+
+def plan_chain(request: Request, facts: Facts) -> ChainPlan:
+    """Plan the chain that `request` asks for on the host that `facts` describe. Raises Refusal."""
+    check_request(request)
+    _check_attached(request, facts)
+    run_directory = RunDirectory(PurePosixPath(facts.run_root) / request.name)
+    _check_socket_paths(run_directory, request.depth)
+    pids = _pid_namespaces(request, facts)
+    subnets = _subnets(request, facts)
+    storage = _storage(request, facts)
+    carrier = storage[0].kind if storage else request.storage
+    if not request.force:
+        _check_fits(request, facts, carrier)
+    levels = tuple(
+        LevelPlan(
+            number=number,
+            container=f"inception-{request.name}-{number}",
+            hostname=f"{request.name}-{number}",
+            pid_namespace=pids[number - 1],
+            # Level 1's own namespace is the root that every level below builds its cgroups in, side by side: a cgroup
+            # as deep as the chain would make the kernel walk that path at each wake-up and each page.
+            cgroup_namespace=CgroupNamespace.PRIVATE if number == 1 else CgroupNamespace.SHARED,
+            subnet=subnets[number - 1],
+            storage=storage[number - 1],
+        )
+        for number in range(1, request.depth + 1)
+    )
+    return ChainPlan(
+        name=request.name,
+        request=request,
+        endpoint=facts.engine.endpoint,
+        run_directory=str(run_directory.root),
+        image=request.image,
+        image_id=facts.image_id,
+        image_transfer=request.image_transfer,
+        seed_volume=seed_volume_name(facts.image_id),
+        privileges=choose_privileges(facts.engine),
+        network=request.network,
+        packet_ttl=packet_ttl(request.network, request.depth),
+        mtu=request.mtu or facts.host.mtu,
+        dns=request.dns,
+        open_files_limit=facts.host.open_files_limit,
+        limits=TimeLimits().scaled(request.patience),
+        attached=request.attached,
+        ttl_s=request.ttl_s,
+        owner_uid=facts.host.owner_uid,
+        owner_gid=facts.host.owner_gid,
+        estimate=estimate(request.depth, request.image_transfer, carrier, _image_size(facts)),
+        levels=levels,
+        remote=not facts.engine.local,
+        podman=facts.engine.podman,
+        restart_engines=request.restart_engines,
+    )
+
+
+def _check_attached(request: Request, facts: Facts) -> None:
+    if not request.attached and not facts.engine.local:
+        raise misuse(
+            f"a chain on the remote engine {facts.engine.endpoint} ends with the program that started it",
+            "stay attached, with: inception --depth N, or use `inception up` on that machine",
+        )
+
+
+def _check_socket_paths(run_directory: RunDirectory, depth: int) -> None:
+    longest = str(run_directory.socket(depth))
+    if len(longest.encode()) > SOCKET_PATH_LIMIT:
+        raise Refusal(
+            f"socket path {longest} is longer than {SOCKET_PATH_LIMIT} bytes",
+            remedy="use a shorter --name, or a shorter INCEPTION_RUN_ROOT",
+        )
+
+
+def _pid_namespaces(request: Request, facts: Facts) -> tuple[PidNamespace, ...]:
+    free = facts.host.pid_namespaces_free
+    if request.force and request.pid is PidMode.ISOLATED:
+        # With --force the chain runs into the kernel's own limit, so that users see it.
+        free = max(free, request.depth + request.headroom)
+    try:
+        return assign_pid_namespaces(request.pid, request.depth, free, request.headroom)
+    except TooFewPidNamespaces as error:
+        raise Refusal(
+            f"{error}: {free} are free and --headroom keeps {request.headroom} of them for containers at the bottom",
+            remedy=_pid_remedy(error.greatest_depth, free, request.pid),
+        ) from error
+
+
+def _pid_remedy(greatest_depth: int, free: int, mode: PidMode) -> str:
+    if mode is PidMode.ISOLATED:
+        return f"go {greatest_depth} deep at most, use --pid auto, or see the kernel refuse it with --force"
+    if greatest_depth > 0:
+        return f"go {greatest_depth} deep at most, or let the deepest levels share with --pid auto"
+    if free > 0:
+        return f"use --headroom {free - 1}"
+    return "start from a host that is nested less deep: the kernel has no PID namespace left for level 1"
+
+
+def _subnets(request: Request, facts: Facts) -> tuple[Subnet, ...]:
+    taken = facts.host.routes + facts.engine.networks
+    try:
+        if request.pool is None:
+            return cut_subnets_somewhere(request.depth, taken)
+        return cut_subnets(_pool(request.pool), request.depth, taken)
+    except PoolTooSmall as error:
+        raise Refusal(
+            str(error), remedy=f"give a /{error.needed_prefix} or wider that nothing else uses with --pool"
+        ) from error
+
+
+def _pool(text: str) -> IPv4Network:
+    try:
+        return IPv4Network(text)
+    except ValueError as error:
+        raise misuse(f"pool {text!r} is not an IPv4 network", f"write it like {DEFAULT_POOL}") from error
+
+
+def _storage(request: Request, facts: Facts) -> tuple[LevelStorage, ...]:
+    try:
+        return assign_storage(
+            request.storage,
+            request.depth,
+            carries_overlay=facts.host.data_root_carries_overlay,
+            outermost=request.storage_size,
+            own=own_data(request.image_transfer, _image_size(facts)),
+            disk_free=facts.host.disk_free,
+        )
+    except NoOverlayOnVolumes as error:
+        raise Refusal(str(error), remedy="use --storage auto, loopback or tmpfs") from error
+    except StorageTooSmall as error:
+        raise Refusal(
+            f"storage of {show_size(error.size)} at level 1 is too small for depth {request.depth}",
+            remedy=f"give --storage-size {error.least_size // MIB}MiB or more, or go less deep",
+        ) from error
+
+
+def _check_fits(request: Request, facts: Facts, carrier: Storage) -> None:
+    among = budgets(facts.host, request.image_transfer, carrier, _image_size(facts))
+    tight = tightest(among, request.depth)
+    if tight is None:
+        return
+    needed = tight.show(request.depth * tight.per_level)
+    raise Refusal(
+        f"depth {request.depth} needs {needed}, and {tight.show(tight.free or 0)} are free",
+        remedy=f"go {tight.greatest_depth} deep at most, or try it all the same with --force",
+    )
+
+
+def _image_size(facts: Facts) -> int:
+    return USUAL_IMAGE_SIZE if facts.image_size is None else facts.image_size
