@@ -41,7 +41,7 @@ def _print_table(findings: Sequence[Finding]) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("verdict", no_wrap=True)
     table.add_column("check", no_wrap=True)
-    table.add_column("measured, and its effect")
+    table.add_column("measured, and why it matters")
     for finding in findings:
         details = Text(finding.measured)
         details.append(f"\n{finding.why}", style="dim")
