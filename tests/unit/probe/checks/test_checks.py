@@ -118,7 +118,7 @@ CASES: list[tuple[str, DoctorFacts, CheckStatus, str]] = [
     ("disk", _host(disk_free=3_000_000_000), WARN, "3.00 GB free"),
     ("disk", _host(disk_free=1_000_000_000), FAIL, "1.00 GB free"),
     ("disk", _host(disk_free=None), SKIP, "not visible"),
-    ("disk", UNREAD, SKIP, "not visible"),
+    ("disk", UNREAD, SKIP, "cannot be read"),
     ("inodes", DOCTOR_FACTS, PASS, "50000000 free"),
     ("inodes", _host(inodes_free=50_000), WARN, "50000 free"),
     ("inodes", _host(inodes_free=5000), FAIL, "5000 free"),
