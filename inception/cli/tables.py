@@ -34,7 +34,7 @@ def plan_table(plan: ChainPlan, *, image_is_missing: bool) -> None:
     ):
         console.print(f"{name:<15} {value}", soft_wrap=True)
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for heading in ("level", "container", "pid namespace", "cgroup namespace", "bridge", "data-root"):
+    for heading in ("level", "container", "pid namespace", "cgroup namespace", "bridge", "networks", "data-root"):
         table.add_column(heading, no_wrap=True)
     for level in plan.levels:
         size = "" if level.storage.size is None else f" {level.storage.size / 1e9:.1f} GB"
@@ -44,6 +44,7 @@ def plan_table(plan: ChainPlan, *, image_is_missing: bool) -> None:
             level.pid_namespace.value,
             level.cgroup_namespace.value,
             level.subnet.bridge,
+            str(level.subnet.network_count),
             level.storage.kind.value + size,
         )
     console.print(table)
