@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 
 from rich.console import Console
 from rich.table import Table
 
 from inception.plan.chain import ChainPlan
 from inception.plan.estimate import Estimate
+from inception.plan.proxies import without_credentials
 from inception.plan.size import show_size
 from inception.stress.report.compare import Comparison
 
@@ -29,6 +31,7 @@ def plan_table(plan: ChainPlan, *, image_is_missing: bool) -> None:
         ("image transfer", plan.image_transfer.value),
         ("privileges", privileges),
         ("network", f"{plan.network.value}, mtu {plan.mtu}"),
+        *_ways_outward(plan),
         ("takes about", _show_estimate(plan.estimate)),
         ("run directory", plan.run_directory),
     ):
@@ -48,6 +51,19 @@ def plan_table(plan: ChainPlan, *, image_is_missing: bool) -> None:
             level.storage.kind.value + size,
         )
     console.print(table)
+
+
+def _ways_outward(plan: ChainPlan) -> Iterator[tuple[str, str]]:
+    """Yield the rows of a plan for proxies, registries and authorities, if it has any, and remarks on them."""
+    outward = plan.outward
+    if outward.proxies.addresses:
+        yield "proxies", ", ".join(map(without_credentials, outward.proxies.addresses))
+    if outward.registry_mirrors:
+        yield "mirrors", ", ".join(outward.registry_mirrors)
+    if outward.insecure_registries:
+        yield "insecure", ", ".join(outward.insecure_registries)
+    for remark in plan.remarks:
+        yield "warning", remark
 
 
 def comparison_table(comparison: Comparison) -> None:
