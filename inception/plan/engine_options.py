@@ -51,7 +51,7 @@ def split_levels(text: str) -> tuple[LevelRange, str]:
     first = int(match["first"])
     last = int(match["last"]) if match["last"] else None if match["upto"] else first
     if first < 1 or (last is not None and last < first):
-        raise ValueError(f"{text.partition(':')[0]!r} in {text!r} are no levels: write 2, 2-4 or 3-")
+        raise ValueError(f"{text.partition(':')[0]!r} in {text!r} are no levels")
     return LevelRange(first=first, last=last), match["value"]
 
 
