@@ -56,12 +56,12 @@ def build_by_dockerfile(
 
 def follow(output: Iterator[dict[str, Any]], on_message: Callable[[str], None]) -> None:
     """Pass the steps of an engine's build to `on_message` until its end. Raises ImageError if a step fails."""
-    said: deque[str] = deque(maxlen=_KEPT_LINES)
+    output_tail: deque[str] = deque(maxlen=_KEPT_LINES)
     part_of_line = ""
     for entry in output:
         if "error" in entry:
             raise ImageError(
-                f"the Dockerfile's build failed: {failure_in(said) or entry['error']}",
+                f"the Dockerfile's build failed: {failure_in(output_tail) or entry['error']}",
                 remedy="check that the base is Debian with apt, and that containers can download Debian's packages",
             )
         # An entry is the output of one write: it can hold part of a line, or several.
@@ -70,13 +70,13 @@ def follow(output: Iterator[dict[str, Any]], on_message: Callable[[str], None]) 
             if step := _STEP.match(line):
                 on_message(f"docker build: {step['instruction'].split(' ')[0]}")
             elif line.strip() and not _BUILDER_LINE.match(line):
-                said.append(line.strip())
+                output_tail.append(line.strip())
 
 
-def failure_in(said: Sequence[str]) -> str | None:
+def failure_in(output_tail: Sequence[str]) -> str | None:
     """Return the reason in the lines of a failed step: apt's or `finish`'s first error, else the last line."""
-    errors = (line[3:] for line in said if line.startswith("E: "))
-    return next(errors, said[-1] if said else None)
+    errors = (line[3:] for line in output_tail if line.startswith("E: "))
+    return next(errors, output_tail[-1] if output_tail else None)
 
 
 def _remove_stages(client: docker.APIClient, build: str, base: str) -> None:

@@ -98,11 +98,11 @@ def running_mmdebstrap(
     )
     assert process.stdout is not None  # noqa: S101 for mypy: both are pipes
     assert process.stderr is not None  # noqa: S101
-    said: deque[str] = deque(maxlen=_KEPT_LINES)
-    listener = threading.Thread(target=_listen, args=(process.stderr, said, on_message), daemon=True)
+    output_tail: deque[str] = deque(maxlen=_KEPT_LINES)
+    listener = threading.Thread(target=_listen, args=(process.stderr, output_tail, on_message), daemon=True)
     listener.start()
     try:
-        yield _chunks(process, process.stdout, listener, said)
+        yield _chunks(process, process.stdout, listener, output_tail)
     finally:
         _stop(process)
         listener.join()  # ends with the last process that holds the pipe
@@ -137,28 +137,28 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def _chunks(
-    process: subprocess.Popen[bytes], output: IO[bytes], listener: threading.Thread, said: deque[str]
+    process: subprocess.Popen[bytes], output: IO[bytes], listener: threading.Thread, output_tail: deque[str]
 ) -> Iterator[bytes]:
     while chunk := output.read(_CHUNK_BYTES):
         yield chunk
     if process.wait() != 0:
         listener.join()
         raise ImageError(
-            f"mmdebstrap failed: {failure_in(said, process.returncode)}",
+            f"mmdebstrap failed: {failure_in(output_tail, process.returncode)}",
             remedy="let it download Debian's packages, and free 1 GB for temporary files",
         )
 
 
-def failure_in(said: Sequence[str], status: int) -> str:
+def failure_in(output_tail: Sequence[str], status: int) -> str:
     """Return mmdebstrap's first error, from which the later ones follow."""
-    errors = (line[3:] for line in said if line.startswith("E: "))
-    return next(errors, said[-1] if said else f"exit status {status}")
+    errors = (line[3:] for line in output_tail if line.startswith("E: "))
+    return next(errors, output_tail[-1] if output_tail else f"exit status {status}")
 
 
-def _listen(stream: IO[bytes], said: deque[str], on_message: Callable[[str], None]) -> None:
+def _listen(stream: IO[bytes], output_tail: deque[str], on_message: Callable[[str], None]) -> None:
     for raw in stream:
         line = raw.decode(errors="replace").strip()
-        said.append(line)
+        output_tail.append(line)
         # The names of its steps end with dots; other lines are about temporary files.
         if line.startswith("I: ") and line.endswith("...") and "/" not in line:
             on_message(f"mmdebstrap: {line[3:].rstrip('.')}")

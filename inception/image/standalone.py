@@ -69,9 +69,9 @@ def _with_program(client: docker.APIClient, level_image_id: str) -> Iterator[str
         client.put_archive(created, "/", payload_archive(_MODULES.removeprefix("/")))
         client.start(created)
         if (status := client.wait(created)["StatusCode"]) != 0:
-            said = client.logs(created, tail=1).decode(errors="replace").strip()
+            output = client.logs(created, tail=1).decode(errors="replace").strip()
             raise ImageError(
-                f"the program does not compile in the level image: {said or f'status {status}'}",
+                f"the program does not compile in the level image: {output or f'status {status}'}",
                 remedy="build the level image again with --rebuild",
             )
         yield created

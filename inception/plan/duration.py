@@ -10,11 +10,11 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)([dhms])")
 
 def parse_duration(text: str) -> float:
     """Return the seconds in `text`; a bare number is seconds. Raises ValueError."""
-    words = text.strip().lower()
-    if re.fullmatch(r"\d+(\.\d+)?", words):
-        seconds = float(words)
-    elif words and not _PART.sub("", words):
-        seconds = sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(words))
+    cleaned = text.strip().lower()
+    if re.fullmatch(r"\d+(\.\d+)?", cleaned):
+        seconds = float(cleaned)
+    elif cleaned and not _PART.sub("", cleaned):
+        seconds = sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(cleaned))
     else:
         raise ValueError(f"{text!r} is not a duration")
     if seconds <= 0:

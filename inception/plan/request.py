@@ -21,7 +21,7 @@ class ImageTransfer(StrEnum):
 
 
 class PidMode(StrEnum):
-    """Which levels have a PID namespace of their own."""
+    """Choice of the levels that get a PID namespace of their own."""
 
     AUTO = "auto"
     ISOLATED = "isolated"

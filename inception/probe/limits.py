@@ -150,12 +150,12 @@ def _read_network(process: Path) -> NetworkLimits:
 
 def _iptables_flavour() -> str | None:
     try:
-        said = subprocess.run(
+        done = subprocess.run(
             ["iptables", "--version"], capture_output=True, text=True, check=True, timeout=_PROGRAM_TIMEOUT_S
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return parse_iptables(said.stdout)
+    return parse_iptables(done.stdout)
 
 
 def parse_iptables(version: str) -> str:

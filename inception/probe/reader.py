@@ -31,7 +31,7 @@ class FullReading:
 
 @dataclass(frozen=True, kw_only=True)
 class ReadRequest:
-    """Which engine's machine to read: that which keeps `container` in `data_root`. The rest is as in `Subject`."""
+    """Request to read the machine of the engine that keeps `container` in `data_root`; the rest is as in `Subject`."""
 
     container: str
     data_root: str

@@ -57,11 +57,11 @@ class Rule:
 
     table: str
     chain: str
-    words: tuple[str, ...]
+    arguments: tuple[str, ...]
 
     def command(self, action: str) -> tuple[str, ...]:
         """Return the iptables command for `action`: `-I` inserts the rule as the first, `-D` deletes it."""
-        return ("iptables", "--wait", "-t", self.table, action, self.chain, *self.words)
+        return ("iptables", "--wait", "-t", self.table, action, self.chain, *self.arguments)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,9 +101,9 @@ def rules(link: str, host_address: str, tag: str) -> tuple[Rule, ...]:
     behind = str(IPv4Interface(host_address).network)
     answers = ("-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED")
     return (
-        Rule(table="nat", chain="POSTROUTING", words=("-s", behind, "!", "-o", link, *comment, "-j", "MASQUERADE")),
-        Rule(table="filter", chain="FORWARD", words=("-i", link, *comment, "-j", "ACCEPT")),
-        Rule(table="filter", chain="FORWARD", words=("-o", link, *answers, *comment, "-j", "ACCEPT")),
+        Rule(table="nat", chain="POSTROUTING", arguments=("-s", behind, "!", "-o", link, *comment, "-j", "MASQUERADE")),
+        Rule(table="filter", chain="FORWARD", arguments=("-i", link, *comment, "-j", "ACCEPT")),
+        Rule(table="filter", chain="FORWARD", arguments=("-o", link, *answers, *comment, "-j", "ACCEPT")),
     )
 
 
@@ -114,8 +114,8 @@ def run(command: tuple[str, ...]) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise EngineError(f"{command[0]}: {reason(error)}", remedy=_REMEDY) from error
     if done.returncode != 0:
-        said = one_line(done.stderr) or f"status {done.returncode}"
-        raise EngineError(f"{' '.join(command)}: {said}", remedy=_REMEDY)
+        error_output = one_line(done.stderr) or f"status {done.returncode}"
+        raise EngineError(f"{' '.join(command)}: {error_output}", remedy=_REMEDY)
 
 
 def keep_from_ipv6(link: str) -> None:

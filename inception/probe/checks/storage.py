@@ -23,7 +23,7 @@ def _judge_overlay(host: HostFacts) -> CheckResult:
 
 def _judge_disk(host: HostFacts) -> CheckResult:
     if host.disk_free is None:
-        return skipped("the data-root cannot be seen from here")
+        return skipped("the data-root is not visible from here")
     measured = f"{show_size(host.disk_free)} free"
     remedy = "docker system df; inception image ls"
     if host.disk_free < _LEAST_DISK:
@@ -33,7 +33,7 @@ def _judge_disk(host: HostFacts) -> CheckResult:
 
 def _judge_inodes(host: HostFacts) -> CheckResult:
     if host.inodes_free is None:
-        return skipped("the file system makes them as needed, or cannot be seen from here")
+        return skipped("the file system makes them as needed, or is not visible from here")
     measured = f"{host.inodes_free} free"
     remedy = "docker system df; df -i"
     if host.inodes_free < _LEAST_INODES:

@@ -121,7 +121,7 @@ def test_each_rule_is_marked_and_deleted_with_the_same_arguments() -> None:
 
 def test_only_packets_from_the_link_are_masqueraded() -> None:
     (rule,) = (rule for rule in rules(CHANGES.tag, CHANGES.address, CHANGES.tag) if rule.table == "nat")
-    assert rule.words[:2] == ("-s", "10.204.0.0/30")
+    assert rule.arguments[:2] == ("-s", "10.204.0.0/30")
 
 
 def test_after_another_boot_only_directories_are_left_to_remove(

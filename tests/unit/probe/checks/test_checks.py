@@ -117,7 +117,7 @@ CASES: list[tuple[str, DoctorFacts, CheckStatus, str]] = [
     ("disk", DOCTOR_FACTS, PASS, "537 GB free"),
     ("disk", _host(disk_free=3_000_000_000), WARN, "3.00 GB free"),
     ("disk", _host(disk_free=1_000_000_000), FAIL, "1.00 GB free"),
-    ("disk", _host(disk_free=None), SKIP, "cannot be seen"),
+    ("disk", _host(disk_free=None), SKIP, "not visible"),
     ("disk", UNREAD, SKIP, "cannot be read"),
     ("inodes", DOCTOR_FACTS, PASS, "50000000 free"),
     ("inodes", _host(inodes_free=50_000), WARN, "50000 free"),
