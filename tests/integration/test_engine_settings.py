@@ -29,7 +29,7 @@ for network in bridge n1 six; do
     docker run --rm --network $network $IMAGE sh -c 'cat /sys/class/net/eth0/mtu'
 done
 docker run --rm $IMAGE sh -c 'ulimit -Sn; ulimit -Hn'
-awk '/^Max open files/ {{ print $4 }}' /proc/$(cat /run/docker.pid)/limits
+grep '^Max open files' /proc/$(cat /run/docker.pid)/limits | tr -s ' ' | cut -d ' ' -f 4
 docker run --rm $IMAGE sh -c 'echo $HTTPS_PROXY'
 echo "$https_proxy"
 docker info --format '{{{{json .}}}}'
