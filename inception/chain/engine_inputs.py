@@ -24,8 +24,11 @@ def read_proxy(address: str | None, inherit: Inherit) -> Proxies | None:
 
 
 def read_authorities(files: Sequence[str]) -> tuple[str, ...]:
-    """Return the content of files of certificate authorities. Raises UsageError."""
-    return tuple(_read(file) for file in files)
+    """Return the content of files of certificate authorities. Raises UsageError.
+
+    An invalid certificate in a level's bundle would keep Python's requests, and so the runner, from starting.
+    """
+    return tuple(map(_read_authority, files))
 
 
 def read_dockerd(options: Sequence[str]) -> tuple[DockerdArgument, ...]:
@@ -43,6 +46,20 @@ def read_daemon_json(options: Sequence[str]) -> tuple[DaemonJson, ...]:
     except ValueError as error:
         raise UsageError(str(error), remedy=_LEVELS) from error
     return tuple(DaemonJson(levels=levels, file=SettingsFile(source=file, text=_read(file))) for levels, file in named)
+
+
+def _read_authority(file: str) -> str:
+    import ssl  # It would cost each command some milliseconds.
+
+    content = _read(file)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=content)
+    except (ssl.SSLError, ValueError) as error:
+        raise UsageError(
+            f"{file} holds no valid certificate",
+            remedy="give one in PEM, which begins with -----BEGIN CERTIFICATE-----",
+        ) from error
+    return content
 
 
 def _read(file: str) -> str:

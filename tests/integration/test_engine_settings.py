@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from inception.chain.publishing.certificates import make_certificates
 from inception.engine.connect import Engine
 from tests.integration.conftest import INCEPTION, RunInception
 from tests.integration.test_standalone import OPTIONS
@@ -20,7 +21,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("unchanged_host")
 NETWORKS = 6
 """Networks that the test makes at a level, each in some tenths of a second: three were all that there was room for."""
 PROXY = "http://me:secret@127.0.0.1:3128"
-CERTIFICATE = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 LOOK = f"""
 set -e
 for number in $(seq {NETWORKS}); do docker network create n$number >/dev/null; done
@@ -41,14 +41,14 @@ tail -n 2 /etc/ssl/certs/ca-certificates.crt
 def files(tmp_path: Path) -> Path:
     """Give a directory with a daemon.json and a certificate authority."""
     (tmp_path / "d.json").write_text(json.dumps({"labels": ["from=file"]}))
-    (tmp_path / "ca.pem").write_text(CERTIFICATE)
+    make_certificates(tmp_path / "tls", "127.0.0.1")
     return tmp_path
 
 
 @contextmanager
 def _chain(run_inception: RunInception, files: Path) -> Iterator[str]:
     started = run_inception(
-        *("up", "--depth", "3", "--name", "settings", "--mtu", "1400", "--ca", str(files / "ca.pem")),
+        *("up", "--depth", "3", "--name", "settings", "--mtu", "1400", "--ca", str(files / "tls" / "ca.pem")),
         *("--registry-mirror", "https://mirror.example", "--insecure-registry", "registry.example:5000"),
         *("--dockerd", "3:--max-concurrent-downloads=1", "--daemon-json", f"1-2:{files / 'd.json'}"),
         environment={"HTTPS_PROXY": PROXY},
@@ -68,7 +68,7 @@ def test_settings_reach_levels_1_and_3_and_what_runs_there(run_inception: RunInc
             script = f"IMAGE=$INCEPTION_IMAGE\n{LOOK}"
             done = run_inception("exec", "settings", "--level", str(level), "--", "sh", "-c", script)
             assert done.returncode == 0, done.stderr.decode()
-            *mtus, soft, hard, daemons, inner, own, info, _, end = done.stdout.decode().splitlines()
+            *mtus, soft, hard, daemons, inner, own, info, last, end = done.stdout.decode().splitlines()
             assert mtus == ["1400", "1400", "1400"]
             assert soft == "1024"
             assert int(hard) <= 524288
@@ -80,7 +80,7 @@ def test_settings_reach_levels_1_and_3_and_what_runs_there(run_inception: RunInc
             assert described["RegistryConfig"]["Mirrors"] == ["https://mirror.example/"]
             assert "registry.example:5000" in described["RegistryConfig"]["IndexConfigs"]
             assert (described["Labels"] or []) == (["from=file"] if level == 1 else [])
-            assert end == "-----END CERTIFICATE-----"
+            assert [last, end] == (files / "tls" / "ca.pem").read_text().splitlines()[-2:]
 
 
 def test_what_a_level_needs_is_refused_by_name(run_inception: RunInception) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from inception.chain.engine_inputs import read_authorities, read_daemon_json, read_dockerd, read_proxy
+from inception.chain.publishing.certificates import make_certificates
 from inception.errors import UsageError
 from inception.plan.proxies import Proxies
 from inception.plan.request import Inherit
@@ -34,9 +35,18 @@ def test_a_file_is_read_for_the_levels_that_are_named(tmp_path: Path) -> None:
     assert (str(given.levels), given.file.source, given.file.text) == ("2-", str(file), '{"debug": true}')
 
 
+def test_a_valid_certificate_is_read(tmp_path: Path) -> None:
+    make_certificates(tmp_path / "tls", "127.0.0.1")
+    (authority,) = read_authorities([str(tmp_path / "tls" / "ca.pem")])
+    assert authority == (tmp_path / "tls" / "ca.pem").read_text()
+
+
 def test_wrong_inputs_are_usage_errors_that_name_them(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"nonesuch\.pem cannot be read: No such file or directory"):
         read_authorities([str(tmp_path / "nonesuch.pem")])
+    (tmp_path / "bad.pem").write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+    with pytest.raises(UsageError, match=r"bad\.pem holds no valid certificate"):
+        read_authorities([str(tmp_path / "bad.pem")])
     with pytest.raises(UsageError, match="are no levels"):
         read_daemon_json(["3-2:d.json"])
     with pytest.raises(UsageError, match="'debug' is not an option of dockerd"):
