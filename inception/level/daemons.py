@@ -17,6 +17,7 @@ from inception.level.network import own_bridge
 from inception.linux.capabilities import held
 from inception.linux.retry import retry
 from inception.plan.chain import ChainPlan, LevelPlan
+from inception.plan.paths import CONTAINERD_ROOT
 
 CONTAINERD_SOCKET = Path("/run/containerd/containerd.sock")
 DOCKERD_PID_FILE = Path("/run/docker.pid")
@@ -88,14 +89,15 @@ def start_containerd(data_root: Path, log: Path) -> Daemon:
     """Start containerd; it is ready when `CONTAINERD_SOCKET` answers (`wait_for_socket`). Raises OSError."""
     # Without the capability to lower it (proc_pid_oom_score_adj(5)), containerd would log an error.
     oom_score = _OOM_SCORE if "SYS_RESOURCE" in held() else 0
-    _CONTAINERD_CONFIG.write_text(containerd_config(data_root / "containerd-root", oom_score=oom_score))
+    _CONTAINERD_CONFIG.write_text(containerd_config(data_root / CONTAINERD_ROOT, oom_score=oom_score))
     return _start("containerd", ["containerd", "--config", str(_CONTAINERD_CONFIG)], log)
 
 
-def dockerd_command(plan: ChainPlan, level: LevelPlan, data_root: Path) -> list[str]:
-    """Return the command line of a level's dockerd."""
+def dockerd_command(plan: ChainPlan, level: LevelPlan, data_root: Path, config: Path) -> list[str]:
+    """Return the command line of a level's dockerd, `config` its configuration file."""
     command = [
         "dockerd",
+        f"--config-file={config}",
         f"--containerd={CONTAINERD_SOCKET}",
         f"--data-root={data_root}",
         "--host=unix:///run/docker.sock",

@@ -17,6 +17,7 @@ from typing import Any
 
 from inception.level.daemons import CONTAINERD_SOCKET, dockerd_command, start_containerd, start_dockerd
 from inception.level.graft import Seed, plan_graft
+from inception.level.image_store import write_daemon_config
 from inception.level.runner import prepare
 from inception.linux import fds
 from inception.plan.chain import ChainPlan
@@ -86,7 +87,9 @@ def main() -> None:
     containerd = start_containerd(_DATA_ROOT, Path(plan.paths.log(1, "containerd")))
     _until(lambda: _dial(CONTAINERD_SOCKET))
     moments.append(time.monotonic())
-    dockerd = start_dockerd(dockerd_command(plan, level, _DATA_ROOT), Path(plan.paths.log(1, "dockerd")))
+    dockerd = start_dockerd(
+        dockerd_command(plan, level, _DATA_ROOT, write_daemon_config(seed.store)), Path(plan.paths.log(1, "dockerd"))
+    )
     _until(lambda: _ask(api, "GET", "/_ping"))
     moments.append(time.monotonic())
     wanted = {

@@ -1,59 +1,75 @@
-"""`python -m inception.level.programs.make_seed TAG PATIENCE`: make the seed of an image, with a real engine.
+"""`python -m inception.level.programs.make_seed TAG PATIENCE STORE`: make the seed of an image, with a real engine.
 
-The client runs it once for each image, in a container of that image whose seed directory is the volume and already
-has `image.tar` in it.
+The client runs it once for each image and image store, in a container of that image whose seed directory is the volume
+and already has `image.tar` in it.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
-import docker
-
 from inception.level.daemons import CONTAINERD_SOCKET, start_containerd, start_dockerd, wait_for_socket
-from inception.level.engine_client import API_VERSION, load_as
-from inception.level.graft import Seed
+from inception.level.engine_client import connect, load_as
+from inception.level.failure import PhaseError
+from inception.level.graft import data_root_in, tarball_in
+from inception.level.image_store import store_in_use, write_daemon_config
 from inception.plan.limits import TimeLimits
-from inception.plan.paths import SEED_DIRECTORY
+from inception.plan.paths import CONTAINERD_ROOT, SEED_DIRECTORY
+from inception.plan.request import ImageStore
 
 _SOCKET = Path("/run/docker.sock")
-_CONTAINERD_ROOT = Path("/run/containerd-root")
 _LOGS = Path("/run")
 
 
 def main() -> None:
     """Load `image.tar` into a fresh data-root, and write `seed.json` last: a seed without it is not complete."""
-    make_seed(Path(SEED_DIRECTORY), sys.argv[1], TimeLimits().scaled(float(sys.argv[2])))
+    _, tag, patience, store = sys.argv
+    make_seed(Path(SEED_DIRECTORY), tag, ImageStore(store), TimeLimits().scaled(float(patience)))
 
 
-def make_seed(directory: Path, tag: str, limits: TimeLimits) -> None:
-    """Make the seed of image `tag` in `directory`. Raises PhaseError or docker.errors.DockerException."""
-    seed = Seed(directory=directory, image_id="")
-    containerd = start_containerd(_CONTAINERD_ROOT, _LOGS / "containerd.log")
+def make_seed(directory: Path, tag: str, store: ImageStore, limits: TimeLimits) -> None:
+    """Make the seed of image `tag` in `directory`, for engines that use `store`.
+
+    AUTO is the store that the engine uses by itself. Raises PhaseError or docker.errors.DockerException.
+    """
+    data_root = data_root_in(directory)
+    containerd = start_containerd(data_root, _LOGS / "containerd.log")
     wait_for_socket(CONTAINERD_SOCKET, containerd, limits.containerd_s)
-    command = [
-        "dockerd",
-        f"--containerd={CONTAINERD_SOCKET}",
-        f"--data-root={seed.data_root}",
-        f"--host=unix://{_SOCKET}",
-        "--storage-driver=overlay2",
-        "--bridge=none",
-        "--iptables=false",
-    ]
-    dockerd = start_dockerd(command, _LOGS / "dockerd.log")
+    dockerd = start_dockerd(dockerd_command(data_root, store), _LOGS / "dockerd.log")
     try:
         wait_for_socket(_SOCKET, dockerd, limits.dockerd_s)
-        client = docker.APIClient(base_url=f"unix://{_SOCKET}", version=API_VERSION, timeout=int(limits.image_s))
-        load_as(client, seed.tarball, tag)
-        image_id = client.inspect_image(tag)["Id"]
-        engine_version = client.version()["Version"]
+        with connect(f"unix://{_SOCKET}", timeout_s=int(limits.image_s)) as client:
+            used = store_in_use(client.info())
+            if store not in {ImageStore.AUTO, used}:
+                raise PhaseError(f"this engine has no image store {store}")
+            load_as(client, tarball_in(directory), tag)
+            image_id = client.inspect_image(tag)["Id"]
+            engine_version = client.version()["Version"]
     finally:
         dockerd.stop(limits.level_stop_s)
         containerd.stop(limits.level_stop_s)
-    described = {"image_id": image_id, "image": tag, "engine_version": engine_version}
+    if used is not ImageStore.CONTAINERD:
+        shutil.rmtree(data_root / CONTAINERD_ROOT)
+    described = {"image_id": image_id, "image": tag, "engine_version": engine_version, "image_store": used}
     (directory / "seed.json").write_text(json.dumps(described) + "\n")
+
+
+def dockerd_command(data_root: Path, store: ImageStore) -> list[str]:
+    """Return the command line of the dockerd that makes a seed; write its configuration, unless it is its own."""
+    command = [
+        "dockerd",
+        f"--containerd={CONTAINERD_SOCKET}",
+        f"--data-root={data_root}",
+        f"--host=unix://{_SOCKET}",
+        "--bridge=none",
+        "--iptables=false",
+    ]
+    if store is not ImageStore.AUTO:
+        command.append(f"--config-file={write_daemon_config(store)}")
+    return command
 
 
 if __name__ == "__main__":

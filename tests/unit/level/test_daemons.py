@@ -15,7 +15,8 @@ from tests.factories.plans import plan
 
 def test_dockerd_gets_its_own_subnet_and_both_sockets() -> None:
     made = plan(depth=3, dns=("192.168.0.1",))
-    command = dockerd_command(made, made.level(2), Path("/var/lib/docker"))
+    command = dockerd_command(made, made.level(2), Path("/var/lib/docker"), Path("/run/daemon.json"))
+    assert "--config-file=/run/daemon.json" in command
     assert f"--bip={made.level(2).subnet.bridge}" in command
     assert "--host=unix:///run/inception/dream/2/docker.sock" in command
     assert "--host=unix:///run/docker.sock" in command
