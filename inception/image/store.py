@@ -13,7 +13,7 @@ import docker
 
 from inception.engine.translate import reason, translated
 from inception.errors import ImageError
-from inception.image.recipe import LABEL_MADE_OF, LABEL_RECIPE, LABEL_WAY
+from inception.image.recipe import LABEL_ENGINE, LABEL_MADE_OF, LABEL_RECIPE, LABEL_WAY
 from inception.plan.chain import seed_volume_name
 from inception.plan.request import ImageStore
 
@@ -22,7 +22,7 @@ _CHUNK_BYTES = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class StoredImage:
-    """Level image on an engine. `size_bytes` is unpacked, `created_s` Unix time.
+    """Level image on an engine. `size_bytes` is unpacked, `created_s` Unix time, `engine_version` empty if unknown.
 
     `seed` is the volume of its seed if any, the first of several. `made_of` is the id of the level image that this one
     is made of: see `image.standalone`.
@@ -34,6 +34,7 @@ class StoredImage:
     created_s: int
     recipe: str
     way: str
+    engine_version: str
     seed: str | None
     made_of: str | None
 
@@ -74,7 +75,7 @@ def list_images(client: docker.APIClient) -> tuple[StoredImage, ...]:
             created_s=image["Created"],
             recipe=image["Labels"][LABEL_RECIPE],
             way=image["Labels"].get(LABEL_WAY, ""),
-            engine_version=image["Labels"].get(""),
+            engine_version=image["Labels"].get(LABEL_ENGINE, ""),
             seed=next((seed for seed in seeds_of(image["Id"]) if seed in volumes), None),
             made_of=image["Labels"].get(LABEL_MADE_OF),
         )
