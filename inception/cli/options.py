@@ -55,7 +55,7 @@ def make_request(
     ] = None,
     image_transfer: Annotated[
         ImageTransfer,
-        typer.Option(help="How each level's engine gets the image: mount its layers (graft), or docker load it."),
+        typer.Option(help="How each level's engine gets the image: share its layers (graft), or docker load it."),
     ] = ImageTransfer.AUTO,
     image_store: Annotated[
         ImageStore,

@@ -12,9 +12,11 @@ import pytest
 from docker.types import Mount
 
 from inception import attach
+from inception.chain.prepare import prepare
 from inception.engine.connect import Engine
 from inception.image.store import remove_image
 from inception.plan.chain import seed_volume_name
+from inception.plan.request import Request
 from tests.integration.conftest import RunInception
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("own_run_root")]
@@ -26,7 +28,7 @@ MOVE_DATABASE = "mv /seed/data-root/containerd-root/io.containerd.metadata.v1.bo
 
 @pytest.fixture(scope="module")
 def image(engine: Engine, level_image: str) -> Iterator[str]:
-    """The level image with a configuration of its own for dockerd; its id at level 0. Its seed is removed, too."""
+    """Give the id at level 0 of the level image with a configuration of its own for dockerd; it has a seed."""
     client = engine.client
     container = client.create_container(image=level_image, command=["true"])["Id"]
     try:
@@ -36,6 +38,7 @@ def image(engine: Engine, level_image: str) -> Iterator[str]:
         image_id: str = client.commit(container, repository=repository, tag=tag, changes=changes)["Id"]
     finally:
         client.remove_container(container, force=True)
+    prepare(engine, Request(depth=1, name="warm-up", image=TAG), print)
     yield image_id
     remove_image(client, TAG)
 
