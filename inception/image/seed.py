@@ -126,7 +126,7 @@ def _fill(client: docker.APIClient, volume: str, image: str, program: list[str],
             log = client.logs(container, tail=1).decode(errors="replace").strip()
             raise ImageError(
                 f"the seed of {image} could not be made: {log or f'status {status}'}",
-                remedy="check the image with `inception image verify`, or use another with --image",
+                remedy="check the image with `inception image verify`, or use another --image or --image-store",
             )
 
 

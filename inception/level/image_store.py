@@ -54,6 +54,4 @@ def store_in_use(info: Mapping[str, Any]) -> ImageStore:
             return ImageStore.CONTAINERD
     elif driver == ImageStore.OVERLAY2:
         return ImageStore.OVERLAY2
-    raise PhaseError(
-        f"no level can be given an image by storage driver {driver}", remedy="use --image-store overlay2 or containerd"
-    )
+    raise PhaseError(f"no level can be given an image by storage driver {driver}")

@@ -61,7 +61,8 @@ def test_a_chain_on_containerds_store_runs_builds_prunes_and_grows(
     try:
         with attach("stores") as levels:
             assert {level.info()["Driver"] for level in (levels[1], levels[3])} == {"overlayfs"}
-            assert float(levels[3].api.api_version) >= 1.44
+            with pytest.raises(docker.errors.APIError, match=r"client version 1\.41 is too old"):
+                docker.APIClient(levels.address(3), version="1.41").ping()
             lasting = levels.bottom.containers.run(TAG, ["sleep", "1000"], detach=True)
             built, _ = levels.bottom.images.build(
                 fileobj=io.BytesIO(f"FROM {TAG}\nRUN echo grown > /new\n".encode()), tag="built", rm=True
@@ -76,8 +77,12 @@ def test_a_chain_on_containerds_store_runs_builds_prunes_and_grows(
 
         grown = run_inception("grow", "stores")
         assert grown.returncode == 0, grown.stderr
-        ended = run_inception("exec", "stores", "--", "docker", "run", "--rm", TAG, "echo", "deeper")
-        assert ended.stdout == b"deeper\n", ended.stderr
+        with attach("stores") as levels:
+            assert levels[4].containers.run(TAG, ["echo", "deeper"], remove=True) == b"deeper\n"
+            # No container of level 4 keeps the image's files there.
+            _delete_images(levels[4].api)
+            assert levels[4].images.list(all=True) == []
+            assert levels[3].containers.run(TAG, ["echo", "whole"], remove=True) == b"whole\n"
     finally:
         run_inception("down", "stores")
 
@@ -88,6 +93,14 @@ def _delete_images(client: docker.APIClient) -> None:
     client.prune_containers()
     client.prune_images(filters={"dangling": False})
     client.prune_builds()
+    with pytest.raises(docker.errors.ImageNotFound):
+        client.inspect_image(TAG)
+
+
+@pytest.mark.usefixtures("unchanged_host", "image")
+def test_verify_accepts_an_image_whose_id_differs_between_the_stores(run_inception: RunInception) -> None:
+    ended = run_inception("image", "verify", TAG, "--json")
+    assert [check for check in json.loads(ended.stdout) if check["failed"]] == []
 
 
 @pytest.mark.usefixtures("unchanged_host")

@@ -27,7 +27,10 @@ _LOGS = Path("/run")
 def main() -> None:
     """Load `image.tar` into a fresh data-root, and write `seed.json` last: a seed without it is not complete."""
     _, tag, patience, store = sys.argv
-    make_seed(Path(SEED_DIRECTORY), tag, ImageStore(store), TimeLimits().scaled(float(patience)))
+    try:
+        make_seed(Path(SEED_DIRECTORY), tag, ImageStore(store), TimeLimits().scaled(float(patience)))
+    except PhaseError as error:
+        sys.exit(str(error))
 
 
 def make_seed(directory: Path, tag: str, store: ImageStore, limits: TimeLimits) -> None:
@@ -44,7 +47,7 @@ def make_seed(directory: Path, tag: str, store: ImageStore, limits: TimeLimits) 
         with connect(f"unix://{_SOCKET}", timeout_s=int(limits.image_s)) as client:
             used = store_in_use(client.info())
             if store not in {ImageStore.AUTO, used}:
-                raise PhaseError(f"this engine has no image store {store}")
+                raise PhaseError(f"its engine has no image store {store}, but {used}")
             load_as(client, tarball_in(directory), tag)
             image_id = client.inspect_image(tag)["Id"]
             engine_version = client.version()["Version"]
