@@ -14,9 +14,8 @@ class BuildMethod(StrEnum):
 
 
 class Suite(StrEnum):
-    """Debian release that the level image's packages come from, and so its engine."""
+    """Debian release that the level image's packages come from, and so its engine; an older one has other files."""
 
-    BOOKWORM = "bookworm"
     TRIXIE = "trixie"
     FORKY = "forky"
     SID = "sid"

@@ -19,7 +19,7 @@ import docker
 
 from inception.engine.translate import translated
 from inception.errors import ImageError
-from inception.image.recipe import LABEL_ENGINE, Recipe, engine_version_in
+from inception.image.recipe import LABEL_ENGINE, Recipe, engine_version_in, package_names
 
 SOURCE_DATE_EPOCH = 1754697600
 """Unix time: the latest time stamp of the image's files, the day of the Debian release."""
@@ -76,7 +76,7 @@ def mmdebstrap_command(recipe: Recipe, recipe_directory: Path, engine_version: P
         "mmdebstrap",
         "--variant=essential",
         "--format=tar",
-        f"--include={','.join(recipe.packages())}",
+        f"--include={','.join(package_names(recipe_directory))}",
         '--aptopt=APT::Install-Recommends "false"',
         *(f"--aptopt={option}" for option in recipe.apt_options),
         *(f"--dpkgopt={option}" for option in _DPKG_OPTIONS),

@@ -27,8 +27,6 @@ LABEL_MADE_OF = "inception.made-of"
 LABEL_ENGINE = "inception.engine-version"
 """Label of every level image: the version of the engine in it."""
 _DIGITS_IN_TAG = 12
-_ABSENT_PACKAGES = {Suite.BOOKWORM: ("docker-cli",)}
-"""Packages that a suite does not have, since another one has their files."""
 _APT_OPTION = re.compile(r"[A-Za-z][\w:/.-]*\s+\S.*")
 _APT_CONFIG = "apt.conf"
 _COPY_OF_RECIPE = "COPY . /recipe\n"
@@ -69,11 +67,9 @@ class Recipe:
     def stage(self, directory: Path) -> None:
         """Copy the recipe and the host's engine to `directory`, with modes that do not depend on the checkout's.
 
-        The copy names the suite's packages, and its Dockerfile has apt read the options.
+        Its Dockerfile has apt read the options.
         """
         shutil.copytree(self.directory, directory)
-        if self.suite in _ABSENT_PACKAGES:
-            (directory / "packages.txt").write_text("".join(f"{name}\n" for name in self.packages()))
         if self.apt_options:
             (directory / _APT_CONFIG).write_text("".join(f"{line.rstrip(';')};\n" for line in self.apt_options))
             dockerfile = (directory / "Dockerfile").read_text()
@@ -83,11 +79,6 @@ class Recipe:
             copy_host_engine(self.host_engine, directory / "engine")
         for path in [directory, *directory.rglob("*")]:
             path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
-
-    def packages(self) -> tuple[str, ...]:
-        """Return the names of the Debian packages of the level image."""
-        absent = _ABSENT_PACKAGES.get(self.suite, ())
-        return tuple(name for name in package_names(self.directory) if name not in absent)
 
     def base_image(self) -> str:
         """Return the image that the Dockerfile starts from."""
@@ -131,7 +122,7 @@ def default_tag() -> str:
 
 
 def package_names(recipe_directory: Path) -> tuple[str, ...]:
-    """Return the names of the Debian packages in `packages.txt`."""
+    """Return the names of the Debian packages of the level image."""
     lines = (recipe_directory / "packages.txt").read_text().splitlines()
     return tuple(name for line in lines for name in line.partition("#")[0].split())
 

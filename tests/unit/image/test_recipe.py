@@ -71,13 +71,6 @@ def test_the_staged_dockerfile_has_apt_read_the_options(directory: Path, tmp_pat
     assert read == 'Acquire::Retries "3";\nAcquire::Check-Valid-Until "false";\n'
 
 
-def test_a_suite_without_a_package_leaves_it_out(directory: Path, tmp_path: Path) -> None:
-    recipe = Recipe(directory=directory, suite=Suite.BOOKWORM)
-    recipe.stage(tmp_path / "staged")
-    assert set(find_recipe().packages()) - set(recipe.packages()) == {"docker-cli"}
-    assert package_names(tmp_path / "staged") == recipe.packages()
-
-
 def test_the_engines_version_is_read_from_its_answer() -> None:
     assert engine_version_in("Docker version 26.1.5+dfsg1, build a72d7cd\n") == "26.1.5+dfsg1"
 
