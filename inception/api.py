@@ -8,12 +8,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from inception.errors import UsageError
-from inception.plan.request import ImageTransfer, Inherit, NetworkMode, PidMode, Request, Storage
+from inception.plan.request import ImageStore, ImageTransfer, Inherit, NetworkMode, PidMode, Request, Storage
 
 if TYPE_CHECKING:
     from inception.chain.levels import Levels
 
 ImageTransferName = Literal["auto", "graft", "load"]
+ImageStoreName = Literal["auto", "overlay2", "containerd"]
 PidModeName = Literal["auto", "isolated", "shared"]
 StorageName = Literal["auto", "volume", "loopback", "tmpfs"]
 NetworkModeName = Literal["bridge", "host", "none"]
@@ -30,6 +31,7 @@ def descend(
     image: str | None = None,
     engine: str = "auto",
     image_transfer: ImageTransfer | ImageTransferName = ImageTransfer.AUTO,
+    image_store: ImageStore | ImageStoreName = ImageStore.AUTO,
     pool: str | None = None,
     pid: PidMode | PidModeName = PidMode.AUTO,
     headroom: int = 1,
@@ -62,6 +64,7 @@ def descend(
         engine: Level-0 engine: "host", "private", "auto" (the host's, else a private one) or an address as in
             DOCKER_HOST.
         image_transfer: How each level's engine gets the image: grafted, or loaded as by `docker load`.
+        image_store: Image store of each level's engine; auto is the one that the engine uses by itself.
         pool: IPv4 range that the levels' subnets are cut from, as "10.99.0.0/16".
         pid: Which levels have a PID namespace of their own: as many as fit, each, or level 1 alone.
         headroom: Number of PID namespaces kept free below the bottom.
@@ -106,6 +109,7 @@ def descend(
         name=name or generate_name(),
         image=image or default_tag(),
         image_transfer=_choice(ImageTransfer, "image_transfer", image_transfer),
+        image_store=_choice(ImageStore, "image_store", image_store),
         pool=pool,
         pid=_choice(PidMode, "pid", pid),
         headroom=headroom,

@@ -82,6 +82,7 @@ def prepare(engine: Engine, request: Request, on_message: Callable[[str], None])
         engine.client,
         image=request.image,
         image_id=image_id,
+        store=request.image_store,
         privileges=plan.privileges,
         patience=request.patience,
         on_message=on_message,

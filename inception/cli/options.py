@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from inception.plan.request import ImageTransfer, Inherit, NetworkMode, PidMode, Request, Storage
+from inception.plan.request import ImageStore, ImageTransfer, Inherit, NetworkMode, PidMode, Request, Storage
 
 EngineAddress = Annotated[
     str,
@@ -55,8 +55,12 @@ def make_request(
     ] = None,
     image_transfer: Annotated[
         ImageTransfer,
-        typer.Option(help="How each level's engine gets the image: mount its layers (graft), or docker load it."),
+        typer.Option(help="How each level's engine gets the image: share its layers (graft), or docker load it."),
     ] = ImageTransfer.AUTO,
+    image_store: Annotated[
+        ImageStore,
+        typer.Option(help="Image store of each level's engine; auto is the one that the engine uses by itself."),
+    ] = ImageStore.AUTO,
     pool: Annotated[
         str | None, typer.Option(metavar="CIDR", help="IPv4 range that the levels' subnets are cut from.")
     ] = None,
@@ -136,6 +140,7 @@ def make_request(
         name=name or generate_name(),
         image=image or default_tag(),
         image_transfer=image_transfer,
+        image_store=image_store,
         pool=pool,
         pid=pid,
         headroom=headroom,

@@ -29,6 +29,7 @@ def plan_table(plan: ChainPlan, *, image_is_missing: bool) -> None:
         ("depth", str(plan.depth)),
         ("image", plan.image + missing),
         ("image transfer", plan.image_transfer.value),
+        ("image store", plan.request.image_store.value),
         ("privileges", privileges),
         ("network", f"{plan.network.value}, mtu {plan.mtu}"),
         *_ways_outward(plan),

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from inception.level.failure import PhaseError
+from inception.level.graft import Seed
+from inception.level.image_store import store_settings
 from inception.level.network import own_bridge
 from inception.linux.capabilities import held
 from inception.linux.retry import retry
@@ -28,6 +30,7 @@ from inception.plan.engine_settings import (
     configure,
     open_files,
 )
+from inception.plan.paths import CONTAINERD_ROOT
 
 CONTAINERD_SOCKET = Path("/run/containerd/containerd.sock")
 DOCKERD_PID_FILE = Path("/run/docker.pid")
@@ -109,14 +112,12 @@ def start_containerd(data_root: Path, log: Path) -> Daemon:
     """Start containerd; it is ready when `CONTAINERD_SOCKET` answers (`wait_for_socket`). Raises OSError."""
     # Without the capability to lower it (proc_pid_oom_score_adj(5)), containerd would log an error.
     oom_score = _OOM_SCORE if "SYS_RESOURCE" in held() else 0
-    _CONTAINERD_CONFIG.write_text(containerd_config(data_root / "containerd-root", oom_score=oom_score))
+    _CONTAINERD_CONFIG.write_text(containerd_config(data_root / CONTAINERD_ROOT, oom_score=oom_score))
     return _start("containerd", ["containerd", "--config", str(_CONTAINERD_CONFIG)], log)
 
 
-def level_configuration(
-    plan: ChainPlan, level: LevelPlan, data_root: Path, *, engine_version: str
-) -> DockerdConfiguration:
-    """Return the configuration of a level's dockerd of that version. Raises PhaseError if the image's is invalid."""
+def level_configuration(plan: ChainPlan, level: LevelPlan, data_root: Path, seed: Seed) -> DockerdConfiguration:
+    """Return the configuration of a level's dockerd, which `seed` describes. Raises PhaseError for an invalid file."""
     own: dict[str, Any] = {
         "containerd": str(CONTAINERD_SOCKET),
         "data-root": str(data_root),
@@ -151,8 +152,9 @@ def level_configuration(
             needed=NEEDED_BY_LEVELS,
             # A user's options go before what the image happens to say.
             files=(*image_settings(), options, *given),
+            fixed=SettingsFile(source="image store", text=store_settings(seed.store)),
             arguments=[it.argument for it in request.dockerd if level.number in it.levels],
-            engine_version=engine_version,
+            engine_version=seed.engine_version,
         )
     except ValueError as error:
         raise PhaseError(str(error), remedy="correct that file in the image") from error

@@ -17,7 +17,7 @@ from inception.plan.paths import RunDirectory
 from inception.plan.pids import PidNamespace
 from inception.plan.privileges import Privileges
 from inception.plan.proxies import LOCAL, Proxies
-from inception.plan.request import ImageTransfer, NetworkMode, Request
+from inception.plan.request import ImageStore, ImageTransfer, NetworkMode, Request
 from inception.plan.storage import LevelStorage
 
 PLAN_VERSION = 1
@@ -124,6 +124,7 @@ class ChainPlan:
         return codec.decode(cls, fields)
 
 
-def seed_volume_name(image_id: str) -> str:
-    """Return the name of the level-0 volume that holds the seed of an image."""
-    return f"inception-seed-{image_id.removeprefix('sha256:')[:12]}"
+def seed_volume_name(image_id: str, store: ImageStore = ImageStore.AUTO) -> str:
+    """Return the name of the level-0 volume that holds the seed of an image for engines that use `store`."""
+    name = f"inception-seed-{image_id.removeprefix('sha256:')[:12]}"
+    return name if store is ImageStore.AUTO else f"{name}-{store}"

@@ -107,17 +107,22 @@ class DockerdConfiguration:
     notes: tuple[str, ...] = ()
 
 
+_NOTHING = SettingsFile(source="nothing", text="")
+
+
 def configure(
     own: Settings,
     *,
     needed: frozenset[str],
     files: Sequence[SettingsFile],
+    fixed: SettingsFile = _NOTHING,
     arguments: Sequence[str] = (),
     engine_version: str,
 ) -> DockerdConfiguration:
     """Return the configuration that `own` settings, then the `files`, then the `arguments` make; the later ones win.
 
-    A `needed` setting in a file is passed over, and noted. Raises ValueError for a file that is no JSON object.
+    A `needed` setting in a file is passed over, and noted; those in `fixed` go before those of the files. Raises
+    ValueError for a file that is no JSON object.
     """
     merged: dict[str, Any] = dict(own)
     notes: list[str] = []
@@ -128,6 +133,7 @@ def configure(
             for name in sorted(settings.keys() & needed)
         )
         merged = _merge(merged, {name: value for name, value in settings.items() if name not in needed})
+    merged = _merge(merged, fixed.settings())
     merged, note = _with_network_mtu(merged, arguments, engine_version)
     given = {name for name, _ in named_settings(arguments)}
     moved = tuple(word for name in sorted(merged.keys() & given) for word in _as_flags(name, merged[name]))

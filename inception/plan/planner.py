@@ -55,7 +55,7 @@ def plan_chain(request: Request, facts: Facts) -> ChainPlan:
         image=request.image,
         image_id=facts.image_id,
         image_transfer=request.image_transfer,
-        seed_volume=seed_volume_name(facts.image_id),
+        seed_volume=seed_volume_name(facts.image_id, request.image_store),
         privileges=choose_privileges(facts.engine),
         network=request.network,
         packet_ttl=packet_ttl(request.network, request.depth),

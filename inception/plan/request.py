@@ -23,6 +23,14 @@ class ImageTransfer(StrEnum):
     LOAD = "load"
 
 
+class ImageStore(StrEnum):
+    """Image store of the levels' engines: overlay2's, containerd's, or the one that an engine uses by itself."""
+
+    AUTO = "auto"
+    OVERLAY2 = "overlay2"
+    CONTAINERD = "containerd"
+
+
 class PidMode(StrEnum):
     """Choice of the levels that get a PID namespace of their own."""
 
@@ -70,6 +78,7 @@ class Request:
     name: str
     image: str
     image_transfer: ImageTransfer = ImageTransfer.AUTO
+    image_store: ImageStore = ImageStore.AUTO
     pool: str | None = None
     pid: PidMode = PidMode.AUTO
     headroom: int = 1

@@ -86,7 +86,7 @@ def main() -> None:
     containerd = start_containerd(_DATA_ROOT, Path(plan.paths.log(1, "containerd")))
     _until(lambda: _dial(CONTAINERD_SOCKET))
     moments.append(time.monotonic())
-    configuration = level_configuration(plan, level, _DATA_ROOT, engine_version=seed.engine_version)
+    configuration = level_configuration(plan, level, _DATA_ROOT, seed)
     dockerd = start_dockerd(configuration, Path(plan.paths.log(1, "dockerd")))
     _until(lambda: _ask(api, "GET", "/_ping"))
     moments.append(time.monotonic())

@@ -16,7 +16,16 @@ from inception.plan.pids import PidNamespace
 from inception.plan.planner import plan_chain
 from inception.plan.proxies import Proxies
 from inception.plan.refusal import Refusal
-from inception.plan.request import ImageTransfer, Inherit, NetworkMode, PidMode, Request, Storage, is_name
+from inception.plan.request import (
+    ImageStore,
+    ImageTransfer,
+    Inherit,
+    NetworkMode,
+    PidMode,
+    Request,
+    Storage,
+    is_name,
+)
 from tests.factories.plans import ENGINE, FACTS, HOST
 
 # Scarce now and then: a host that lacks everything would only ever show refusals.
@@ -49,6 +58,7 @@ requests = st.builds(
     name=st.from_regex(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?", fullmatch=True).filter(is_name),
     image=st.just("inception-level:test"),
     image_transfer=st.sampled_from(ImageTransfer),
+    image_store=st.sampled_from(ImageStore),
     pool=st.sampled_from([None, "10.0.0.0/24", "172.20.0.0/16"]),
     pid=st.sampled_from(PidMode),
     headroom=st.integers(0, 3),

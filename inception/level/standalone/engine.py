@@ -70,15 +70,12 @@ class StandaloneEngine:
         dockerd = start_dockerd(configuration, self._log)
         self._daemons.append(dockerd)
         # Not at the top: importing the SDK takes a while, in which dockerd boots.
-        import docker
-        from requests.exceptions import RequestException
-
-        from inception.level.engine_client import API_VERSION
+        from inception.level.engine_client import ENGINE_GONE, negotiate
 
         wait_for_socket(SOCKET, dockerd, limits.dockerd_s)
         try:
-            docker.APIClient(f"unix://{SOCKET}", version=API_VERSION, timeout=int(limits.dockerd_s)).ping()
-        except (docker.errors.DockerException, RequestException) as error:
+            negotiate(f"unix://{SOCKET}", timeout_s=limits.dockerd_s)
+        except ENGINE_GONE as error:
             raise PhaseError(f"dockerd does not answer: {error}") from error
 
     def _configure(self, engine_version: str) -> DockerdConfiguration:

@@ -13,10 +13,14 @@ import pytest
 from inception.level import daemons
 from inception.level.daemons import Daemon, containerd_config, level_configuration, wait_for_socket
 from inception.level.failure import PhaseError
+from inception.level.graft import Seed
 from inception.plan.chain import ChainPlan
 from inception.plan.engine_options import parse_dockerd_argument
 from inception.plan.engine_settings import DockerdConfiguration
+from inception.plan.request import ImageStore
 from tests.factories.plans import plan
+
+SEED = Seed(directory=Path("/seed"), image_id="sha256:1", store=ImageStore.OVERLAY2, engine_version="26.1.5")
 
 
 @pytest.fixture
@@ -33,7 +37,7 @@ def _settings(made: ChainPlan, number: int) -> dict[str, Any]:
 
 
 def _configuration(made: ChainPlan, number: int) -> DockerdConfiguration:
-    return level_configuration(made, made.level(number), Path("/var/lib/docker"), engine_version="26.1.5")
+    return level_configuration(made, made.level(number), Path("/var/lib/docker"), SEED)
 
 
 @pytest.mark.usefixtures("image_settings")
@@ -74,6 +78,13 @@ def test_the_images_settings_are_obeyed_but_for_those_of_the_plan(image_settings
     assert _settings(made, 2)["bip"] == made.level(2).subnet.bridge
     assert [note.split(",")[0] for note in _configuration(made, 2).notes] == [f"{image_settings} sets bip"]
     assert _settings(plan(depth=2, mtu=1450), 2)["mtu"] == 1450
+
+
+def test_store_of_the_seed_goes_before_that_of_the_image(image_settings: Path) -> None:
+    image_settings.write_text('{"features": {"cdi": true, "containerd-snapshotter": true}}')
+    settings = _settings(plan(depth=1), 1)
+    assert settings["features"] == {"cdi": True, "containerd-snapshotter": False}
+    assert settings["storage-driver"] == "overlay2"
 
 
 def test_settings_of_the_image_that_are_no_json_are_named(image_settings: Path) -> None:
