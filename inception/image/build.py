@@ -14,7 +14,7 @@ from inception.errors import ImageError, UsageError
 from inception.image.dockerfile import build_by_dockerfile
 from inception.image.method import BuildMethod
 from inception.image.mmdebstrap import build_by_mmdebstrap, has_mmdebstrap
-from inception.image.recipe import DEFAULT_BASE, LABEL_RECIPE, LABEL_WAY, default_tag, find_recipe
+from inception.image.recipe import DEFAULT_BASE, LABEL_RECIPE, LABEL_WAY, LABEL_WITHOUT, default_tag, find_recipe
 from inception.image.staging import staging_directory
 from inception.image.store import find_image, remove_superseded
 from inception.places import locked
@@ -35,21 +35,24 @@ def build_image(
     client: docker.APIClient,
     *,
     method: BuildMethod = BuildMethod.AUTO,
+    slim: bool = False,
     base: str | None = None,
     engine_from_host: bool = False,
     on_message: Callable[[str], None],
 ) -> BuiltImage:
     """Build the level image and tag it, in place of an older one. A build that fails leaves nothing behind.
 
-    `base` is the image that the Dockerfile starts from, in place of Debian's. `engine_from_host` copies the host's
-    engine into it. `on_message` gets lines for the user. Raises ImageError, EngineError, and UsageError for options
-    that exclude each other.
+    A `slim` image lacks the tools for building. `base` is the image that the Dockerfile starts from, in place of
+    Debian's. `engine_from_host` copies the host's engine into it. `on_message` gets lines for the user. Raises
+    ImageError, EngineError, and UsageError for options that exclude each other.
     """
-    recipe = find_recipe(base=base, engine_from_host=engine_from_host)
+    recipe = find_recipe(slim=slim, base=base, engine_from_host=engine_from_host)
     started = time.monotonic()
     chosen = choose_method(client, method, base, on_message)
     tag = recipe.tag()
     labels = {LABEL_RECIPE: recipe.digest(), LABEL_WAY: chosen.value}
+    if left_out := recipe.left_out():
+        labels[LABEL_WITHOUT] = ",".join(left_out)
     with staging_directory() as staging:
         recipe.stage(staging / "recipe")
         if chosen is BuildMethod.DOCKERFILE:

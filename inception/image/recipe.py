@@ -19,19 +19,26 @@ REPOSITORY = "inception-level"
 LABEL_RECIPE = "inception.recipe"
 """Label of every level image: the digest of the recipe; the tag is its beginning."""
 LABEL_WAY = "inception.way"
+LABEL_WITHOUT = "inception.without"
+"""Label of a slim image: the names of the packages that it lacks, with commas between them."""
 LABEL_MADE_OF = "inception.made-of"
 """Label of an image made of a level image: the level image's id."""
 SUITE = "trixie"
 """The Debian release that mmdebstrap takes packages from."""
 DEFAULT_BASE = f"debian:{SUITE}-slim"
 _DIGITS_IN_TAG = 12
+_BUILDER_PACKAGES = "packages-builder.txt"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """Inputs of a level image: the recipe's directory, another base image, and the host's engine, if used."""
+    """Inputs of a level image: the recipe's directory, another base image, and the host's engine, if used.
+
+    A `slim` image lacks the packages that people build and compose with.
+    """
 
     directory: Path
+    slim: bool = False
     base: str | None = None
     host_engine: tuple[HostFile, ...] = ()
 
@@ -39,7 +46,7 @@ class Recipe:
         """Return the SHA-256 of all inputs of the image, in hexadecimal."""
         whole = hashlib.sha256()
         for path in sorted(self.directory.rglob("*")):
-            if path.is_file():
+            if path.is_file() and not (self.slim and path.name == _BUILDER_PACKAGES):
                 _add(whole, str(path.relative_to(self.directory)), path)
         if self.base is not None:
             whole.update(f"base {self.base}\n".encode())
@@ -49,15 +56,21 @@ class Recipe:
 
     def tag(self) -> str:
         """Return the tag of the image that this recipe gives."""
-        return f"{REPOSITORY}:{self.digest()[:_DIGITS_IN_TAG]}"
+        return f"{REPOSITORY}:{self.digest()[:_DIGITS_IN_TAG]}{'-slim' if self.slim else ''}"
 
     def stage(self, directory: Path) -> None:
         """Copy the recipe and the host's engine to `directory`, with modes that do not depend on the checkout's."""
         shutil.copytree(self.directory, directory)
+        if self.slim:
+            (directory / _BUILDER_PACKAGES).unlink()
         if self.host_engine:
             copy_host_engine(self.host_engine, directory / "engine")
         for path in [directory, *directory.rglob("*")]:
             path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+
+    def left_out(self) -> tuple[str, ...]:
+        """Return the names of the packages that this image lacks and others have."""
+        return _names_in(self.directory / _BUILDER_PACKAGES) if self.slim else ()
 
     def image_settings(self) -> tuple[str, ...]:
         """Return the instructions of the Dockerfile's last stage but COPY: those for PATH, the command and so on."""
@@ -66,20 +79,24 @@ class Recipe:
         return tuple(line for line in lines if line and not line.startswith(("#", "COPY")))
 
 
-def find_recipe(*, base: str | None = None, engine_from_host: bool = False) -> Recipe:
+def find_recipe(*, slim: bool = False, base: str | None = None, engine_from_host: bool = False) -> Recipe:
     """Return the recipe of this program. Raises ImageError if the host lacks the engine to be copied."""
-    return Recipe(directory=_recipe_directory(), base=base, host_engine=find_host_engine() if engine_from_host else ())
+    host_engine = find_host_engine() if engine_from_host else ()
+    return Recipe(directory=_recipe_directory(), slim=slim, base=base, host_engine=host_engine)
 
 
-def default_tag(*, base: str | None = None, engine_from_host: bool = False) -> str:
+def default_tag(*, slim: bool = False, base: str | None = None, engine_from_host: bool = False) -> str:
     """Return the tag of the level image that this program builds with these options."""
-    return find_recipe(base=base, engine_from_host=engine_from_host).tag()
+    return find_recipe(slim=slim, base=base, engine_from_host=engine_from_host).tag()
 
 
 def package_names(recipe_directory: Path) -> tuple[str, ...]:
     """Return the names of the Debian packages of the level image."""
-    lines = (recipe_directory / "packages.txt").read_text().splitlines()
-    return tuple(name for line in lines for name in line.partition("#")[0].split())
+    return tuple(name for file in sorted(recipe_directory.glob("packages*.txt")) for name in _names_in(file))
+
+
+def _names_in(file: Path) -> tuple[str, ...]:
+    return tuple(name for line in file.read_text().splitlines() for name in line.partition("#")[0].split())
 
 
 def _recipe_directory() -> Path:

@@ -29,6 +29,9 @@ def build(
             help="From a Dockerfile (needs a base image), or with mmdebstrap (needs Debian's package servers)."
         ),
     ] = BuildMethod.AUTO,
+    slim: Annotated[
+        bool, typer.Option("--slim", help="Leave out buildx, compose, git and ssh: a smaller image that builds little.")
+    ] = False,
     base: Base = None,
     engine_from_host: Annotated[
         bool, typer.Option("--engine-from-host", help="Copy the host's own docker binaries into the image.")
@@ -51,12 +54,17 @@ def build(
 
     on_message = say_unless(quiet=quiet)
     with raising_interrupted(), connect_to(engine, on_message) as level_0:
-        tag = default_tag(base=base, engine_from_host=engine_from_host)
+        tag = default_tag(slim=slim, base=base, engine_from_host=engine_from_host)
         if not rebuild and find_image(level_0.client, tag) is not None:
             on_message(f"{tag} exists already; --rebuild builds it again")
         else:
             build_image(
-                level_0.client, method=method, base=base, engine_from_host=engine_from_host, on_message=on_message
+                level_0.client,
+                method=method,
+                slim=slim,
+                base=base,
+                engine_from_host=engine_from_host,
+                on_message=on_message,
             )
         image = stored_image(level_0.client, tag)
         ensure_standalone(level_0.client, image.image_id, on_message=on_message)
