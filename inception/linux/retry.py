@@ -32,7 +32,7 @@ def retry(call: Callable[[], T], *, errors: _Errors, unless: _Errors = (), limit
         if (left_s := begun_s + limit_s - time.monotonic()) <= 0:
             raise
         log = logging.getLogger(__name__)
-        log.debug("first attempt failed, trying again for %g s: %r", left_s, error)
+        log.debug("first attempt failed, trying again for %g s: %r", limit_s, error)
         attempts = Retrying(
             retry=retry_if_exception(lambda error: isinstance(error, errors) and not isinstance(error, unless)),
             stop=stop_after_delay(left_s),
