@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from inception.errors import UsageError
-from inception.plan.request import ImageTransfer, NetworkMode, PidMode, Request, Storage
+from inception.plan.request import ImageTransfer, Inherit, NetworkMode, PidMode, Request, Storage
 
 if TYPE_CHECKING:
     from inception.chain.levels import Levels
@@ -17,6 +17,7 @@ ImageTransferName = Literal["auto", "graft", "load"]
 PidModeName = Literal["auto", "isolated", "shared"]
 StorageName = Literal["auto", "volume", "loopback", "tmpfs"]
 NetworkModeName = Literal["bridge", "host", "none"]
+InheritName = Literal["all", "none"]
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
@@ -40,6 +41,13 @@ def descend(
     patience: float = 1.0,
     force: bool = False,
     restart_engines: bool = False,
+    proxy: str | None = None,
+    registry_mirrors: Sequence[str] = (),
+    insecure_registries: Sequence[str] = (),
+    ca: Sequence[str] = (),
+    inherit: Inherit | InheritName = Inherit.ALL,
+    dockerd: Sequence[str] = (),
+    daemon_json: Sequence[str] = (),
     on_message: Callable[[str], None] | None = None,
 ) -> Iterator[Levels]:
     """Start a chain of `depth` levels, give its engines, and unwind it in the end, whatever happens inside.
@@ -65,6 +73,13 @@ def descend(
         patience: Factor for every time limit; above 1 for slow machines.
         force: Start a chain that, by the estimates, does not fit.
         restart_engines: Start a level's dockerd again when it dies; what runs below it is kept.
+        proxy: Proxy of every level's engine, its builds and its containers. By default that of HTTP(S)_PROXY.
+        registry_mirrors: URLs of mirrors of Docker Hub for every level.
+        insecure_registries: Registries (host and port, or CIDR) that every level uses without TLS.
+        ca: Files of certificate authorities (PEM) that every level trusts.
+        inherit: Whether to take over the proxies of the environment, and level 0's proxies and registries.
+        dockerd: Options of dockerd, as "--debug" in all levels or "2-4:--debug" in some.
+        daemon_json: Files of settings of dockerd, for all levels or, as "3-:daemon.json", for some.
         on_message: Takes lines for people about steps that take long, such as building the image.
 
     Raises:
@@ -77,6 +92,7 @@ def descend(
     """
     # Starting a chain takes the Docker SDK and more, which no import of this module should load.
     from inception.callbacks import ignore
+    from inception.chain.engine_inputs import read_authorities, read_daemon_json, read_dockerd, read_proxy
     from inception.chain.levels import Levels
     from inception.chain.naming import generate_name
     from inception.chain.prepare import prepare, refuse_early
@@ -84,6 +100,7 @@ def descend(
     from inception.engine.connect import connect_to
     from inception.image.recipe import default_tag
 
+    inherited = _choice(Inherit, "inherit", inherit)
     request = Request(
         depth=depth,
         name=name or generate_name(),
@@ -100,6 +117,13 @@ def descend(
         patience=patience,
         force=force,
         restart_engines=restart_engines,
+        proxy=read_proxy(proxy, inherited),
+        registry_mirrors=tuple(registry_mirrors),
+        insecure_registries=tuple(insecure_registries),
+        ca=read_authorities(ca),
+        inherit=inherited,
+        dockerd=read_dockerd(dockerd),
+        daemon_json=read_daemon_json(daemon_json),
     )
     if depth == 0:
         raise UsageError("depth 0 is the host itself", remedy="ask for 1 level or more")

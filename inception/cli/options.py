@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from inception.plan.request import ImageTransfer, NetworkMode, PidMode, Request, Storage
+from inception.plan.request import ImageTransfer, Inherit, NetworkMode, PidMode, Request, Storage
 
 EngineAddress = Annotated[
     str,
@@ -89,8 +89,44 @@ def make_request(
             "--restart-engines", help="Start a level's dockerd again when it dies; what runs below it is kept."
         ),
     ] = False,
+    proxy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Proxy of every level's engine, its builds and its containers.  [default: that of HTTP(S)_PROXY]",
+        ),
+    ] = None,
+    registry_mirrors: Annotated[
+        list[str] | None,
+        typer.Option("--registry-mirror", metavar="URL", help="Mirror of Docker Hub for every level; may be repeated."),
+    ] = None,
+    insecure_registries: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--insecure-registry",
+            metavar="HOST[:PORT]|CIDR",
+            help="Registry that every level uses without TLS, or with any certificate; may be repeated.",
+        ),
+    ] = None,
+    ca: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE", help="Certificate authorities (PEM) that every level trusts; may be repeated."),
+    ] = None,
+    inherit: Annotated[
+        Inherit,
+        typer.Option(help="Take over the proxies of the environment, and level 0's proxies and registries, or none."),
+    ] = Inherit.ALL,
+    dockerd: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[LEVELS:]ARG", help="Option of dockerd (2-4:--debug) in some or all levels; repeatable."),
+    ] = None,
+    daemon_json: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[LEVELS:]FILE", help="A daemon.json for the engines of some or all levels; repeatable."),
+    ] = None,
 ) -> Request:
     """Return the request that these options make. Raises UsageError for one that no host could carry."""
+    from inception.chain.engine_inputs import read_authorities, read_daemon_json, read_dockerd, read_proxy
     from inception.chain.naming import generate_name
     from inception.chain.prepare import refuse_early
     from inception.image.recipe import default_tag
@@ -111,6 +147,13 @@ def make_request(
         patience=patience,
         force=force,
         restart_engines=restart_engines,
+        proxy=read_proxy(proxy, inherit),
+        registry_mirrors=tuple(registry_mirrors or ()),
+        insecure_registries=tuple(insecure_registries or ()),
+        ca=read_authorities(ca or ()),
+        inherit=inherit,
+        dockerd=read_dockerd(dockerd or ()),
+        daemon_json=read_daemon_json(daemon_json or ()),
     )
     refuse_early(request)
     return request

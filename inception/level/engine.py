@@ -14,7 +14,7 @@ from inception.level.daemons import (
     CONTAINERD_SOCKET,
     DOCKERD_PID_FILE,
     Daemon,
-    dockerd_command,
+    level_configuration,
     start_containerd,
     start_dockerd,
     wait_for_socket,
@@ -81,7 +81,14 @@ class LevelEngine:
         return grafted
 
     def _start_dockerd(self) -> Daemon:
-        return start_dockerd(dockerd_command(self._plan, self._level, self.data_root), self._log("dockerd"))
+        configuration = level_configuration(
+            self._plan, self._level, self.data_root, engine_version=self._seed.engine_version
+        )
+        if self._level.number == 1 and not self._daemons[1:]:
+            # Every level has the same image: one of them reports what they all pass over.
+            for note in configuration.notes:
+                self._events.note(Phase.DOCKERD, note)
+        return start_dockerd(configuration, self._log("dockerd"))
 
     def _wait_for_dockerd(self, dockerd: Daemon) -> None:
         from inception.level.engine_client import connect_level

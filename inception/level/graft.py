@@ -22,10 +22,12 @@ class Seed:
     """A data-root that holds just the chain's image, in `directory`.
 
     `image_id` is the image's id in a level's engine. That in level 0's may differ, as with containerd's image store.
+    `engine_version` is the version of the image's dockerd.
     """
 
     directory: Path
     image_id: str
+    engine_version: str = ""
 
     @property
     def data_root(self) -> Path:
@@ -41,7 +43,7 @@ class Seed:
     def read(cls, directory: Path) -> Seed:
         """Read the seed in `directory`. Raises OSError or ValueError if it is not complete."""
         fields = json.loads((directory / "seed.json").read_text())
-        return cls(directory=directory, image_id=fields["image_id"])
+        return cls(directory=directory, image_id=fields["image_id"], engine_version=fields.get("engine_version", ""))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from inception.level.event_log import EventLog
 from inception.level.failure import LevelFailure
 from inception.level.mailbox import Mailbox, Message
 from inception.level.network import close_network, open_network
+from inception.level.outward import open_ways_outward
 from inception.level.shutdown import EndOfLevel, Shutdown
 from inception.level.storage import close_storage, open_storage
 from inception.linux import cgroups, fds, lifeline
@@ -206,6 +207,7 @@ def prepare(plan: ChainPlan, level: LevelPlan) -> None:
     mounts = parse_mountinfo(Path("/proc/self/mountinfo").read_text())
     cgroups.open_hierarchies(level.cgroup_namespace, mounts)
     install_commands(plan.paths)
+    open_ways_outward(plan)
     open_network(plan, level)
     open_storage(level.storage, _DATA_ROOT)
     ShareMounts(Path("/")).execute()

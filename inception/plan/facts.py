@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from inception.plan.proxies import Proxies
+
 
 @dataclass(frozen=True, kw_only=True)
 class EngineFacts:
@@ -28,6 +30,9 @@ class EngineFacts:
     security_options: tuple[str, ...]
     networks: tuple[str, ...]
     podman: bool = False
+    proxies: Proxies | None = None
+    registry_mirrors: tuple[str, ...] = ()
+    insecure_registries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

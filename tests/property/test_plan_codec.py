@@ -52,7 +52,7 @@ def test_a_field_that_is_missing_is_refused_by_name(value: Facts, name: str) -> 
 def test_a_value_of_another_type_is_refused_by_name(value: Facts, name: str) -> None:
     encoded = encode(value)
     encoded["engine"][name] = {"not": "this"}
-    with pytest.raises(ValueError, match=rf"^invalid Facts: engine\.{name}: "):
+    with pytest.raises(ValueError, match=rf"^invalid Facts: engine\.{name}(\.not)?: "):
         decode(Facts, encoded)
 
 

@@ -15,6 +15,7 @@ import docker
 from inception.level.daemons import CONTAINERD_SOCKET, start_containerd, start_dockerd, wait_for_socket
 from inception.level.engine_client import API_VERSION, load_as
 from inception.level.graft import Seed
+from inception.plan.engine_settings import DockerdConfiguration
 from inception.plan.limits import TimeLimits
 from inception.plan.paths import SEED_DIRECTORY
 
@@ -33,16 +34,15 @@ def make_seed(directory: Path, tag: str, limits: TimeLimits) -> None:
     seed = Seed(directory=directory, image_id="")
     containerd = start_containerd(_CONTAINERD_ROOT, _LOGS / "containerd.log")
     wait_for_socket(CONTAINERD_SOCKET, containerd, limits.containerd_s)
-    command = [
-        "dockerd",
-        f"--containerd={CONTAINERD_SOCKET}",
-        f"--data-root={seed.data_root}",
-        f"--host=unix://{_SOCKET}",
-        "--storage-driver=overlay2",
-        "--bridge=none",
-        "--iptables=false",
-    ]
-    dockerd = start_dockerd(command, _LOGS / "dockerd.log")
+    settings = {
+        "containerd": str(CONTAINERD_SOCKET),
+        "data-root": str(seed.data_root),
+        "hosts": [f"unix://{_SOCKET}"],
+        "storage-driver": "overlay2",
+        "bridge": "none",
+        "iptables": False,
+    }
+    dockerd = start_dockerd(DockerdConfiguration(settings=json.dumps(settings), arguments=()), _LOGS / "dockerd.log")
     try:
         wait_for_socket(_SOCKET, dockerd, limits.dockerd_s)
         client = docker.APIClient(base_url=f"unix://{_SOCKET}", version=API_VERSION, timeout=int(limits.image_s))

@@ -95,7 +95,7 @@ def run(command: Sequence[str], settings: StandaloneSettings) -> int:
 def _boot(engine: StandaloneEngine) -> None:
     with _translated("see its log above, and check DOCKER_DAEMON_ARGS"):
         try:
-            engine.boot()
+            engine.boot(_report)
         except PhaseError:
             # The log files end with this container.
             sys.stderr.writelines(f"    {line}\n" for line in engine.log_tail())

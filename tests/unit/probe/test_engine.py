@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from inception.plan.proxies import Proxies
 from inception.probe import daemon
 from inception.probe.engine import EngineAnswers, describe_engine, parse_networks
 
@@ -126,3 +127,26 @@ def test_sees_directory_compares_the_directories_of_two_processes(tmp_path: Path
     assert daemon.sees_directory(os.getpid(), tmp_path / "absent" / "deeper")
     gone = 4_194_305  # above the greatest pid_max
     assert not daemon.sees_directory(gone, tmp_path)
+
+
+def test_the_ways_outward_of_an_engine_are_read() -> None:
+    info = {
+        **INFO,
+        "HttpProxy": "",
+        "HttpsProxy": "http://proxy.example:3128",
+        "NoProxy": "intern.example",
+        "RegistryConfig": {
+            "InsecureRegistryCIDRs": ["127.0.0.0/8", "192.0.2.0/24", "::1/128"],
+            "IndexConfigs": {"docker.io": {"Secure": True}, "registry.example:5000": {"Secure": False}},
+            "Mirrors": ["https://mirror.example/"],
+        },
+    }
+    facts = describe_engine(_answers(info=info), ())
+    assert facts.proxies == Proxies(https="http://proxy.example:3128", exempt=("intern.example",))
+    assert facts.registry_mirrors == ("https://mirror.example/",)
+    assert facts.insecure_registries == ("registry.example:5000", "192.0.2.0/24")
+
+
+def test_an_engine_without_ways_outward_has_none() -> None:
+    facts = describe_engine(_answers(info={**INFO, "RegistryConfig": None}), ())
+    assert (facts.proxies, facts.registry_mirrors, facts.insecure_registries) == (None, (), ())

@@ -198,7 +198,7 @@ CASES: list[tuple[str, DoctorFacts, CheckStatus, str]] = [
     ("forwarding", _network(forwarding=False), WARN, "off"),
     ("forwarding", _network(forwarding=None), SKIP, "does not say"),
     ("forwarding", UNREAD, SKIP, "cannot be read"),
-    ("routes", DOCTOR_FACTS, PASS, "10.208.0.0/22"),
+    ("routes", DOCTOR_FACTS, PASS, "10.208.0.0/19"),
     ("routes", _host(routes=("10.0.0.0/8",)), WARN, "10.208.0.0/12 is routed already"),
     (
         "routes",
