@@ -14,7 +14,7 @@ from inception.errors import ImageError, UsageError
 from inception.image.dockerfile import build_by_dockerfile
 from inception.image.method import BuildMethod
 from inception.image.mmdebstrap import build_by_mmdebstrap, has_mmdebstrap
-from inception.image.recipe import LABEL_RECIPE, LABEL_WAY, Recipe, find_recipe
+from inception.image.recipe import LABEL_RECIPE, LABEL_WAY, LABEL_WITHOUT, Recipe, find_recipe
 from inception.image.staging import staging_directory
 from inception.image.store import find_image, remove_superseded
 from inception.places import locked
@@ -47,6 +47,8 @@ def build_image(
     chosen = choose_method(client, method, recipe, on_message)
     tag = recipe.tag()
     labels = {LABEL_RECIPE: recipe.digest(), LABEL_WAY: chosen.value}
+    if left_out := recipe.left_out():
+        labels[LABEL_WITHOUT] = ",".join(left_out)
     with staging_directory() as staging:
         recipe.stage(staging / "recipe")
         if chosen is BuildMethod.DOCKERFILE:

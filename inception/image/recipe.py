@@ -22,11 +22,14 @@ REPOSITORY = "inception-level"
 LABEL_RECIPE = "inception.recipe"
 """Label of every level image: the digest of the recipe; the tag is its beginning."""
 LABEL_WAY = "inception.way"
+LABEL_WITHOUT = "inception.without"
+"""Label of a slim image: the names of the packages that it lacks, with commas between them."""
 LABEL_MADE_OF = "inception.made-of"
 """Label of an image made of a level image: the level image's id."""
 LABEL_ENGINE = "inception.engine-version"
 """Label of every level image: the version of the engine in it."""
 _DIGITS_IN_TAG = 12
+_BUILDER_PACKAGES = "packages-builder.txt"
 _APT_OPTION = re.compile(r"[A-Za-z][\w:/.-]*\s+\S.*")
 _APT_CONFIG = "apt.conf"
 _COPY_OF_RECIPE = "COPY . /recipe\n"
@@ -36,11 +39,13 @@ _COPY_OF_RECIPE = "COPY . /recipe\n"
 class Recipe:
     """Inputs of a level image: the recipe's directory, the suite or another base image, and the host's engine, if used.
 
-    `apt_options` are lines of apt.conf(5) for the build alone: they do not change what is built, nor the tag.
+    A `slim` image lacks the packages that people build and compose with. `apt_options` are lines of apt.conf(5) for the
+    build alone: they do not change what is built, nor the tag.
     """
 
     directory: Path
     suite: Suite = DEFAULT_SUITE
+    slim: bool = False
     apt_options: tuple[str, ...] = ()
     base: str | None = None
     host_engine: tuple[HostFile, ...] = ()
@@ -49,7 +54,7 @@ class Recipe:
         """Return the SHA-256 of all inputs of the image, in hexadecimal."""
         whole = hashlib.sha256()
         for path in sorted(self.directory.rglob("*")):
-            if path.is_file():
+            if path.is_file() and not (self.slim and path.name == _BUILDER_PACKAGES):
                 _add(whole, str(path.relative_to(self.directory)), path)
         if self.suite is not DEFAULT_SUITE:
             whole.update(f"suite {self.suite}\n".encode())
@@ -62,7 +67,7 @@ class Recipe:
     def tag(self) -> str:
         """Return the tag of the image that this recipe gives."""
         suite = "" if self.suite is DEFAULT_SUITE else f"{self.suite}-"
-        return f"{REPOSITORY}:{suite}{self.digest()[:_DIGITS_IN_TAG]}"
+        return f"{REPOSITORY}:{suite}{self.digest()[:_DIGITS_IN_TAG]}{'-slim' if self.slim else ''}"
 
     def stage(self, directory: Path) -> None:
         """Copy the recipe and the host's engine to `directory`, with modes that do not depend on the checkout's.
@@ -70,6 +75,8 @@ class Recipe:
         Its Dockerfile has apt read the options.
         """
         shutil.copytree(self.directory, directory)
+        if self.slim:
+            (directory / _BUILDER_PACKAGES).unlink()
         if self.apt_options:
             (directory / _APT_CONFIG).write_text("".join(f"{line.rstrip(';')};\n" for line in self.apt_options))
             dockerfile = (directory / "Dockerfile").read_text()
@@ -84,6 +91,10 @@ class Recipe:
         """Return the image that the Dockerfile starts from."""
         return self.base or f"debian:{self.suite}-slim"
 
+    def left_out(self) -> tuple[str, ...]:
+        """Return the names of the packages that this image lacks and others have."""
+        return _names_in(self.directory / _BUILDER_PACKAGES) if self.slim else ()
+
     def image_settings(self) -> tuple[str, ...]:
         """Return the instructions of the Dockerfile's last stage but COPY: those for PATH, the command and so on."""
         last_stage = (self.directory / "Dockerfile").read_text().rpartition("\nFROM ")[2]
@@ -94,6 +105,7 @@ class Recipe:
 def find_recipe(
     *,
     suite: Suite | None = None,
+    slim: bool = False,
     base: str | None = None,
     apt_options: Sequence[str] = (),
     engine_from_host: bool = False,
@@ -110,6 +122,7 @@ def find_recipe(
     return Recipe(
         directory=_recipe_directory(),
         suite=suite or DEFAULT_SUITE,
+        slim=slim,
         apt_options=tuple(apt_options),
         base=base,
         host_engine=find_host_engine() if engine_from_host else (),
@@ -123,8 +136,11 @@ def default_tag() -> str:
 
 def package_names(recipe_directory: Path) -> tuple[str, ...]:
     """Return the names of the Debian packages of the level image."""
-    lines = (recipe_directory / "packages.txt").read_text().splitlines()
-    return tuple(name for line in lines for name in line.partition("#")[0].split())
+    return tuple(name for file in sorted(recipe_directory.glob("packages*.txt")) for name in _names_in(file))
+
+
+def _names_in(file: Path) -> tuple[str, ...]:
+    return tuple(name for line in file.read_text().splitlines() for name in line.partition("#")[0].split())
 
 
 def engine_version_in(answer: str) -> str:

@@ -131,6 +131,21 @@ class LevelEngine:
                     raise PhaseError(f"{image} was loaded, but the engine does not know it")
                 self._image_id = image_id
 
+    def restore_image(self) -> str:
+        """Load the image into the engine, whose users have removed it; return its id there.
+
+        A graft needs a dockerd that has not started yet. Raises PhaseError, OSError, and what the SDK raises.
+        """
+        from inception.level.engine_client import connect_level, load_as
+
+        self._events.note(
+            Phase.IMAGE,
+            f"{self._plan.image} was removed from the engine of level {self._level.number}: loading it again",
+        )
+        with connect_level(self._plan, self._level.number) as client:
+            load_as(client, self._seed.tarball, self._plan.image)
+        return self.image_id
+
     def restart_dockerd(self) -> Daemon | None:
         """Start a dockerd in place of the one that has ended; return it once it answers, or None if the engine stops.
 

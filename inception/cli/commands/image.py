@@ -36,6 +36,9 @@ def build(
             show_default=False,
         ),
     ] = None,
+    slim: Annotated[
+        bool, typer.Option("--slim", help="Leave out buildx, compose, git and ssh: a smaller image that builds little.")
+    ] = False,
     base: Base = None,
     apt_option: Annotated[
         list[str] | None,
@@ -65,7 +68,9 @@ def build(
     from inception.image.store import find_image, stored_image
 
     on_message = say_unless(quiet=quiet)
-    recipe = find_recipe(suite=suite, base=base, apt_options=apt_option or (), engine_from_host=engine_from_host)
+    recipe = find_recipe(
+        suite=suite, slim=slim, base=base, apt_options=apt_option or (), engine_from_host=engine_from_host
+    )
     tag = recipe.tag()
     with raising_interrupted(), connect_to(engine, on_message) as level_0:
         if not rebuild and find_image(level_0.client, tag) is not None:

@@ -8,8 +8,8 @@ from inception.probe.checks.check import Check, CheckResult, failed, passed, ski
 from inception.probe.checks.needs import of_host
 from inception.probe.doctor_facts import DoctorFacts
 
-_LEAST_DISK = GIB
-"""Bytes of the image, its seed and the archive in it, 300 MB each."""
+_LEAST_DISK = 3 * GIB // 2
+"""Bytes of the image, its seed and the archive in it, 460 MB each."""
 _AMPLE_DISK = 4 * GIB
 _FEW_INODES = 100_000
 _LEAST_INODES = 20_000

@@ -33,7 +33,9 @@ def test_the_same_inputs_have_the_same_tag_wherever_they_lie_and_however_old_the
     assert Recipe(directory=directory).tag() == default_tag()
 
 
-@pytest.mark.parametrize("name", ["packages.txt", "remove.txt", "finish", "Dockerfile", "files/etc/bash.bashrc"])
+@pytest.mark.parametrize(
+    "name", ["packages.txt", "packages-builder.txt", "remove.txt", "finish", "Dockerfile", "files/etc/bash.bashrc"]
+)
 def test_each_part_of_the_recipe_decides_the_tag(directory: Path, name: str) -> None:
     file = directory / name
     file.write_text(file.read_text() + "# more\n")
@@ -95,6 +97,23 @@ def test_what_a_build_uses_instead_decides_the_tag(tmp_path: Path) -> None:
 def test_the_packages_are_read_without_their_comments(tmp_path: Path) -> None:
     (tmp_path / "packages.txt").write_text("# an engine\ndocker.io  runc\n\ntini # an init\n")
     assert package_names(tmp_path) == ("docker.io", "runc", "tini")
+
+
+def test_a_slim_recipe_lacks_the_builders_and_its_tag_says_so(tmp_path: Path) -> None:
+    slim = find_recipe(slim=True)
+    slim.stage(tmp_path / "staged")
+    assert slim.left_out() == ("docker-buildx", "docker-compose", "git", "openssh-client")
+    assert set(slim.left_out()) <= set(package_names(slim.directory))
+    assert not set(slim.left_out()) & set(package_names(tmp_path / "staged"))
+    assert re.fullmatch(r"inception-level:[0-9a-f]{12}-slim", slim.tag())
+    assert slim.tag().removesuffix("-slim") != default_tag()
+    assert find_recipe(slim=True).tag() == slim.tag()
+    assert find_recipe().left_out() == ()
+
+
+def test_the_image_has_what_dockerd_and_its_users_call() -> None:
+    needed = {"xz-utils", "pigz", "zstd", "git", "openssh-client", "docker-buildx", "docker-compose"}
+    assert needed <= set(package_names(find_recipe().directory))
 
 
 def test_the_image_has_what_the_runner_imports() -> None:
