@@ -34,6 +34,15 @@ Published = Annotated[
 PublishAddress = Annotated[
     str, typer.Option("--publish-address", metavar="ADDRESS", help="Address that published engines listen on.")
 ]
+TlsNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tls-san",
+        metavar="NAME|ADDRESS",
+        help="Add a name or address to the certificate of published engines; may be repeated.",
+        show_default=False,
+    ),
+]
 Plaintext = Annotated[
     bool,
     typer.Option(

@@ -26,6 +26,7 @@ def run(
     ] = False,
     publish_engine: options.Published = None,
     publish_address: options.PublishAddress = options.LOOPBACK,
+    tls_san: options.TlsNames = None,
     insecure_plaintext: options.Plaintext = False,
     engine: options.EngineAddress = "auto",
     quiet: options.Quiet = False,
@@ -44,7 +45,11 @@ def run(
     if shells and command:
         raise UsageError("--shells and a command exclude each other", remedy="leave out one of the two")
     publications = parse_publications(
-        publish_engine or (), address=publish_address, plain=insecure_plaintext, depth=request.depth
+        publish_engine or (),
+        address=publish_address,
+        plain=insecure_plaintext,
+        tls_names=tls_san or (),
+        depth=request.depth,
     )
     status = run_at_depth(
         request,
