@@ -6,14 +6,18 @@ from typing import Annotated
 
 import typer
 
+from inception.chain.session.exec_options import ExecOptions
 from inception.cli import options
+from inception.cli.exec_options import with_exec_options
 from inception.plan.request import Request
 
 
 @options.with_chain_options()
+@with_exec_options
 def run(
     *,
     request: Request,
+    exec_options: ExecOptions,
     command: Annotated[
         list[str] | None,
         typer.Argument(metavar="[-- COMMAND...]", help="Command to run at the bottom.  [default: a shell]"),
@@ -54,6 +58,7 @@ def run(
     status = run_at_depth(
         request,
         command or None,
+        exec_options,
         engine=engine,
         quiet=quiet,
         json_events=json_events,
