@@ -46,7 +46,9 @@ cd -- "$1" && exec tar $attributes --numeric-owner -xpf -"""
 # A file of procfs has no size before it is read, and tar would take it for an empty one.
 _PACK = (
     _PREPARE_TAR
-    + """[ -e "$1/$2" ] || [ -L "$1/$2" ] || { echo "No such file or directory" >&2; exit 2; }
+    # A slash behind a symbolic link means the directory that it leads to.
+    + """case $3 in */) [ -L "$1/$2" ] && set -- "$1" "$2/." ;; esac
+[ -e "$1/$2" ] || [ -L "$1/$2" ] || { echo "No such file or directory" >&2; exit 2; }
 if [ -f "$1/$2" ] && [ ! -s "$1/$2" ] && [ -n "$(head -c 1 "$1/$2" | tr '\\0' 0)" ]
 then echo "the kernel makes it while it is read, so it has no size: use exec and cat" >&2; exit 2
 fi
@@ -167,7 +169,7 @@ def _write_archive(write: Callable[[BinaryIO], None], target: Place, directory: 
 
 def _read_archive(source: Place, stdout: int) -> tuple[int, str]:
     with _null() as null:
-        return source.run(_PACK, (source.parent, source.name), stdin=null, stdout=stdout)
+        return source.run(_PACK, (source.parent, source.name, source.path), stdin=null, stdout=stdout)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterable
 from contextlib import suppress
 from ipaddress import IPv6Address, ip_address
+from itertools import chain
 from pathlib import Path
 
 from inception.errors import UsageError
@@ -43,12 +44,16 @@ def names_of(address: str) -> tuple[str, ...]:
 
 
 def client_address(address: str) -> str:
-    """Return the address at which clients reach a server on `address`: for a wildcard, this host's usual source."""
+    """Return the address at which clients reach a server on `address`.
+
+    For a wildcard it is this host's source on its default route; without one, any that is not loopback.
+    """
     wildcard = ip_address(address)
     if not wildcard.is_unspecified:
         return address
     families = (socket.AF_INET6, socket.AF_INET) if isinstance(wildcard, IPv6Address) else (socket.AF_INET,)
-    return next(filter(None, map(_usual_source, families)), "127.0.0.1")
+    others = (it for it in _ipv4_addresses() if not ip_address(it).is_loopback)
+    return next(chain(filter(None, map(_usual_source, families)), others), "127.0.0.1")
 
 
 def parse_fib_trie(table: str) -> tuple[str, ...]:

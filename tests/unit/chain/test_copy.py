@@ -94,6 +94,16 @@ def test_directory_comes_back_as_it_was(level: Level, here: Path) -> None:
     assert (here / "back" / "copied" / "file").read_bytes() == b"content"
 
 
+def test_symbolic_link_is_followed_only_by_a_slash(level: Level, here: Path) -> None:
+    Path(level("/d").path).mkdir()
+    Path(level("/d/f").path).touch()
+    Path(level("/link").path).symlink_to("d")
+    copy_out(level("/link"), here)
+    assert (here / "link").readlink() == Path("d")
+    copy_out(level("/link/"), here / "followed")
+    assert (here / "followed" / "f").is_file()
+
+
 def test_large_file_gets_through_both_ways(level: Level, here: Path) -> None:
     (here / "large").write_bytes(noise := os.urandom(10_000_000))
     copy_in(here / "large", level("/large"))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
+from inception.chain.publishing import host_names
 from inception.chain.publishing.certificates import SERVER, make_certificates
 from inception.chain.publishing.host_names import client_address, names_of, parse_fib_trie, parse_if_inet6
 from inception.chain.publishing.proxy import listen
@@ -104,3 +105,11 @@ def test_impossible_name_for_a_certificate_is_refused(name: str) -> None:
 def test_name_for_a_certificate_without_tls_is_refused() -> None:
     with pytest.raises(UsageError, match="--tls-san vm names a certificate"):
         publications("vm", plain=True)
+
+
+def test_clients_without_a_default_route_are_given_another_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host_names, "_usual_source", lambda _family: None)
+    monkeypatch.setattr(host_names, "_ipv4_addresses", lambda: ("127.0.0.1", "192.0.2.7"))
+    assert client_address("::") == "192.0.2.7"
+    monkeypatch.setattr(host_names, "_ipv4_addresses", lambda: ("127.0.0.1",))
+    assert client_address("::") == "127.0.0.1"
