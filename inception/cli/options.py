@@ -34,6 +34,15 @@ Published = Annotated[
 PublishAddress = Annotated[
     str, typer.Option("--publish-address", metavar="ADDRESS", help="Address that published engines listen on.")
 ]
+TlsNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tls-san",
+        metavar="NAME|ADDRESS",
+        help="Add a name or address to the certificate of published engines; may be repeated.",
+        show_default=False,
+    ),
+]
 Plaintext = Annotated[
     bool,
     typer.Option(
@@ -196,10 +205,10 @@ def with_chain_options(
     Without a `default_depth` the option of the depth is required.
     """
     hint = Annotated[int, typer.Option(depth_flag, "-d", metavar="N", help=depth_help)]
-    shared = _parameters(make_request)
+    shared = parameters_of(make_request)
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        own = [it for it in _parameters(command) if it.name != "request"]
+        own = [it for it in parameters_of(command) if it.name != "request"]
 
         def wrapper(**arguments: Any) -> None:
             request = make_request(**{it.name: arguments.pop(it.name) for it in shared})
@@ -212,17 +221,24 @@ def with_chain_options(
             annotation=hint,
         )
         parameters = [depth, *(it for it in shared if it.name != "depth"), *own]
-        wrapper.__name__ = command.__name__
-        wrapper.__doc__ = command.__doc__
-        wrapper.__annotations__ = {it.name: it.annotation for it in parameters}
-        wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        return wrapper
+        return with_signature(wrapper, command, parameters)
 
     return decorate
 
 
+def with_signature(
+    wrapper: Callable[..., None], command: Callable[..., None], parameters: list[inspect.Parameter]
+) -> Callable[..., None]:
+    """Return `wrapper` with the name and help text of `command`, and with `parameters`, for typer to read."""
+    wrapper.__name__ = command.__name__
+    wrapper.__doc__ = command.__doc__
+    wrapper.__annotations__ = {it.name: it.annotation for it in parameters}
+    wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return wrapper
+
+
 @cache
-def _parameters(function: Callable[..., object]) -> tuple[inspect.Parameter, ...]:
+def parameters_of(function: Callable[..., object]) -> tuple[inspect.Parameter, ...]:
     """Return the parameters of `function`, their annotations evaluated, which takes some milliseconds."""
     hints = get_type_hints(function, include_extras=True)
     return tuple(it.replace(annotation=hints[it.name]) for it in inspect.signature(function).parameters.values())
