@@ -32,7 +32,7 @@ def find_daemon(endpoint: str, info: Mapping[str, Any]) -> int | None:
     """
     if not endpoint.startswith("unix://"):
         return None
-    listener = _listener(endpoint.removeprefix("unix://"))
+    listener = find_listener(endpoint.removeprefix("unix://"))
     # 0: the engine is in a PID namespace that this process does not see, as if on another machine.
     if listener == 0:
         return None
@@ -43,8 +43,11 @@ def find_daemon(endpoint: str, info: Mapping[str, Any]) -> int | None:
     return _from_pid_file(info) or _only_match(info)
 
 
-def _listener(socket_path: str) -> int:
-    """Return the id of the process that called `listen` on the socket (SO_PEERCRED, unix(7)). Raises OSError."""
+def find_listener(socket_path: str) -> int:
+    """Return the id of the process that called `listen` on the socket (SO_PEERCRED, unix(7)). Raises OSError.
+
+    It is 0 for a process in a PID namespace that this process does not see.
+    """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.connect(socket_path)
         credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
