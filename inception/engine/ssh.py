@@ -25,6 +25,8 @@ from inception.errors import EngineError
 
 CONNECT_TIMEOUT_S = 30
 """Seconds for ssh to connect, and for the engine's first answer: as much as the Docker CLI gives it."""
+# A master of others is used; but the end of one that we were would end the connections that share it.
+_OPTIONS = ("-o", f"ConnectTimeout={CONNECT_TIMEOUT_S}", "-o", "ControlMaster=no", "-T")
 _SCHEME = "ssh://"
 _END_TIMEOUT_S = 5
 _BASE_URL = "tcp://ssh:80"
@@ -63,7 +65,7 @@ class SshTarget:
         user = () if self.user is None else ("-l", self.user)
         port = () if self.port is None else ("-p", str(self.port))
         dial = ("docker", "system", "dial-stdio")
-        return ("ssh", "-o", f"ConnectTimeout={CONNECT_TIMEOUT_S}", "-T", *user, *port, "--", self.host, *dial)
+        return ("ssh", *_OPTIONS, *user, *port, "--", self.host, *dial)
 
 
 class SshStream:

@@ -47,9 +47,9 @@ while data := far.recv(65536):
         ("ssh://-oProxyCommand=x", ["--", "-oProxyCommand=x"]),
     ],
 )
-def test_command_is_that_of_the_docker_cli(address: str, options: list[str]) -> None:
-    command = ["ssh", "-o", "ConnectTimeout=30", "-T", *options, "docker", "system", "dial-stdio"]
-    assert list(SshTarget.parse(address).command) == command
+def test_command_dials_the_engine_with_user_and_port_of_the_address(address: str, options: list[str]) -> None:
+    first = ["ssh", "-o", "ConnectTimeout=30", "-o", "ControlMaster=no", "-T"]
+    assert list(SshTarget.parse(address).command) == [*first, *options, "docker", "system", "dial-stdio"]
 
 
 class Engine(socketserver.ThreadingUnixStreamServer):
