@@ -5,6 +5,7 @@ Importing tenacity takes 0.03 s, and most calls succeed at once: so it is import
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -17,6 +18,7 @@ def retry(call: Callable[[], T], *, errors: _Errors, unless: _Errors = (), limit
 
     Raises the last of them after `limit_s` seconds, and one that is also among `unless` at once.
     """
+    begun_s = time.monotonic()
     try:
         return call()
     except unless:
@@ -26,11 +28,14 @@ def retry(call: Callable[[], T], *, errors: _Errors, unless: _Errors = (), limit
 
         from tenacity import Retrying, before_sleep_log, retry_if_exception, stop_after_delay, wait_fixed
 
+        # The imports have taken their part of the time.
+        if (left_s := begun_s + limit_s - time.monotonic()) <= 0:
+            raise
         log = logging.getLogger(__name__)
         log.debug("first attempt failed, trying again for %g s: %r", limit_s, error)
         attempts = Retrying(
             retry=retry_if_exception(lambda error: isinstance(error, errors) and not isinstance(error, unless)),
-            stop=stop_after_delay(limit_s),
+            stop=stop_after_delay(left_s),
             wait=wait_fixed(pause_s),
             before_sleep=before_sleep_log(log, logging.DEBUG),
             reraise=True,

@@ -26,23 +26,7 @@ CERTIFICATES = Path("/certificates")
 PAYLOAD = Path("/opt/inception")
 BOOT_S = 60
 
-# The machine is a container, so it needs the same preparation for an engine as a level. All else is a plain dockerd.
-MACHINE = f"""
-from pathlib import Path
-import os
-from inception.level import cgroups, daemons
-from inception.linux.mounts import RemountWritable, parse_mountinfo
-from inception.plan.chain import CgroupNamespace
-RemountWritable(Path("/sys")).execute()
-mounts = parse_mountinfo(Path("/proc/self/mountinfo").read_text())
-cgroups.open_hierarchies(CgroupNamespace.PRIVATE, mounts)
-containerd = daemons.start_containerd(Path("/var/lib/docker"), Path("/run/containerd.log"))
-daemons.wait_for_socket(daemons.CONTAINERD_SOCKET, containerd, 60)
-os.execvp("dockerd", ["dockerd", f"--containerd={{daemons.CONTAINERD_SOCKET}}", "--tlsverify",
-    "--tlscacert={CERTIFICATES}/ca.pem", "--tlscert={CERTIFICATES}/server.pem",
-    "--tlskey={CERTIFICATES}/server-key.pem", "--host=tcp://0.0.0.0:{PORT}",
-    "--bip=172.29.0.1/24", "--default-address-pool=base=172.28.0.0/16,size=24", "--log-level=warn"])
-"""
+MACHINE = Path(__file__).with_name("remote_machine.py").read_text()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +110,7 @@ def _machine(
     config["MaskedPaths"] = config["ReadonlyPaths"] = []
     created = client.create_container(
         image,
-        entrypoint=["tini", "-s", "--", "python3", "-c", MACHINE],
+        entrypoint=["tini", "-s", "--", "python3", "-c", MACHINE, str(PORT), str(CERTIFICATES)],
         environment={"PYTHONPATH": str(PAYLOAD)},
         ports=[PORT],
         volumes=["/var/lib/docker"],

@@ -33,7 +33,7 @@ def test_a_line_is_one_line(value: Event | Facts | Request) -> None:
     assert to_line(value).splitlines() == [to_line(value)[:-1]]
 
 
-@given(finite, st.text().filter(lambda name: name.isidentifier()))
+@given(finite, st.from_regex(r"[a-z_]{1,12}", fullmatch=True))
 def test_a_field_too_many_is_refused_by_name(value: Event | Facts | Request, name: str) -> None:
     extra = {**encode(value), f"extra_{name}": 1}
     with pytest.raises(ValueError, match=rf"extra_{name}: no such field"):

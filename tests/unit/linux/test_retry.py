@@ -30,6 +30,13 @@ def test_retry_raises_the_last_error_when_the_time_is_up() -> None:
         retry(call, errors=OSError, limit_s=0.02, pause_s=0.001)
 
 
+def test_retry_without_time_calls_once() -> None:
+    call, left = _raising(OSError(), OSError())
+    with pytest.raises(OSError):  # noqa: PT011 - the only one
+        retry(call, errors=OSError, limit_s=0, pause_s=0.001)
+    assert len(left) == 1
+
+
 @pytest.mark.parametrize("before", [[], [OSError()]])
 def test_retry_raises_an_excepted_error_at_once(before: list[Exception]) -> None:
     call, left = _raising(*before, FileNotFoundError(), OSError())
