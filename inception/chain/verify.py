@@ -76,11 +76,12 @@ def _programs(client: docker.APIClient, chain: RunningChain) -> Iterator[Check]:
 
 
 def _engine(inner: docker.APIClient, chain: RunningChain) -> Iterator[Check]:
-    image_id = chain.plan.image_id
+    # By name: with containerd's store at level 0 or here, the engines' ids of one image differ.
+    image = chain.plan.image
     checks: tuple[tuple[str, Callable[[], str]], ...] = (
         ("engine", lambda: f"Docker {inner.version()['Version']}, storage driver {inner.info()['Driver']}"),
-        ("image", lambda: str(inner.inspect_image(image_id)["Id"])),
-        ("container", lambda: _container_address(inner, image_id)),
+        ("image", lambda: str(inner.inspect_image(image)["Id"])),
+        ("container", lambda: _container_address(inner, image)),
     )
     for name, check in checks:
         try:
@@ -92,9 +93,9 @@ def _engine(inner: docker.APIClient, chain: RunningChain) -> Iterator[Check]:
             yield Check(name=name, failed=False, detail=detail)
 
 
-def _container_address(inner: docker.APIClient, image_id: str) -> str:
+def _container_address(inner: docker.APIClient, image: str) -> str:
     """Return the IP address of a container of the level's engine, as a program in that container reads it."""
-    with _container(inner, image_id, ["ip", "-4", "-brief", "address", "show", "eth0"]) as container:
+    with _container(inner, image, ["ip", "-4", "-brief", "address", "show", "eth0"]) as container:
         inner.start(container)
         status = inner.wait(container)["StatusCode"]
         output: str = inner.logs(container).decode(errors="replace").strip()
@@ -104,8 +105,8 @@ def _container_address(inner: docker.APIClient, image_id: str) -> str:
 
 
 @contextmanager
-def _container(inner: docker.APIClient, image_id: str, command: list[str]) -> Iterator[str]:
-    created = inner.create_container(image=image_id, entrypoint=command)["Id"]
+def _container(inner: docker.APIClient, image: str, command: list[str]) -> Iterator[str]:
+    created = inner.create_container(image=image, entrypoint=command)["Id"]
     try:
         yield created
     finally:
