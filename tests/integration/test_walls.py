@@ -20,7 +20,7 @@ from inception.chain.prepare import prepare
 from inception.engine.connect import Engine
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
-from inception.plan.request import PidMode, Request, Storage
+from inception.plan.request import ImageTransfer, PidMode, Request, Storage
 from inception.stress.campaign import Campaign, ChainTask
 from inception.stress.descent import CampaignContext, Descent
 from inception.stress.evidence import Evidence
@@ -99,8 +99,8 @@ def test_low_limit_of_open_files_is_named(engine: Engine, plan: ChainPlan) -> No
 
 
 def test_short_deadline_is_named(engine: Engine, plan: ChainPlan) -> None:
-    # Not containerd's: it boots while the image is grafted, and can be ready before anybody waits for it.
-    short = replace(plan, limits=replace(plan.limits, dockerd_s=0.001))
+    # Without a graft nothing happens while containerd boots: it cannot be ready before the level waits for it.
+    short = replace(plan, image_transfer=ImageTransfer.LOAD, limits=replace(plan.limits, containerd_s=0.001))
     _assert_wall(_descend(engine, short), Cause.TIME_LIMIT, 1)
 
 
