@@ -116,7 +116,7 @@ def _programs(client: docker.APIClient, chain: RunningChain, programs: Sequence[
 
 
 def _engine(inner: docker.APIClient, chain: RunningChain) -> Iterator[Check]:
-    # By name: its id depends on the image store, which may be another at level 0.
+    # By name: with containerd's store at level 0 or here, the engines' ids of one image differ.
     image = chain.plan.image
     checks: tuple[tuple[str, Callable[[], str]], ...] = (
         ("engine", lambda: f"Docker {inner.version()['Version']}, storage driver {inner.info()['Driver']}"),

@@ -40,10 +40,11 @@ def ask_engine(client: docker.APIClient, *, endpoint: str, local: bool, run_root
 
     Raises docker.errors.APIError if it refuses an answer.
     """
-    daemon = find_daemon(endpoint) if local else None
+    info = client.info()
+    daemon = find_daemon(endpoint, info) if local else None
     return EngineAnswers(
         endpoint=endpoint,
-        info=client.info(),
+        info=info,
         version=client.version(),
         networks=parse_networks(client.networks()),
         known=ask_known(client),
