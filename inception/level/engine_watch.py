@@ -1,4 +1,7 @@
-"""The watch on a level's engine: it restarts a dockerd, or ends the level, and reports a data-root that is full."""
+"""The watch on a level's engine: it restarts a dockerd, or ends the level, and reports a data-root that is full.
+
+It also keeps the level's logs within their limit.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,16 @@ from inception.level.daemons import Daemon
 from inception.level.engine import LevelEngine
 from inception.level.event_log import EventLog
 from inception.level.failure import PhaseError, explain
+from inception.level.log_rotation import rotate
 from inception.level.shutdown import Shutdown
 from inception.linux import lifeline
 from inception.plan.chain import LABEL_LEVEL, ChainPlan
 from inception.plan.events import Phase, State
+from inception.plan.paths import LOGGED_PROGRAMS
 
 MAX_RESTARTS = 3
 RESTART_WINDOW_S = 60.0
-_DISK_POLL_S = 2.0
+_FILES_POLL_S = 2.0
 _FULL_BYTES = 1 << 20
 _FULL_FRACTION = 0.01
 
@@ -65,7 +70,7 @@ class EngineWatch:
 
     def start(self) -> None:
         """Start watching, until the engine is stopped."""
-        threading.Thread(target=self._watch_disk, name="watch disk", daemon=True).start()
+        threading.Thread(target=self._watch_files, name="watch files", daemon=True).start()
         for daemon in self._engine.daemons:
             threading.Thread(target=self._watch, args=(daemon,), name=f"watch {daemon.name}", daemon=True).start()
 
@@ -127,11 +132,15 @@ class EngineWatch:
             raise PhaseError(f"level {child} lives, and the new dockerd has not taken it over")
         return f", level {child} kept"
 
-    def _watch_disk(self) -> None:
+    def _watch_files(self) -> None:
+        """Report a data-root that becomes full or has room again, and rotate the level's logs."""
+        logs = [Path(self._plan.paths.log(self._number, program)) for program in LOGGED_PROGRAMS]
         was_full = False
         while not self._engine.stopping:
             if (full := is_full(self._engine.data_root)) != was_full:
                 state = "is full: nothing can be written in it" if full else "has room again"
                 self._events.note(Phase.DOCKERD, f"its data-root {state}")
                 was_full = full
-            time.sleep(_DISK_POLL_S)
+            for log in logs:
+                rotate(log)
+            time.sleep(_FILES_POLL_S)
