@@ -33,20 +33,6 @@ def plan_chain(request: Request, facts: Facts) -> ChainPlan:
     if not request.force:
         _check_fits(request, facts, carrier)
     outward = choose_outward(request, facts.engine)
-    levels = tuple(
-        LevelPlan(
-            number=number,
-            container=f"inception-{request.name}-{number}",
-            hostname=f"{request.name}-{number}",
-            pid_namespace=pids[number - 1],
-            # Level 1's own namespace is the root that every level below builds its cgroups in, side by side: a cgroup
-            # as deep as the chain would make the kernel walk that path at each wake-up and each page.
-            cgroup_namespace=CgroupNamespace.PRIVATE if number == 1 else CgroupNamespace.SHARED,
-            subnet=subnets[number - 1],
-            storage=storage[number - 1],
-        )
-        for number in range(1, request.depth + 1)
-    )
     return ChainPlan(
         name=request.name,
         request=request,
@@ -68,12 +54,35 @@ def plan_chain(request: Request, facts: Facts) -> ChainPlan:
         owner_uid=facts.host.owner_uid,
         owner_gid=facts.host.owner_gid,
         estimate=estimate(request.depth, request.image_transfer, carrier, _image_size(facts)),
-        levels=levels,
+        levels=_levels(request.name, pids, subnets, storage),
         remote=not facts.engine.local,
         podman=facts.engine.podman,
         restart_engines=request.restart_engines,
         outward=outward,
         remarks=tuple(remarks_on(outward)),
+    )
+
+
+def _levels(
+    name: str,
+    pids: tuple[PidNamespace, ...],
+    subnets: tuple[Subnet, ...],
+    storage: tuple[LevelStorage, ...],
+) -> tuple[LevelPlan, ...]:
+    """Return the plan of each level of the chain `name`, level 1 first."""
+    return tuple(
+        LevelPlan(
+            number=number,
+            container=f"inception-{name}-{number}",
+            hostname=f"{name}-{number}",
+            pid_namespace=pid_namespace,
+            # Level 1's own namespace is the root that every level below builds its cgroups in, side by side: a cgroup
+            # as deep as the chain would make the kernel walk that path at each wake-up and each page.
+            cgroup_namespace=CgroupNamespace.PRIVATE if number == 1 else CgroupNamespace.SHARED,
+            subnet=subnet,
+            storage=level_storage,
+        )
+        for number, (pid_namespace, subnet, level_storage) in enumerate(zip(pids, subnets, storage, strict=True), 1)
     )
 
 
