@@ -2,10 +2,13 @@
 
 PYTHON ?= python3
 DEPTH ?= 4
+SUITE ?= forky
+STORE ?= containerd
+ENGINE_TESTS ?= tests/integration/test_descent.py tests/integration/test_detached.py
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-integration test-vm check bench bench-deep image venv clean host-packages
+.PHONY: help run test test-unit test-integration test-vm test-engines check bench bench-deep image venv clean host-packages
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +28,9 @@ test-integration: host-packages .venv/dev.stamp ## Run the tests on real engines
 test-vm: host-packages .venv/dev.stamp ## Run the tests on a second kernel, in an emulated machine
 	@.ci/host-packages vm
 	$(BIN)/pytest tests/vm
+
+test-engines: host-packages .venv/dev.stamp ## Run the main tests with another Docker at level 0 (SUITE, STORE)
+	$(BIN)/python -m tests.engines --suite $(SUITE) --store $(STORE) -- $(BIN)/pytest $(ENGINE_TESTS)
 
 check: .venv/dev.stamp ## Lint, check format, types and imports
 	$(BIN)/ruff check

@@ -8,15 +8,17 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from inception.errors import UsageError
-from inception.plan.request import ImageTransfer, NetworkMode, PidMode, Request, Storage
+from inception.plan.request import ImageStore, ImageTransfer, Inherit, NetworkMode, PidMode, Request, Storage
 
 if TYPE_CHECKING:
     from inception.chain.levels import Levels
 
 ImageTransferName = Literal["auto", "graft", "load"]
+ImageStoreName = Literal["auto", "overlay2", "containerd"]
 PidModeName = Literal["auto", "isolated", "shared"]
 StorageName = Literal["auto", "volume", "loopback", "tmpfs"]
 NetworkModeName = Literal["bridge", "host", "none"]
+InheritName = Literal["all", "none"]
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
@@ -29,6 +31,7 @@ def descend(
     image: str | None = None,
     engine: str = "auto",
     image_transfer: ImageTransfer | ImageTransferName = ImageTransfer.AUTO,
+    image_store: ImageStore | ImageStoreName = ImageStore.AUTO,
     pool: str | None = None,
     pid: PidMode | PidModeName = PidMode.AUTO,
     headroom: int = 1,
@@ -40,6 +43,13 @@ def descend(
     patience: float = 1.0,
     force: bool = False,
     restart_engines: bool = False,
+    proxy: str | None = None,
+    registry_mirrors: Sequence[str] = (),
+    insecure_registries: Sequence[str] = (),
+    ca: Sequence[str] = (),
+    inherit: Inherit | InheritName = Inherit.ALL,
+    dockerd: Sequence[str] = (),
+    daemon_json: Sequence[str] = (),
     on_message: Callable[[str], None] | None = None,
 ) -> Iterator[Levels]:
     """Start a chain of `depth` levels, give its engines, and unwind it in the end, whatever happens inside.
@@ -54,6 +64,7 @@ def descend(
         engine: Level-0 engine: "host", "private", "auto" (the host's, else a private one) or an address as in
             DOCKER_HOST.
         image_transfer: How each level's engine gets the image: grafted, or loaded as by `docker load`.
+        image_store: Image store of each level's engine; auto is the one that the engine uses by itself.
         pool: IPv4 range that the levels' subnets are cut from, as "10.99.0.0/16".
         pid: Which levels have a PID namespace of their own: as many as fit, each, or level 1 alone.
         headroom: Number of PID namespaces kept free below the bottom.
@@ -65,6 +76,13 @@ def descend(
         patience: Factor for every time limit; above 1 for slow machines.
         force: Start a chain that, by the estimates, does not fit.
         restart_engines: Start a level's dockerd again when it dies; what runs below it is kept.
+        proxy: Proxy of every level's engine, its builds and its containers. By default that of HTTP(S)_PROXY.
+        registry_mirrors: URLs of mirrors of Docker Hub for every level.
+        insecure_registries: Registries (host and port, or CIDR) that every level uses without TLS.
+        ca: Files of certificate authorities (PEM) that every level trusts.
+        inherit: Whether to take over the proxies of the environment, and level 0's proxies and registries.
+        dockerd: Options of dockerd, as "--debug" in all levels or "2-4:--debug" in some.
+        daemon_json: Files of settings of dockerd, for all levels or, as "3-:daemon.json", for some.
         on_message: Takes lines for people about steps that take long, such as building the image.
 
     Raises:
@@ -77,6 +95,7 @@ def descend(
     """
     # Starting a chain takes the Docker SDK and more, which no import of this module should load.
     from inception.callbacks import ignore
+    from inception.chain.engine_inputs import read_authorities, read_daemon_json, read_dockerd, read_proxy
     from inception.chain.levels import Levels
     from inception.chain.naming import generate_name
     from inception.chain.prepare import prepare, refuse_early
@@ -84,11 +103,13 @@ def descend(
     from inception.engine.connect import connect_to
     from inception.image.recipe import default_tag
 
+    inherited = _choice(Inherit, "inherit", inherit)
     request = Request(
         depth=depth,
         name=name or generate_name(),
         image=image or default_tag(),
         image_transfer=_choice(ImageTransfer, "image_transfer", image_transfer),
+        image_store=_choice(ImageStore, "image_store", image_store),
         pool=pool,
         pid=_choice(PidMode, "pid", pid),
         headroom=headroom,
@@ -100,6 +121,13 @@ def descend(
         patience=patience,
         force=force,
         restart_engines=restart_engines,
+        proxy=read_proxy(proxy, inherited),
+        registry_mirrors=tuple(registry_mirrors),
+        insecure_registries=tuple(insecure_registries),
+        ca=read_authorities(ca),
+        inherit=inherited,
+        dockerd=read_dockerd(dockerd),
+        daemon_json=read_daemon_json(daemon_json),
     )
     if depth == 0:
         raise UsageError("depth 0 is the host itself", remedy="ask for 1 level or more")

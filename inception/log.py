@@ -57,6 +57,7 @@ def log_plan(plan: ChainPlan) -> None:
     for what, decided in (
         ("privileges", granted),
         ("image transfer", plan.image_transfer),
+        ("image store", plan.request.image_store),
         ("network", f"{plan.network}, MTU {plan.mtu}, packet TTL {plan.packet_ttl or 'unchanged'}"),
         ("PID namespaces", _ranges([str(level.pid_namespace) for level in plan.levels])),
         ("storage", _ranges([str(level.storage.kind) for level in plan.levels])),

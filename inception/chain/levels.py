@@ -6,8 +6,9 @@ from types import TracebackType
 from typing import Self
 
 import docker
+from docker.constants import DEFAULT_TIMEOUT_SECONDS
 
-from inception.level.engine_client import API_VERSION, logged
+from inception.level.engine_client import api_version, logged
 from inception.plan.chain import ChainPlan
 
 
@@ -40,7 +41,8 @@ class Levels:
             raise IndexError(f"no level {level}: there are 1 to {self.plan.depth}")
         if level not in self._clients:
             address = self.address(level)
-            self._clients[level] = docker.DockerClient(base_url=address, version=API_VERSION)
+            version = api_version(address, timeout_s=DEFAULT_TIMEOUT_SECONDS)
+            self._clients[level] = docker.DockerClient(base_url=address, version=version)
             logged(self._clients[level].api, address)
         return self._clients[level]
 

@@ -76,10 +76,13 @@ def prepare(engine: Engine, request: Request, on_message: Callable[[str], None])
             f"image {request.image} is not on this engine", remedy="see `inception image ls`, or `docker pull` it"
         )
     plan = plan_on(engine, request, image_id)
+    for remark in plan.remarks:
+        on_message(f"warning: {remark}")
     ensure_seed(
         engine.client,
         image=request.image,
         image_id=image_id,
+        store=request.image_store,
         privileges=plan.privileges,
         patience=request.patience,
         on_message=on_message,

@@ -12,6 +12,7 @@ from inception.chain.prepare import prepare
 from inception.chain.publishing.publish import Publication, publish
 from inception.chain.resize import refuse_remote_chain
 from inception.chain.running import RunningChain, running
+from inception.chain.session.exec_options import ExecOptions
 from inception.chain.session.run import run_local
 from inception.chain.session.shells import Kicked, Shells
 from inception.cli.drawing import draw
@@ -24,6 +25,7 @@ from inception.plan.request import Request
 def run_at_depth(
     request: Request,
     command: list[str] | None,
+    exec_options: ExecOptions,
     *,
     engine: str,
     quiet: bool,
@@ -37,7 +39,8 @@ def run_at_depth(
     is unwound before this returns or raises.
     """
     if request.depth == 0:
-        return run_local(command)
+        refuse_on_host(exec_options)
+        return run_local(command, exec_options.environment)
     with ExitStack() as stack:
         record = stack.enter_context(_recording(json_events))
         stack.enter_context(raising_interrupted())
@@ -55,14 +58,25 @@ def run_at_depth(
         publish(plan, publications)
         shells = Shells(plan, on_change=chain.adopt, draw=partial(draw.descent, quiet=quiet))
         with drawing.paused():
-            return _give_session(chain, shells, command, climb=climb)
+            return _give_session(chain, shells, command, exec_options, climb=climb)
 
 
-def _give_session(chain: RunningChain, shells: Shells, command: list[str] | None, *, climb: bool) -> int:
+def refuse_on_host(options: ExecOptions) -> None:
+    """Raise UsageError for options that only an engine can obey: depth 0 is the host itself."""
+    for option, value in (("--user", options.user), ("--workdir", options.workdir), ("--tty", options.terminal)):
+        if value is not None:
+            raise UsageError(
+                f"{option} needs a level, and depth 0 is the host itself", remedy="leave it out, or ask for --depth 1"
+            )
+
+
+def _give_session(
+    chain: RunningChain, shells: Shells, command: list[str] | None, exec_options: ExecOptions, *, climb: bool
+) -> int:
     """Run `command` at the bottom, or shells from there up; return its status, or 0 if `kick` ended the chain."""
     try:
         with shells.open():
-            status = shells.climb() if climb else shells.run(chain.plan.depth, command)
+            status = shells.climb(exec_options) if climb else shells.run(chain.plan.depth, command, exec_options)
     except Kicked:
         chain.kick()
         return 0

@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from inception.plan.request import ImageTransfer, NetworkMode, PidMode, Request, Storage
+from inception.plan.request import ImageStore, ImageTransfer, Inherit, NetworkMode, PidMode, Request, Storage
 
 EngineAddress = Annotated[
     str,
@@ -34,6 +34,15 @@ Published = Annotated[
 PublishAddress = Annotated[
     str, typer.Option("--publish-address", metavar="ADDRESS", help="Address that published engines listen on.")
 ]
+TlsNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tls-san",
+        metavar="NAME|ADDRESS",
+        help="Add a name or address to the certificate of published engines; may be repeated.",
+        show_default=False,
+    ),
+]
 Plaintext = Annotated[
     bool,
     typer.Option(
@@ -55,8 +64,12 @@ def make_request(
     ] = None,
     image_transfer: Annotated[
         ImageTransfer,
-        typer.Option(help="How each level's engine gets the image: mount its layers (graft), or docker load it."),
+        typer.Option(help="How each level's engine gets the image: share its layers (graft), or docker load it."),
     ] = ImageTransfer.AUTO,
+    image_store: Annotated[
+        ImageStore,
+        typer.Option(help="Image store of each level's engine; auto is the one that the engine uses by itself."),
+    ] = ImageStore.AUTO,
     pool: Annotated[
         str | None, typer.Option(metavar="CIDR", help="IPv4 range that the levels' subnets are cut from.")
     ] = None,
@@ -89,8 +102,44 @@ def make_request(
             "--restart-engines", help="Start a level's dockerd again when it dies; what runs below it is kept."
         ),
     ] = False,
+    proxy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Proxy of every level's engine, its builds and its containers.  [default: that of HTTP(S)_PROXY]",
+        ),
+    ] = None,
+    registry_mirrors: Annotated[
+        list[str] | None,
+        typer.Option("--registry-mirror", metavar="URL", help="Mirror of Docker Hub for every level; may be repeated."),
+    ] = None,
+    insecure_registries: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--insecure-registry",
+            metavar="HOST[:PORT]|CIDR",
+            help="Registry that every level uses without TLS, or with any certificate; may be repeated.",
+        ),
+    ] = None,
+    ca: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE", help="Certificate authorities (PEM) that every level trusts; may be repeated."),
+    ] = None,
+    inherit: Annotated[
+        Inherit,
+        typer.Option(help="Take over the proxies of the environment, and level 0's proxies and registries, or none."),
+    ] = Inherit.ALL,
+    dockerd: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[LEVELS:]ARG", help="Option of dockerd (2-4:--debug) in some or all levels; repeatable."),
+    ] = None,
+    daemon_json: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[LEVELS:]FILE", help="A daemon.json for the engines of some or all levels; repeatable."),
+    ] = None,
 ) -> Request:
     """Return the request that these options make. Raises UsageError for one that no host could carry."""
+    from inception.chain.engine_inputs import read_authorities, read_daemon_json, read_dockerd, read_proxy
     from inception.chain.naming import generate_name
     from inception.chain.prepare import refuse_early
     from inception.image.recipe import default_tag
@@ -100,6 +149,7 @@ def make_request(
         name=name or generate_name(),
         image=image or default_tag(),
         image_transfer=image_transfer,
+        image_store=image_store,
         pool=pool,
         pid=pid,
         headroom=headroom,
@@ -111,6 +161,13 @@ def make_request(
         patience=patience,
         force=force,
         restart_engines=restart_engines,
+        proxy=read_proxy(proxy, inherit),
+        registry_mirrors=tuple(registry_mirrors or ()),
+        insecure_registries=tuple(insecure_registries or ()),
+        ca=read_authorities(ca or ()),
+        inherit=inherit,
+        dockerd=read_dockerd(dockerd or ()),
+        daemon_json=read_daemon_json(daemon_json or ()),
     )
     refuse_early(request)
     return request
@@ -148,10 +205,10 @@ def with_chain_options(
     Without a `default_depth` the option of the depth is required.
     """
     hint = Annotated[int, typer.Option(depth_flag, "-d", metavar="N", help=depth_help)]
-    shared = _parameters(make_request)
+    shared = parameters_of(make_request)
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        own = [it for it in _parameters(command) if it.name != "request"]
+        own = [it for it in parameters_of(command) if it.name != "request"]
 
         def wrapper(**arguments: Any) -> None:
             request = make_request(**{it.name: arguments.pop(it.name) for it in shared})
@@ -164,17 +221,24 @@ def with_chain_options(
             annotation=hint,
         )
         parameters = [depth, *(it for it in shared if it.name != "depth"), *own]
-        wrapper.__name__ = command.__name__
-        wrapper.__doc__ = command.__doc__
-        wrapper.__annotations__ = {it.name: it.annotation for it in parameters}
-        wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        return wrapper
+        return with_signature(wrapper, command, parameters)
 
     return decorate
 
 
+def with_signature(
+    wrapper: Callable[..., None], command: Callable[..., None], parameters: list[inspect.Parameter]
+) -> Callable[..., None]:
+    """Return `wrapper` with the name and help text of `command`, and with `parameters`, for typer to read."""
+    wrapper.__name__ = command.__name__
+    wrapper.__doc__ = command.__doc__
+    wrapper.__annotations__ = {it.name: it.annotation for it in parameters}
+    wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return wrapper
+
+
 @cache
-def _parameters(function: Callable[..., object]) -> tuple[inspect.Parameter, ...]:
+def parameters_of(function: Callable[..., object]) -> tuple[inspect.Parameter, ...]:
     """Return the parameters of `function`, their annotations evaluated, which takes some milliseconds."""
     hints = get_type_hints(function, include_extras=True)
     return tuple(it.replace(annotation=hints[it.name]) for it in inspect.signature(function).parameters.values())

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 
 from rich.console import Console
 from rich.table import Table
 
 from inception.plan.chain import ChainPlan
 from inception.plan.estimate import Estimate
+from inception.plan.proxies import without_credentials
 from inception.plan.size import show_size
 from inception.stress.report.compare import Comparison
 
@@ -27,14 +29,16 @@ def plan_table(plan: ChainPlan, *, image_is_missing: bool) -> None:
         ("depth", str(plan.depth)),
         ("image", plan.image + missing),
         ("image transfer", plan.image_transfer.value),
+        ("image store", plan.request.image_store.value),
         ("privileges", privileges),
         ("network", f"{plan.network.value}, mtu {plan.mtu}"),
+        *_ways_outward(plan),
         ("takes about", _show_estimate(plan.estimate)),
         ("run directory", plan.run_directory),
     ):
         console.print(f"{name:<15} {value}", soft_wrap=True)
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for heading in ("level", "container", "pid namespace", "cgroup namespace", "bridge", "data-root"):
+    for heading in ("level", "container", "pid namespace", "cgroup namespace", "bridge", "networks", "data-root"):
         table.add_column(heading, no_wrap=True)
     for level in plan.levels:
         size = "" if level.storage.size is None else f" {level.storage.size / 1e9:.1f} GB"
@@ -44,9 +48,23 @@ def plan_table(plan: ChainPlan, *, image_is_missing: bool) -> None:
             level.pid_namespace.value,
             level.cgroup_namespace.value,
             level.subnet.bridge,
+            str(level.subnet.network_count),
             level.storage.kind.value + size,
         )
     console.print(table)
+
+
+def _ways_outward(plan: ChainPlan) -> Iterator[tuple[str, str]]:
+    """Yield the rows of a plan for proxies, registries and authorities, if it has any, and remarks on them."""
+    outward = plan.outward
+    if outward.proxies.addresses:
+        yield "proxies", ", ".join(map(without_credentials, outward.proxies.addresses))
+    if outward.registry_mirrors:
+        yield "mirrors", ", ".join(outward.registry_mirrors)
+    if outward.insecure_registries:
+        yield "insecure", ", ".join(outward.insecure_registries)
+    for remark in plan.remarks:
+        yield "warning", remark
 
 
 def comparison_table(comparison: Comparison) -> None:

@@ -9,6 +9,7 @@ import docker
 from docker.constants import MINIMUM_DOCKER_API_VERSION
 from docker.tls import TLSConfig
 
+from inception.engine import ssh
 from inception.engine.translate import reason, translated
 from inception.errors import EngineError, EngineUnreachable
 from inception.level.engine_client import logged
@@ -44,7 +45,8 @@ def _negotiated(address: str, place: str, tls: TLSConfig | None) -> docker.APICl
     # open if nothing answers.
     if is_socket(address):
         _check_connects(address.removeprefix(_UNIX))
-    with closing(_client(address, tls, timeout_s=CONNECT_TIMEOUT_S, version=MINIMUM_DOCKER_API_VERSION)) as asking:
+    connect_s = ssh.CONNECT_TIMEOUT_S if ssh.is_ssh(address) else CONNECT_TIMEOUT_S
+    with closing(_client(address, tls, timeout_s=connect_s, version=MINIMUM_DOCKER_API_VERSION)) as asking:
         version = asking.version(api_version=False).get("ApiVersion")
     if not isinstance(version, str):
         raise EngineError(f"the server at {place} is not a Docker engine", remedy="correct the address")
@@ -52,6 +54,8 @@ def _negotiated(address: str, place: str, tls: TLSConfig | None) -> docker.APICl
 
 
 def _client(address: str, tls: TLSConfig | None, *, timeout_s: int, version: str) -> docker.APIClient:
+    if ssh.is_ssh(address):
+        return logged(ssh.ssh_client(address, timeout_s=timeout_s, version=version), address)
     client = docker.APIClient(base_url=address, tls=tls or False, timeout=timeout_s, version=version)
     # Where REQUESTS_CA_BUNDLE is set, requests would check the engine against that in place of its own authority.
     client.trust_env = tls is None

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from importlib.util import find_spec
 
 import docker
 
@@ -15,8 +14,9 @@ from inception.engine.client import is_socket, open_client
 from inception.engine.endpoint import Endpoint, find_endpoint
 from inception.engine.private.layout import EngineDirectory
 from inception.engine.private.lease import missing_for_private, private_engine
+from inception.engine.ssh import is_ssh
 from inception.engine.translate import is_denied
-from inception.errors import EngineError, EngineUnreachable, UsageError
+from inception.errors import EngineUnreachable, UsageError
 from inception.places import state_directory
 
 
@@ -91,11 +91,6 @@ def connect_to(engine: str, on_message: Callable[[str], None]) -> Iterator[Engin
 
 
 def _open(place: Endpoint) -> docker.APIClient:
-    if place.address.startswith("ssh://") and find_spec("paramiko") is None:
-        raise EngineError(
-            f"the Docker SDK needs paramiko for {place.address}, and it is not installed",
-            remedy="install paramiko in the environment of inception, with pip",
-        )
     return open_client(place.address, origin=place.origin if place.named else None, tls=place.tls)
 
 
@@ -109,6 +104,8 @@ def _private(on_message: Callable[[str], None]) -> Iterator[Engine]:
 def _remedy(place: Endpoint, silence: EngineUnreachable) -> str:
     if is_denied(silence):
         return "run this as root, or as a member of the socket's group"
+    if is_ssh(place.address):
+        return f"make this work first: ssh {place.address} docker version"
     if place.named:
         return f"start it, or correct {place.origin}"
     return "start it, name another with DOCKER_HOST, or let inception start its own with --engine private"

@@ -18,6 +18,7 @@ from docker.errors import DockerException
 from docker.tls import TLSConfig
 from docker.utils import kwargs_from_env, parse_host
 
+from inception.engine.ssh import SshTarget, is_ssh
 from inception.engine.translate import reason
 from inception.errors import UsageError
 
@@ -107,6 +108,8 @@ def _checked(text: str, origin: str) -> str:
     """Return `text` if it is an engine's address. Raises UsageError."""
     try:
         parsed = str(parse_host(text))
+        if is_ssh(text):
+            SshTarget.parse(text)
     except (DockerException, ValueError) as error:
         raise _wrong_address(text, origin) from error
     if not parsed.startswith(("http+unix://", "http://", "https://", "ssh://")):

@@ -1,7 +1,7 @@
 """Translate the exceptions of the Docker SDK into those of `errors`, at this one boundary.
 
 The SDK raises more than its own exceptions: `wait` raises requests' time-outs, a hijacked stream urllib3's and
-http.client's errors, a socket plain OSErrors, and ssh:// those of paramiko.
+http.client's errors, a socket plain OSErrors.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from docker.errors import APIError, DockerException
 from inception.errors import EngineError, EngineUnreachable, InceptionError
 
 _log = logging.getLogger(__name__)
-_SDK_PACKAGES = frozenset({"docker", "requests", "urllib3", "http", "json", "paramiko"})
+_SDK_PACKAGES = frozenset({"docker", "requests", "urllib3", "http", "json"})
 _NO_ANSWER = (
     requests.exceptions.ConnectionError,
     requests.exceptions.Timeout,
@@ -84,7 +84,7 @@ def one_line(text: object) -> str:
 
 
 def _is_from_sdk(error: Exception) -> bool:
-    # By package: they have no common base class, and paramiko is an optional package for ssh://.
+    # By package: they have no common base class.
     packages = {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
     return isinstance(error, OSError) or not packages.isdisjoint(_SDK_PACKAGES)
 

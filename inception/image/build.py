@@ -14,7 +14,7 @@ from inception.errors import ImageError, UsageError
 from inception.image.dockerfile import build_by_dockerfile
 from inception.image.method import BuildMethod
 from inception.image.mmdebstrap import build_by_mmdebstrap, has_mmdebstrap
-from inception.image.recipe import DEFAULT_BASE, LABEL_RECIPE, LABEL_WAY, default_tag, find_recipe
+from inception.image.recipe import LABEL_RECIPE, LABEL_WAY, LABEL_WITHOUT, Recipe, find_recipe
 from inception.image.staging import staging_directory
 from inception.image.store import find_image, remove_superseded
 from inception.places import locked
@@ -33,33 +33,30 @@ class BuiltImage:
 
 def build_image(
     client: docker.APIClient,
+    recipe: Recipe,
     *,
     method: BuildMethod = BuildMethod.AUTO,
-    base: str | None = None,
-    engine_from_host: bool = False,
     on_message: Callable[[str], None],
 ) -> BuiltImage:
-    """Build the level image and tag it, in place of an older one. A build that fails leaves nothing behind.
+    """Build the level image of `recipe` and tag it, in place of an older one. A build that fails leaves nothing behind.
 
-    `base` is the image that the Dockerfile starts from, in place of Debian's. `engine_from_host` copies the host's
-    engine into it. `on_message` gets lines for the user. Raises ImageError, EngineError, and UsageError for options
-    that exclude each other.
+    `on_message` gets lines for the user. Raises ImageError, EngineError, and UsageError for options that exclude each
+    other.
     """
-    recipe = find_recipe(base=base, engine_from_host=engine_from_host)
     started = time.monotonic()
-    chosen = choose_method(client, method, base, on_message)
+    chosen = choose_method(client, method, recipe, on_message)
     tag = recipe.tag()
     labels = {LABEL_RECIPE: recipe.digest(), LABEL_WAY: chosen.value}
+    if left_out := recipe.left_out():
+        labels[LABEL_WITHOUT] = ",".join(left_out)
     with staging_directory() as staging:
         recipe.stage(staging / "recipe")
         if chosen is BuildMethod.DOCKERFILE:
             build_by_dockerfile(
-                client, staging / "recipe", tag=tag, base=base or DEFAULT_BASE, labels=labels, on_message=on_message
+                client, staging / "recipe", tag=tag, base=recipe.base_image(), labels=labels, on_message=on_message
             )
         else:
-            build_by_mmdebstrap(
-                client, staging, tag=tag, labels=labels, settings=recipe.image_settings(), on_message=on_message
-            )
+            build_by_mmdebstrap(client, staging, recipe, labels=labels, on_message=on_message)
     with translated("reading the level image"):
         image = client.inspect_image(tag)
     remove_superseded(client)
@@ -75,33 +72,34 @@ def ensure_image(client: docker.APIClient, *, on_message: Callable[[str], None])
 
     Raises ImageError and EngineError.
     """
-    tag = default_tag()
+    recipe = find_recipe()
     with locked("image-build.lock"):
-        image_id = find_image(client, tag)
+        image_id = find_image(client, recipe.tag())
         if image_id is None:
-            on_message(f"the level image {tag} is missing: building it, once")
-            image_id = build_image(client, on_message=on_message).image_id
+            on_message(f"the level image {recipe.tag()} is missing: building it, once")
+            image_id = build_image(client, recipe, on_message=on_message).image_id
     return image_id
 
 
 def choose_method(
-    client: docker.APIClient, method: BuildMethod, base: str | None, on_message: Callable[[str], None]
+    client: docker.APIClient, method: BuildMethod, recipe: Recipe, on_message: Callable[[str], None]
 ) -> BuildMethod:
-    """Return the method that works on this engine, of those that `method` and `base` allow; never AUTO.
+    """Return the method that works on this engine, of those that `method` and `recipe` allow; never AUTO.
 
     Raises ImageError if there is none, UsageError for options that exclude each other, and EngineError.
     """
     if method is BuildMethod.MMDEBSTRAP:
-        if base is not None:
+        if recipe.base is not None:
             raise UsageError(
-                f"mmdebstrap starts from packages, not from {base}", remedy="leave out --base or --method mmdebstrap"
+                f"mmdebstrap starts from packages, not from {recipe.base}",
+                remedy="leave out --base or --method mmdebstrap",
             )
         return method
-    base_image = base or DEFAULT_BASE
+    base_image = recipe.base_image()
     refusal = _fetch_base(client, base_image, on_message)
     if refusal is None:
         return BuildMethod.DOCKERFILE
-    if method is BuildMethod.DOCKERFILE or base is not None:
+    if method is BuildMethod.DOCKERFILE or recipe.base is not None:
         raise ImageError(
             f"no base image {base_image}: {refusal}",
             remedy="docker pull or docker load it, or name another with --base",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import secrets
 from collections import deque
@@ -12,8 +13,10 @@ from typing import Any
 import docker
 import tenacity
 
+from inception.callbacks import ignore
 from inception.engine.translate import translated
 from inception.errors import ImageError
+from inception.image.recipe import LABEL_ENGINE, engine_version_in
 
 LABEL_BUILD = "inception.build"
 """Label of a build's intermediate images; the final stage starts from scratch, so the image lacks it."""
@@ -50,8 +53,26 @@ def build_by_dockerfile(
                 use_config_proxy=True,
             )
             follow(output, on_message)
+            _label_engine(client, tag)
     finally:
         _remove_stages(client, build, base)
+
+
+def _label_engine(client: docker.APIClient, tag: str) -> None:
+    """Give the image `tag` the label of its engine's version, which nothing knew before it was built."""
+    asking = client.create_container(tag, entrypoint=["dockerd", "--version"], network_disabled=True)["Id"]
+    try:
+        client.start(asking)
+        client.wait(asking)
+        version = engine_version_in(client.logs(asking, stderr=False).decode())
+    finally:
+        client.remove_container(asking, force=True, v=True)
+    follow(
+        client.build(
+            fileobj=io.BytesIO(f"FROM {tag}\n".encode()), tag=tag, labels={LABEL_ENGINE: version}, decode=True
+        ),
+        ignore,
+    )
 
 
 def follow(output: Iterator[dict[str, Any]], on_message: Callable[[str], None]) -> None:

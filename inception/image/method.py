@@ -1,4 +1,4 @@
-"""Methods of building the level image, in a file of their own so that the command line need not load the rest."""
+"""Choices for building the level image, in a file of their own so that the command line need not load the rest."""
 
 from __future__ import annotations
 
@@ -11,3 +11,14 @@ class BuildMethod(StrEnum):
     AUTO = "auto"
     DOCKERFILE = "dockerfile"
     MMDEBSTRAP = "mmdebstrap"
+
+
+class Suite(StrEnum):
+    """Debian release that the level image's packages come from, and so its engine; an older one has other files."""
+
+    TRIXIE = "trixie"
+    FORKY = "forky"
+    SID = "sid"
+
+
+DEFAULT_SUITE = Suite.TRIXIE

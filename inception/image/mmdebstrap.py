@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import IO
 
@@ -18,7 +19,7 @@ import docker
 
 from inception.engine.translate import translated
 from inception.errors import ImageError
-from inception.image.recipe import SUITE, package_names
+from inception.image.recipe import LABEL_ENGINE, Recipe, engine_version_in, package_names
 
 SOURCE_DATE_EPOCH = 1754697600
 """Unix time: the latest time stamp of the image's files, the day of the Debian release."""
@@ -40,40 +41,49 @@ def has_mmdebstrap() -> bool:
 def build_by_mmdebstrap(
     client: docker.APIClient,
     staging: Path,
+    recipe: Recipe,
     *,
-    tag: str,
     labels: dict[str, str],
-    settings: tuple[str, ...],
     on_message: Callable[[str], None],
 ) -> None:
-    """Make the image's root from `staging`/recipe with mmdebstrap, and stream it into the engine as `tag`.
+    """Make the root of `recipe`, staged in `staging`/recipe, with mmdebstrap, and stream it into the engine.
 
-    The image gets `settings` (Dockerfile instructions) and `labels`. Raises ImageError and EngineError.
+    The image gets the recipe's tag and settings, `labels` and that of its engine. Raises ImageError and EngineError.
     """
-    changes = [*settings, *(f"LABEL {name}={value}" for name, value in labels.items())]
-    repository, _, version = tag.rpartition(":")
+    repository, _, version = recipe.tag().rpartition(":")
+    engine_version = staging / "engine-version"
     with (
-        running_mmdebstrap(mmdebstrap_command(staging / "recipe"), staging, on_message) as root,
+        running_mmdebstrap(mmdebstrap_command(recipe, staging / "recipe", engine_version), staging, on_message) as root,
         translated("importing the level image"),
     ):
-        answer = client.import_image_from_stream(root, repository=repository, tag=version, changes=changes)
+        first = next(root)  # It comes after all hooks.
+        labels = {**labels, LABEL_ENGINE: engine_version_in(engine_version.read_text())}
+        changes = [*recipe.image_settings(), *(f"LABEL {name}={value}" for name, value in labels.items())]
+        answer = client.import_image_from_stream(
+            chain([first], root), repository=repository, tag=version, changes=changes
+        )
     for line in answer.splitlines():
         if error := json.loads(line).get("error"):
             raise ImageError(f"the engine refused the level image: {error}", remedy="see the engine's log")
 
 
-def mmdebstrap_command(recipe_directory: Path) -> list[str]:
-    """Return the command that writes the image's root to its standard output as a tar archive."""
+def mmdebstrap_command(recipe: Recipe, recipe_directory: Path, engine_version: Path) -> list[str]:
+    """Return the command that writes the image's root to its standard output as a tar archive.
+
+    It uses the staged `recipe_directory`, and writes the answer of `dockerd --version` to the file `engine_version`.
+    """
     return [
         "mmdebstrap",
         "--variant=essential",
         "--format=tar",
         f"--include={','.join(package_names(recipe_directory))}",
         '--aptopt=APT::Install-Recommends "false"',
+        *(f"--aptopt={option}" for option in recipe.apt_options),
         *(f"--dpkgopt={option}" for option in _DPKG_OPTIONS),
         f"--skip={','.join(_SKIPPED)}",
         f'--customize-hook=sh {shlex.quote(str(recipe_directory / "finish"))} "$1"',
-        SUITE,
+        f'--customize-hook=chroot "$1" dockerd --version >{shlex.quote(str(engine_version))}',
+        recipe.suite,
         "-",
     ]
 

@@ -1,37 +1,52 @@
 """Recipe of the level image, and the tag that follows from it.
 
 The recipe is the directory `image/` of the repository; an installed package carries a copy of it. The tag is a digest
-of everything in it, which includes the packages that the runner imports, and of the base and
-the engine that a build uses instead: the same inputs give the same tag, so an existing image need not be built again.
+of everything in it, which includes the packages that the runner imports, and of the suite, the base and the engine that
+a build uses instead: the same inputs give the same tag, so an existing image need not be built again.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from inception.errors import ImageError
+from inception.errors import ImageError, UsageError
 from inception.image.host_engine import HostFile, copy_host_engine, find_host_engine
+from inception.image.method import DEFAULT_SUITE, Suite
 
 REPOSITORY = "inception-level"
 LABEL_RECIPE = "inception.recipe"
 """Label of every level image: the digest of the recipe; the tag is its beginning."""
 LABEL_WAY = "inception.way"
+LABEL_WITHOUT = "inception.without"
+"""Label of a slim image: the names of the packages that it lacks, with commas between them."""
 LABEL_MADE_OF = "inception.made-of"
 """Label of an image made of a level image: the level image's id."""
-SUITE = "trixie"
-"""The Debian release that mmdebstrap takes packages from."""
-DEFAULT_BASE = f"debian:{SUITE}-slim"
+LABEL_ENGINE = "inception.engine-version"
+"""Label of every level image: the version of the engine in it."""
 _DIGITS_IN_TAG = 12
+_BUILDER_PACKAGES = "packages-builder.txt"
+_APT_OPTION = re.compile(r"[A-Za-z][\w:/.-]*\s+\S.*")
+_APT_CONFIG = "apt.conf"
+_COPY_OF_RECIPE = "COPY . /recipe\n"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """Inputs of a level image: the recipe's directory, another base image, and the host's engine, if used."""
+    """Inputs of a level image: the recipe's directory, the suite or another base image, and the host's engine, if used.
+
+    A `slim` image lacks the packages that people build and compose with. `apt_options` are lines of apt.conf(5) for the
+    build alone: they do not change what is built, nor the tag.
+    """
 
     directory: Path
+    suite: Suite = DEFAULT_SUITE
+    slim: bool = False
+    apt_options: tuple[str, ...] = ()
     base: str | None = None
     host_engine: tuple[HostFile, ...] = ()
 
@@ -39,8 +54,10 @@ class Recipe:
         """Return the SHA-256 of all inputs of the image, in hexadecimal."""
         whole = hashlib.sha256()
         for path in sorted(self.directory.rglob("*")):
-            if path.is_file():
+            if path.is_file() and not (self.slim and path.name == _BUILDER_PACKAGES):
                 _add(whole, str(path.relative_to(self.directory)), path)
+        if self.suite is not DEFAULT_SUITE:
+            whole.update(f"suite {self.suite}\n".encode())
         if self.base is not None:
             whole.update(f"base {self.base}\n".encode())
         for file in self.host_engine:
@@ -49,15 +66,34 @@ class Recipe:
 
     def tag(self) -> str:
         """Return the tag of the image that this recipe gives."""
-        return f"{REPOSITORY}:{self.digest()[:_DIGITS_IN_TAG]}"
+        suite = "" if self.suite is DEFAULT_SUITE else f"{self.suite}-"
+        return f"{REPOSITORY}:{suite}{self.digest()[:_DIGITS_IN_TAG]}{'-slim' if self.slim else ''}"
 
     def stage(self, directory: Path) -> None:
-        """Copy the recipe and the host's engine to `directory`, with modes that do not depend on the checkout's."""
+        """Copy the recipe and the host's engine to `directory`, with modes that do not depend on the checkout's.
+
+        Its Dockerfile has apt read the options.
+        """
         shutil.copytree(self.directory, directory)
+        if self.slim:
+            (directory / _BUILDER_PACKAGES).unlink()
+        if self.apt_options:
+            (directory / _APT_CONFIG).write_text("".join(f"{line.rstrip(';')};\n" for line in self.apt_options))
+            dockerfile = (directory / "Dockerfile").read_text()
+            configured = f"{_COPY_OF_RECIPE}ENV APT_CONFIG=/recipe/{_APT_CONFIG}\n"
+            (directory / "Dockerfile").write_text(dockerfile.replace(_COPY_OF_RECIPE, configured))
         if self.host_engine:
             copy_host_engine(self.host_engine, directory / "engine")
         for path in [directory, *directory.rglob("*")]:
             path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+
+    def base_image(self) -> str:
+        """Return the image that the Dockerfile starts from."""
+        return self.base or f"debian:{self.suite}-slim"
+
+    def left_out(self) -> tuple[str, ...]:
+        """Return the names of the packages that this image lacks and others have."""
+        return _names_in(self.directory / _BUILDER_PACKAGES) if self.slim else ()
 
     def image_settings(self) -> tuple[str, ...]:
         """Return the instructions of the Dockerfile's last stage but COPY: those for PATH, the command and so on."""
@@ -66,20 +102,50 @@ class Recipe:
         return tuple(line for line in lines if line and not line.startswith(("#", "COPY")))
 
 
-def find_recipe(*, base: str | None = None, engine_from_host: bool = False) -> Recipe:
-    """Return the recipe of this program. Raises ImageError if the host lacks the engine to be copied."""
-    return Recipe(directory=_recipe_directory(), base=base, host_engine=find_host_engine() if engine_from_host else ())
+def find_recipe(
+    *,
+    suite: Suite | None = None,
+    slim: bool = False,
+    base: str | None = None,
+    apt_options: Sequence[str] = (),
+    engine_from_host: bool = False,
+) -> Recipe:
+    """Return the recipe of this program. Raises ImageError if the host lacks the engine to be copied.
+
+    Raises UsageError for a suite beside a base image, and for an option that apt cannot read.
+    """
+    if suite is not None and base is not None:
+        raise UsageError(f"the packages' suite is that of {base}", remedy="leave out --suite or --base")
+    for option in apt_options:
+        if not _APT_OPTION.fullmatch(option):
+            raise UsageError(f"{option!r} is not an option of apt", remedy="write it like 'Acquire::Retries \"3\"'")
+    return Recipe(
+        directory=_recipe_directory(),
+        suite=suite or DEFAULT_SUITE,
+        slim=slim,
+        apt_options=tuple(apt_options),
+        base=base,
+        host_engine=find_host_engine() if engine_from_host else (),
+    )
 
 
-def default_tag(*, base: str | None = None, engine_from_host: bool = False) -> str:
-    """Return the tag of the level image that this program builds with these options."""
-    return find_recipe(base=base, engine_from_host=engine_from_host).tag()
+def default_tag() -> str:
+    """Return the tag of the level image that this program builds without options."""
+    return find_recipe().tag()
 
 
 def package_names(recipe_directory: Path) -> tuple[str, ...]:
     """Return the names of the Debian packages of the level image."""
-    lines = (recipe_directory / "packages.txt").read_text().splitlines()
-    return tuple(name for line in lines for name in line.partition("#")[0].split())
+    return tuple(name for file in sorted(recipe_directory.glob("packages*.txt")) for name in _names_in(file))
+
+
+def _names_in(file: Path) -> tuple[str, ...]:
+    return tuple(name for line in file.read_text().splitlines() for name in line.partition("#")[0].split())
+
+
+def engine_version_in(answer: str) -> str:
+    """Return the version in the answer of `dockerd --version`: "Docker version 28.5.2, build 89c5e8f"."""
+    return answer.removeprefix("Docker version ").partition(",")[0].strip()
 
 
 def _recipe_directory() -> Path:

@@ -1,7 +1,7 @@
 """Make the seed of an image: a volume of the level-0 engine that every level grafts the image from.
 
 The volume holds `image.tar` (the output of `docker save`, for levels that load it), `data-root/` (of an engine that
-has loaded it) and, written last, `seed.json`.
+has loaded it) and, written last, `seed.json`. An image has a seed for each image store that was asked for.
 """
 
 from __future__ import annotations
@@ -25,8 +25,12 @@ from inception.plan.chain import seed_volume_name
 from inception.plan.paths import SEED_DIRECTORY
 from inception.plan.privileges import Privileges
 from inception.plan.protocol import Program
+from inception.plan.request import ImageStore
 
 LABEL_SEED = "inception.seed"
+"""Label of a seed's volume: the id of the image."""
+LABEL_STORE = "inception.image-store"
+"""Label of a seed's volume: the image store that was asked for."""
 _PAYLOAD = "/opt/inception"
 _CHUNK = 1 << 20
 
@@ -36,23 +40,24 @@ def ensure_seed(
     *,
     image: str,
     image_id: str,
+    store: ImageStore,
     privileges: Privileges,
     patience: float,
     on_message: Callable[[str], None],
 ) -> str:
-    """Make the seed of `image` unless it is there and complete; return the volume's name.
+    """Make the seed of `image` for engines that use `store` unless it is there and complete; return the volume's name.
 
     Raises ImageError if the engine in the image cannot make it, and EngineError.
     """
-    volume = seed_volume_name(image_id)
+    volume = seed_volume_name(image_id, store)
     with locked(f"{volume}.lock"), translated("making the seed"):
         if _is_complete(client, volume, image_id):
             return volume
         on_message(f"making the seed of {image}, once for this image")
         _remove_volume(client, volume)
-        client.create_volume(volume, labels={LABEL_SEED: image_id})
+        client.create_volume(volume, labels={LABEL_SEED: image_id, LABEL_STORE: store.value})
         try:
-            _fill(client, volume, image, privileges, patience)
+            _fill(client, volume, image, [Program.MAKE_SEED, image, str(patience), store.value], privileges)
         except BaseException:
             _remove_volume(client, volume)
             raise
@@ -107,8 +112,8 @@ def _container(
         client.remove_container(created["Id"], force=True, v=True)
 
 
-def _fill(client: docker.APIClient, volume: str, image: str, privileges: Privileges, patience: float) -> None:
-    command = ["tini", "-s", "--", "python3", "-m", Program.MAKE_SEED, image, str(patience)]
+def _fill(client: docker.APIClient, volume: str, image: str, program: list[str], privileges: Privileges) -> None:
+    command = ["tini", "-s", "--", "python3", "-m", *program]
     with _container(client, volume, image, command=command, privileges=privileges) as container:
         client.put_archive(container, "/", payload_archive(_PAYLOAD.removeprefix("/")))
         with tempfile.TemporaryFile() as tarball:
@@ -121,7 +126,7 @@ def _fill(client: docker.APIClient, volume: str, image: str, privileges: Privile
             log = client.logs(container, tail=1).decode(errors="replace").strip()
             raise ImageError(
                 f"the seed of {image} could not be made: {log or f'status {status}'}",
-                remedy="check the image with `inception image verify`, or use another with --image",
+                remedy="check the image with `inception image verify`, or use another --image or --image-store",
             )
 
 

@@ -13,17 +13,19 @@ import docker
 
 from inception.engine.translate import reason, translated
 from inception.errors import ImageError
-from inception.image.recipe import LABEL_MADE_OF, LABEL_RECIPE, LABEL_WAY
+from inception.image.recipe import LABEL_ENGINE, LABEL_MADE_OF, LABEL_RECIPE, LABEL_WAY
 from inception.plan.chain import seed_volume_name
+from inception.plan.request import ImageStore
 
 _CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoredImage:
-    """Level image on an engine. `size_bytes` is unpacked, `created_s` Unix time, `seed` the seed's volume if any.
+    """Level image on an engine. `size_bytes` is unpacked, `created_s` Unix time, `engine_version` empty if unknown.
 
-    `made_of` is the id of the level image that this one is made of: see `image.standalone`.
+    `seed` is the volume of its seed if any, the first of several. `made_of` is the id of the level image that this one
+    is made of: see `image.standalone`.
     """
 
     tags: tuple[str, ...]
@@ -32,8 +34,14 @@ class StoredImage:
     created_s: int
     recipe: str
     way: str
+    engine_version: str
     seed: str | None
     made_of: str | None
+
+
+def seeds_of(image_id: str) -> tuple[str, ...]:
+    """Return the names of the volumes that can hold a seed of the image, one for each image store."""
+    return tuple(seed_volume_name(image_id, store) for store in ImageStore)
 
 
 def find_image(client: docker.APIClient, tag: str) -> str | None:
@@ -67,7 +75,8 @@ def list_images(client: docker.APIClient) -> tuple[StoredImage, ...]:
             created_s=image["Created"],
             recipe=image["Labels"][LABEL_RECIPE],
             way=image["Labels"].get(LABEL_WAY, ""),
-            seed=seed if (seed := seed_volume_name(image["Id"])) in volumes else None,
+            engine_version=image["Labels"].get(LABEL_ENGINE, ""),
+            seed=next((seed for seed in seeds_of(image["Id"]) if seed in volumes), None),
             made_of=image["Labels"].get(LABEL_MADE_OF),
         )
         for image in images
@@ -98,7 +107,7 @@ def remove_image(client: docker.APIClient, name: str) -> None:
             remedy="end the chains or remove the containers that use it",
         )
     _remove_made_of(client, image_id)
-    _remove_seed(client, image_id)
+    _remove_seeds(client, image_id)
     # The engine has removed it already if it had no tag: with the last image made of it.
     with translated(f"removing image {name}"), suppress(docker.errors.NotFound):
         client.remove_image(name)
@@ -109,7 +118,7 @@ def remove_superseded(client: docker.APIClient) -> None:
     for image in list_images(client):
         if not image.tags and not _containers_of(client, image.image_id):
             _remove_made_of(client, image.image_id)
-            _remove_seed(client, image.image_id)
+            _remove_seeds(client, image.image_id)
             with translated("removing an older level image"), suppress(docker.errors.NotFound):
                 client.remove_image(image.image_id)
 
@@ -163,13 +172,17 @@ def _containers_of(client: docker.APIClient, image_id: str) -> tuple[str, ...]:
 def _remove_made_of(client: docker.APIClient, image_id: str) -> None:
     for image in list_images(client):
         if image.made_of == image_id:
-            _remove_seed(client, image.image_id)
+            _remove_seeds(client, image.image_id)
             with translated(f"removing image {', '.join(image.tags) or image.image_id}"):
                 client.remove_image(image.image_id, force=True)
 
 
-def _remove_seed(client: docker.APIClient, image_id: str) -> None:
-    volume = seed_volume_name(image_id)
+def _remove_seeds(client: docker.APIClient, image_id: str) -> None:
+    for volume in seeds_of(image_id):
+        _remove_seed(client, volume)
+
+
+def _remove_seed(client: docker.APIClient, volume: str) -> None:
     with translated(f"removing the seed {volume}"):
         try:
             client.remove_volume(volume)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -39,12 +40,18 @@ class ChildLevel:
         self._started = False
         self._ended = threading.Event()
 
-    def start(self, image: str) -> None:
-        """Create the container from `image` and start it. Raises LevelFailure."""
+    def start(self, image: str, restore_image: Callable[[], str]) -> None:
+        """Create the container from `image` and start it. Raises LevelFailure.
+
+        An engine whose users have removed the image is given it again by `restore_image`, which returns its id.
+        """
         client = connect_level(self._plan, self._number - 1)
         self._may_exist = True
         with self._events.phase(Phase.CREATE, level=self._number, log="dockerd"):
-            create_level(client, self._plan, self._number, image)
+            try:
+                create_level(client, self._plan, self._number, image)
+            except docker.errors.ImageNotFound:
+                create_level(client, self._plan, self._number, restore_image())
         with self._events.phase(Phase.START, level=self._number, log="dockerd"):
             client.start(self._name)
         self._started = True
@@ -119,10 +126,19 @@ class ChildSlot:
     """The place below level `number`, empty or with a child level made from `image`, an id in this level's engine."""
 
     def __init__(
-        self, number: int, *, image: str, own_lifeline: Lifeline, events: EventLog, shutdown: Shutdown, mailbox: Mailbox
+        self,
+        number: int,
+        *,
+        image: str,
+        restore_image: Callable[[], str],
+        own_lifeline: Lifeline,
+        events: EventLog,
+        shutdown: Shutdown,
+        mailbox: Mailbox,
     ) -> None:
         self._number = number
         self._image = image
+        self._restore_image = restore_image
         self._own_lifeline = own_lifeline
         self._events = events
         self._shutdown = shutdown
@@ -157,7 +173,7 @@ class ChildSlot:
     def _start(self, plan: ChainPlan, *, fate_shared: bool) -> None:
         child = self._child = ChildLevel(plan, self._number + 1, self._events)
         stopping = self._stopping = threading.Event()
-        child.start(self._image)
+        child.start(self._image, self._restore_image)
         threading.Thread(
             target=self._watch, args=(plan, child, stopping, fate_shared), name="child level", daemon=True
         ).start()

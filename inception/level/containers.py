@@ -54,6 +54,7 @@ def _create(client: docker.APIClient, plan: ChainPlan, level: LevelPlan, image: 
             str(plan.paths.log(level.number, "runner")),
         ],
         environment={
+            **plan.environment,
             Variable.PLAN: str(plan.paths.plan),
             Variable.CHAIN: plan.name,
             Variable.LEVEL: str(level.number),

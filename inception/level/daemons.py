@@ -6,21 +6,37 @@ Each daemon gets a session of its own, so that Ctrl-C in a shell of this level d
 
 from __future__ import annotations
 
+import json
 import os
+import resource
 import socket
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from inception.level.failure import PhaseError
+from inception.level.graft import Seed
+from inception.level.image_store import store_settings
 from inception.level.network import own_bridge
 from inception.linux.capabilities import held
 from inception.linux.retry import retry
 from inception.plan.chain import ChainPlan, LevelPlan
+from inception.plan.engine_settings import (
+    NEEDED_BY_LEVELS,
+    DockerdConfiguration,
+    SettingsFile,
+    configure,
+    open_files,
+)
+from inception.plan.paths import CONTAINERD_ROOT
 
 CONTAINERD_SOCKET = Path("/run/containerd/containerd.sock")
 DOCKERD_PID_FILE = Path("/run/docker.pid")
 _CONTAINERD_CONFIG = Path("/run/inception-containerd.toml")
+_SETTINGS = Path("/run/inception-daemon.json")
+_IMAGE_SETTINGS = Path("/etc/docker/daemon.json")
 _POLL_S = 0.004
 _TRANSIENT = (FileNotFoundError, ConnectionRefusedError)
 _OOM_SCORE = -500
@@ -75,7 +91,15 @@ def _start(name: str, command: list[str], log: Path | None) -> Daemon:
         )
     finally:
         os.close(descriptor)
+    _raise_open_files(process.pid)
     return Daemon(name, process)
+
+
+def _raise_open_files(process: int) -> None:
+    """Raise a daemon's limit of open files to the greatest that this container has: many containers need many."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    with suppress(ProcessLookupError):  # It has ended already, as `wait_for_socket` reports.
+        resource.prlimit(process, resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def containerd_config(root: Path, *, oom_score: int) -> str:
@@ -88,36 +112,66 @@ def start_containerd(data_root: Path, log: Path) -> Daemon:
     """Start containerd; it is ready when `CONTAINERD_SOCKET` answers (`wait_for_socket`). Raises OSError."""
     # Without the capability to lower it (proc_pid_oom_score_adj(5)), containerd would log an error.
     oom_score = _OOM_SCORE if "SYS_RESOURCE" in held() else 0
-    _CONTAINERD_CONFIG.write_text(containerd_config(data_root / "containerd-root", oom_score=oom_score))
+    _CONTAINERD_CONFIG.write_text(containerd_config(data_root / CONTAINERD_ROOT, oom_score=oom_score))
     return _start("containerd", ["containerd", "--config", str(_CONTAINERD_CONFIG)], log)
 
 
-def dockerd_command(plan: ChainPlan, level: LevelPlan, data_root: Path) -> list[str]:
-    """Return the command line of a level's dockerd."""
-    command = [
-        "dockerd",
-        f"--containerd={CONTAINERD_SOCKET}",
-        f"--data-root={data_root}",
-        "--host=unix:///run/docker.sock",
-        f"--host=unix://{plan.paths.socket(level.number)}",
-        f"--bip={level.subnet.bridge}" if (bridge := own_bridge(plan, level)) is None else f"--bridge={bridge}",
-        f"--mtu={plan.mtu}",
-        "--log-level=warn",
-    ]
-    command += [
-        f"--default-address-pool=base={pool},size={level.subnet.address_pool_prefix}"
-        for pool in level.subnet.address_pools
-    ]
-    command += [f"--dns={server}" for server in plan.dns]
+def level_configuration(plan: ChainPlan, level: LevelPlan, data_root: Path, seed: Seed) -> DockerdConfiguration:
+    """Return the configuration of a level's dockerd, which `seed` describes. Raises PhaseError for an invalid file."""
+    own: dict[str, Any] = {
+        "containerd": str(CONTAINERD_SOCKET),
+        "data-root": str(data_root),
+        "hosts": ["unix:///run/docker.sock", f"unix://{plan.paths.socket(level.number)}"],
+        "default-address-pools": [
+            {"base": pool, "size": level.subnet.address_pool_prefix} for pool in level.subnet.address_pools
+        ],
+        "mtu": plan.mtu,
+        "log-level": "warn",
+        **open_files(plan.open_files_limit),
+    }
+    if (bridge := own_bridge(plan, level)) is None:
+        own["bip"] = level.subnet.bridge
+    else:
+        own["bridge"] = bridge
     if plan.restart_engines:
         # Containers outlive their dockerd, and the next one takes them over by way of containerd.
-        command.append("--live-restore")
-    return command
+        own["live-restore"] = True
+    lists = {
+        "dns": plan.dns,
+        "registry-mirrors": plan.outward.registry_mirrors,
+        "insecure-registries": plan.outward.insecure_registries,
+    }
+    own |= {name: list(values) for name, values in lists.items() if values}
+    request = plan.request
+    chosen = {"mtu": request.mtu, "dns": list(request.dns)}
+    options = SettingsFile(source="options", text=json.dumps({name: it for name, it in chosen.items() if it}))
+    given = [it.file for it in request.daemon_json if level.number in it.levels]
+    try:
+        return configure(
+            own,
+            needed=NEEDED_BY_LEVELS,
+            # A user's options go before what the image happens to say.
+            files=(*image_settings(), options, *given),
+            fixed=SettingsFile(source="image store", text=store_settings(seed.store)),
+            arguments=[it.argument for it in request.dockerd if level.number in it.levels],
+            engine_version=seed.engine_version,
+        )
+    except ValueError as error:
+        raise PhaseError(str(error), remedy="correct that file in the image") from error
 
 
-def start_dockerd(command: list[str], log: Path | None) -> Daemon:
-    """Start dockerd by `command`. Without a `log` it writes to this process's standard error. Raises OSError."""
-    return _start("dockerd", command, log)
+def image_settings() -> tuple[SettingsFile, ...]:
+    """Return the daemon.json of this container's image, if it has one. Raises OSError."""
+    try:
+        return (SettingsFile(source=str(_IMAGE_SETTINGS), text=_IMAGE_SETTINGS.read_text()),)
+    except FileNotFoundError:
+        return ()
+
+
+def start_dockerd(configuration: DockerdConfiguration, log: Path | None) -> Daemon:
+    """Start dockerd as configured. Without a `log` it writes to this process's standard error. Raises OSError."""
+    _SETTINGS.write_text(configuration.settings)
+    return _start("dockerd", ["dockerd", f"--config-file={_SETTINGS}", *configuration.arguments], log)
 
 
 def wait_for_socket(path: Path, daemon: Daemon, timeout_s: float) -> None:

@@ -14,7 +14,7 @@ from inception.level.daemons import (
     CONTAINERD_SOCKET,
     DOCKERD_PID_FILE,
     Daemon,
-    dockerd_command,
+    level_configuration,
     start_containerd,
     start_dockerd,
     wait_for_socket,
@@ -25,8 +25,9 @@ from inception.level.graft import Seed, plan_graft
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Phase
 from inception.plan.paths import SEED_DIRECTORY
-from inception.plan.request import ImageTransfer
+from inception.plan.request import ImageStore, ImageTransfer
 
+_REMEDY_OF_GRAFT = "use --image-transfer auto or load"
 _BEREFT_STOP_S = 1.0
 """Seconds for a daemon to stop when the other one is gone."""
 
@@ -40,6 +41,7 @@ class LevelEngine:
         self._level = plan.level(number)
         self._events = events
         self._seed = Seed.read(Path(SEED_DIRECTORY))
+        self._image_id = self._seed.image_id
         self._daemons: list[Daemon] = []
         self._replacing = threading.Lock()
         self._stopping = False
@@ -47,7 +49,7 @@ class LevelEngine:
     @property
     def image_id(self) -> str:
         """Id of the chain's image in this engine."""
-        return self._seed.image_id
+        return self._image_id
 
     @property
     def daemons(self) -> tuple[Daemon, ...]:
@@ -69,48 +71,80 @@ class LevelEngine:
         self._check_image(grafted)
 
     def _boot_containerd(self) -> bool:
-        """Start it, and graft the image while it boots; return whether the image is grafted."""
+        """Start it, and graft the image; return whether the image is grafted."""
         with self._events.phase(Phase.CONTAINERD, log="containerd"):
+            # containerd reads the databases of its own store as it starts. Another store is grafted while it boots.
+            grafted = self._seed.store is ImageStore.CONTAINERD and self._graft()
             containerd = start_containerd(self.data_root, self._log("containerd"))
             self._daemons.append(containerd)
-            grafted = self._plan.image_transfer is not ImageTransfer.LOAD
-            if grafted:
-                with self._events.phase(Phase.IMAGE):
-                    plan_graft(self._seed, self.data_root).execute()
+            grafted = grafted or (self._seed.store is not ImageStore.CONTAINERD and self._graft())
             wait_for_socket(CONTAINERD_SOCKET, containerd, self._plan.limits.containerd_s)
         return grafted
 
+    def _graft(self) -> bool:
+        """Graft the image if the plan allows it; return whether it is grafted. Raises LevelFailure if it has to be."""
+        if self._plan.image_transfer is ImageTransfer.LOAD:
+            return False
+        with self._events.phase(Phase.IMAGE):
+            try:
+                plan_graft(self._seed, self.data_root).execute()
+            except Exception as error:
+                if self._plan.image_transfer is ImageTransfer.GRAFT:
+                    raise PhaseError(f"the image cannot be grafted: {error}", remedy=_REMEDY_OF_GRAFT) from error
+                self._events.note(Phase.IMAGE, f"the image cannot be grafted: {error}: loading it instead")
+                return False
+        return True
+
     def _start_dockerd(self) -> Daemon:
-        return start_dockerd(dockerd_command(self._plan, self._level, self.data_root), self._log("dockerd"))
+        configuration = level_configuration(self._plan, self._level, self.data_root, self._seed)
+        if self._level.number == 1 and not self._daemons[1:]:
+            # Every level has the same image: one of them reports what they all pass over.
+            for note in configuration.notes:
+                self._events.note(Phase.DOCKERD, note)
+        return start_dockerd(configuration, self._log("dockerd"))
 
     def _wait_for_dockerd(self, dockerd: Daemon) -> None:
-        from inception.level.engine_client import connect_level
+        from inception.level.engine_client import negotiate
 
         socket = Path(self._plan.paths.socket(self._level.number))
         wait_for_socket(socket, dockerd, self._plan.limits.dockerd_s)
-        with connect_level(self._plan, self._level.number) as client:
-            client.ping()  # The socket takes connections before the engine answers them.
+        # The socket takes connections before the engine answers them.
+        negotiate(f"unix://{socket}", timeout_s=self._plan.limits.image_s)
         os.chown(socket, self._plan.owner_uid, self._plan.owner_gid)
 
     def _check_image(self, grafted: bool) -> None:
         """Check that the engine knows the image; load it where the graft has failed and loading is allowed."""
-        from inception.level.engine_client import connect_level, knows_image, load_as
+        from inception.level.engine_client import connect_level, id_of_image, load_as
 
         image = self._plan.image
         with connect_level(self._plan, self._level.number) as client:
             with self._events.phase(Phase.VERIFY, log="dockerd"):
-                if grafted and knows_image(client, image, self.image_id):
+                if grafted and id_of_image(client, image) == self.image_id:
                     return
                 if self._plan.image_transfer is ImageTransfer.GRAFT:
-                    raise PhaseError(
-                        "the engine does not know the grafted image", remedy="use --image-transfer auto or load"
-                    )
+                    raise PhaseError("the engine does not know the grafted image", remedy=_REMEDY_OF_GRAFT)
             if grafted:
                 self._events.note(Phase.VERIFY, "the engine does not know the grafted image: loading it instead")
             with self._events.phase(Phase.IMAGE, log="dockerd"):
                 load_as(client, self._seed.tarball, image)
-                if not knows_image(client, image, self.image_id):
+                if (image_id := id_of_image(client, image)) is None:
                     raise PhaseError(f"{image} was loaded, but the engine does not know it")
+                self._image_id = image_id
+
+    def restore_image(self) -> str:
+        """Load the image into the engine, whose users have removed it; return its id there.
+
+        A graft needs a dockerd that has not started yet. Raises PhaseError, OSError, and what the SDK raises.
+        """
+        from inception.level.engine_client import connect_level, load_as
+
+        self._events.note(
+            Phase.IMAGE,
+            f"{self._plan.image} was removed from the engine of level {self._level.number}: loading it again",
+        )
+        with connect_level(self._plan, self._level.number) as client:
+            load_as(client, self._seed.tarball, self._plan.image)
+        return self.image_id
 
     def restart_dockerd(self) -> Daemon | None:
         """Start a dockerd in place of the one that has ended; return it once it answers, or None if the engine stops.

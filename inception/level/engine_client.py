@@ -2,30 +2,93 @@
 
 from __future__ import annotations
 
+import http.client
 import logging
 import re
+import socket
 from datetime import timedelta
 from pathlib import Path
 
 import docker
+from docker.constants import DEFAULT_DOCKER_API_VERSION
 from requests import Response
 from requests.exceptions import RequestException
 
 from inception.level.failure import PhaseError
 from inception.plan.chain import ChainPlan
 
-API_VERSION = "1.41"
-"""Version for every level's engine: the oldest with all that is used (CgroupnsMode), so that none is negotiated."""
 ENGINE_GONE = (docker.errors.DockerException, RequestException, OSError)
 """Exceptions raised where no engine answers, or where one answers with an error."""
+_UNIX = "unix://"
 _log = logging.getLogger(__name__)
 _LOADED = re.compile(r"^Loaded image(?: ID)?: (\S+)", re.MULTILINE)
+_negotiated: dict[str, tuple[int, str]] = {}
+"""By address of an engine: the time stamp of its socket, which a new engine makes anew, and the version spoken."""
 
 
 def connect_level(plan: ChainPlan, number: int) -> docker.APIClient:
     """Return a client of the engine of level `number`; its requests may take as long as the longest phase."""
-    address = f"unix://{plan.paths.socket(number)}"
-    return logged(docker.APIClient(base_url=address, version=API_VERSION, timeout=int(plan.limits.image_s)), address)
+    return connect(f"unix://{plan.paths.socket(number)}", timeout_s=int(plan.limits.image_s))
+
+
+def connect(address: str, *, timeout_s: int) -> docker.APIClient:
+    """Return a client of the engine at the unix socket `address`, with the version of the API that both know.
+
+    Raises no error where no engine answers: the client's first request does.
+    """
+    version = api_version(address, timeout_s=timeout_s)
+    return logged(docker.APIClient(base_url=address, version=version, timeout=timeout_s), address)
+
+
+def api_version(address: str, *, timeout_s: float) -> str:
+    """Return the version to speak to the engine at `address`, asked once for each engine; the SDK's if none answers."""
+    stamp, version = _negotiated.get(address, (None, DEFAULT_DOCKER_API_VERSION))
+    try:
+        if stamp != _time_stamp(address):
+            version = negotiate(address, timeout_s=timeout_s)
+    except ENGINE_GONE:
+        _log.debug("%s: no engine answers with its version", address)
+    return version
+
+
+def negotiate(address: str, *, timeout_s: float) -> str:
+    """Wait until the engine at `address` answers; return the newest version of the API that it and the SDK know.
+
+    Raises one of ENGINE_GONE if it does not answer within `timeout_s` seconds.
+    """
+    stamp = _time_stamp(address)
+    try:
+        version = _ask_version(address.removeprefix(_UNIX), timeout_s)
+    except http.client.HTTPException as error:
+        raise ConnectionError(f"no engine answers at {address}: {error!r}") from error
+    version = min(version, DEFAULT_DOCKER_API_VERSION, key=_numbers)
+    _negotiated[address] = stamp, version
+    return version
+
+
+def _time_stamp(address: str) -> int:
+    return Path(address.removeprefix(_UNIX)).stat().st_mtime_ns
+
+
+def _ask_version(path: str, timeout_s: float) -> str:
+    """Return the version that the engine at the socket `path` names in its answer to a ping.
+
+    The ping is sent without a version, which every engine takes, and without the SDK, which takes 5 times as long.
+    """
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(timeout_s)
+        connection.connect(path)
+        connection.sendall(b"GET /_ping HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n")
+        with http.client.HTTPResponse(connection) as response:
+            response.begin()
+            version = response.getheader("Api-Version")
+    if response.status != http.client.OK or version is None:
+        raise http.client.HTTPException(f"status {response.status} in place of a version")
+    return version
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in version.split("."))
 
 
 def logged(client: docker.APIClient, address: str) -> docker.APIClient:
@@ -39,12 +102,16 @@ def logged(client: docker.APIClient, address: str) -> docker.APIClient:
     return client
 
 
-def knows_image(client: docker.APIClient, image: str, image_id: str) -> bool:
-    """Return whether the engine has `image` with the id `image_id`."""
+def id_of_image(client: docker.APIClient, image: str) -> str | None:
+    """Return the id of `image` in the engine; None if it is not there, or so damaged that the engine reports an error.
+
+    It depends on the image store: that of a configuration, or, in containerd's, of a manifest.
+    """
     try:
-        return bool(client.inspect_image(image)["Id"] == image_id)
-    except docker.errors.ImageNotFound:
-        return False
+        return str(client.inspect_image(image)["Id"])
+    except docker.errors.APIError as error:
+        _log.debug("image %s: %s", image, error)
+        return None
 
 
 def load_tarball(client: docker.APIClient, tarball: Path) -> str | None:

@@ -1,61 +1,110 @@
-"""Gives a level the chain's image without copying it: binds the layers of the seed, read-only, into its data-root.
+"""Give a level the chain's image without copying it: share the layers of the seed with its data-root.
 
-An engine's metadata on an image are small (`image/overlay2`, and two or three little files a layer): they are copied.
-The layers' files are large and never change: each layer's `diff` is bound from the seed. The binds must be read-only:
-an engine that deletes the image would otherwise delete the files of every level.
+An engine's metadata on an image are small, and copied. The layers' files are large and never change; they are shared
+so that an engine that deletes the image deletes the files of no other level:
+
+- overlay2: `image/overlay2` and two or three little files a layer are copied, each layer's `diff` is bound read-only.
+- containerd: the two databases are copied, and each layer's `fs` and each blob are symbolic links into the seed. All
+  of it is named by relative ids there. A link is deleted like a file, where containerd could not delete what is bound,
+  and would keep failing at it; and new blobs and layers lie beside the links.
 """
 
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from inception.linux.mounts import BindReadOnly
+from inception.linux.mounts import BindReadOnly, unmount
+from inception.plan.paths import CONTAINERD_ROOT
+from inception.plan.request import ImageStore
 
 _DRIVER = "overlay2"
 _LAYER_FILES = ("link", "lower", "committed")
+_METADATA = Path("io.containerd.metadata.v1.bolt")
+_CONTENT = Path("io.containerd.content.v1.content")
+_SNAPSHOTTER = Path("io.containerd.snapshotter.v1.overlayfs")
+_DATABASES = (_METADATA / "meta.db", _SNAPSHOTTER / "metadata.db")
+_ROOT_MODE = 0o711
+_PLUGIN_MODE = 0o700
 
 
 @dataclass(frozen=True, kw_only=True)
 class Seed:
-    """A data-root that holds just the chain's image, in `directory`.
+    """A data-root that holds just the chain's image, in `directory`, in the image store `store`, which is not AUTO.
 
     `image_id` is the image's id in a level's engine. That in level 0's may differ, as with containerd's image store.
+    `engine_version` is the version of the image's dockerd.
     """
 
     directory: Path
     image_id: str
+    store: ImageStore
+    engine_version: str = ""
 
     @property
     def data_root(self) -> Path:
         """Directory that a dockerd has used as its data-root."""
-        return self.directory / "data-root"
+        return data_root_in(self.directory)
 
     @property
     def tarball(self) -> Path:
         """The image as `docker save` writes it, for levels that load it."""
-        return self.directory / "image.tar"
+        return tarball_in(self.directory)
 
     @classmethod
     def read(cls, directory: Path) -> Seed:
         """Read the seed in `directory`. Raises OSError or ValueError if it is not complete."""
         fields = json.loads((directory / "seed.json").read_text())
-        return cls(directory=directory, image_id=fields["image_id"])
+        # Seeds were of this store alone before they named it.
+        store = ImageStore(fields.get("image_store", ImageStore.OVERLAY2))
+        return cls(
+            directory=directory,
+            image_id=fields["image_id"],
+            store=store,
+            engine_version=fields.get("engine_version", ""),
+        )
+
+
+def data_root_in(seed_directory: Path) -> Path:
+    """Return the data-root of the seed in `seed_directory`."""
+    return seed_directory / "data-root"
+
+
+def tarball_in(seed_directory: Path) -> Path:
+    """Return the tarball of the seed in `seed_directory`."""
+    return seed_directory / "image.tar"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Graft:
-    """Steps that give one level a seed's image: directories and small files to copy, layers to bind."""
+    """Steps that give one level a seed's image: `directories` to make, with their modes, files to copy, bind and link.
 
+    `copies` and `links` are pairs of a path in the seed and one in the level. `tops` are the directories below which
+    everything is made.
+    """
+
+    tops: tuple[Path, ...]
+    directories: tuple[tuple[Path, int], ...] = ()
     copies: tuple[tuple[Path, Path], ...]
-    binds: tuple[BindReadOnly, ...]
+    binds: tuple[BindReadOnly, ...] = ()
+    links: tuple[tuple[Path, Path], ...] = ()
 
     def execute(self) -> None:
-        """Make the data-root. It must not hold an image yet. Raises OSError."""
+        """Make the data-root. It must not hold an image yet. Raises OSError, and leaves nothing then."""
+        try:
+            self._execute()
+        except BaseException:
+            self._undo()
+            raise
+
+    def _execute(self) -> None:
         # Not at the top: it brings compression, which takes a level 2 ms, and now containerd boots meanwhile.
         import shutil
 
+        for directory, mode in self.directories:
+            directory.mkdir(mode, parents=True)
         for source, target in self.copies:
             if source.is_dir():
                 shutil.copytree(source, target, symlinks=True)
@@ -65,10 +114,26 @@ class Graft:
         for bind in self.binds:
             bind.target.mkdir(parents=True)
             bind.execute()
+        for source, target in self.links:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.symlink_to(source)
+
+    def _undo(self) -> None:
+        import shutil
+
+        for bind in self.binds:
+            with suppress(OSError):  # Not every one was made.
+                unmount(bind.target)
+        for top in self.tops:
+            shutil.rmtree(top, ignore_errors=True)
 
 
 def plan_graft(seed: Seed, data_root: Path) -> Graft:
-    """Plan the graft of `seed` into `data_root`. Raises FileNotFoundError if the seed is no overlay2 data-root."""
+    """Plan the graft of `seed` into `data_root`. Raises FileNotFoundError if the seed lacks part of its store."""
+    return _plan_containerd(seed, data_root) if seed.store is ImageStore.CONTAINERD else _plan_overlay2(seed, data_root)
+
+
+def _plan_overlay2(seed: Seed, data_root: Path) -> Graft:
     copies = [
         (seed.data_root / "image", data_root / "image"),
         (seed.data_root / _DRIVER / "l", data_root / _DRIVER / "l"),
@@ -80,4 +145,19 @@ def plan_graft(seed: Seed, data_root: Path) -> Graft:
         target = data_root / _DRIVER / layer.name
         binds.append(BindReadOnly(layer / "diff", target / "diff"))
         copies.extend((layer / name, target / name) for name in _LAYER_FILES if (layer / name).exists())
-    return Graft(copies=tuple(copies), binds=tuple(binds))
+    return Graft(tops=(data_root / "image", data_root / _DRIVER), copies=tuple(copies), binds=tuple(binds))
+
+
+def _plan_containerd(seed: Seed, data_root: Path) -> Graft:
+    source, target = seed.data_root / CONTAINERD_ROOT, data_root / CONTAINERD_ROOT
+    layers = sorted((source / _SNAPSHOTTER / "snapshots").iterdir())
+    blobs = sorted((source / _CONTENT / "blobs").glob("*/*"))
+    shared = [layer / "fs" for layer in layers] + blobs
+    plugins = (_METADATA, _CONTENT, _SNAPSHOTTER)
+    return Graft(
+        tops=(target,),
+        # As containerd would make them.
+        directories=((target, _ROOT_MODE), *((target / plugin, _PLUGIN_MODE) for plugin in plugins)),
+        copies=tuple((source / database, target / database) for database in _DATABASES),
+        links=tuple((path, target / path.relative_to(source)) for path in shared),
+    )

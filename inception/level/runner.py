@@ -16,10 +16,11 @@ from inception.level.event_log import EventLog
 from inception.level.failure import LevelFailure
 from inception.level.mailbox import Mailbox, Message
 from inception.level.network import close_network, open_network
+from inception.level.outward import open_ways_outward
 from inception.level.shutdown import EndOfLevel, Shutdown
 from inception.level.storage import close_storage, open_storage
 from inception.linux import cgroups, fds, lifeline
-from inception.linux.mounts import RemountWritable, parse_mountinfo
+from inception.linux.mounts import RemountWritable, ShareMounts, parse_mountinfo
 from inception.plan.chain import ChainPlan, LevelPlan
 from inception.plan.events import Phase, State
 from inception.plan.paths import DATA_ROOT
@@ -139,6 +140,7 @@ def live(context: Context, engine: LevelEngine) -> NoReturn:
     child = context.child = ChildSlot(
         context.level.number,
         image=engine.image_id,
+        restore_image=engine.restore_image,
         own_lifeline=context.own_lifeline,
         events=context.events,
         shutdown=context.shutdown,
@@ -199,11 +201,13 @@ def _end_in_time(context: Context) -> None:
 def prepare(plan: ChainPlan, level: LevelPlan) -> None:
     """Make this container fit for an engine and for shells: /sys and control groups writable, a network, a data-root.
 
-    Raises PhaseError or OSError.
+    Its mounts are shared last, with those made before. Raises PhaseError or OSError.
     """
     RemountWritable(Path("/sys")).execute()
     mounts = parse_mountinfo(Path("/proc/self/mountinfo").read_text())
     cgroups.open_hierarchies(level.cgroup_namespace, mounts)
     install_commands(plan.paths)
+    open_ways_outward(plan)
     open_network(plan, level)
     open_storage(level.storage, _DATA_ROOT)
+    ShareMounts(Path("/")).execute()

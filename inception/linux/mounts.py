@@ -14,6 +14,9 @@ _MS_NODEV = 0x4
 _MS_NOEXEC = 0x8
 _MS_REMOUNT = 0x20
 _MS_BIND = 0x1000
+_MS_REC = 0x4000
+_MS_PRIVATE = 0x40000
+_MS_SHARED = 0x100000
 _MNT_DETACH = 0x2
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -73,6 +76,26 @@ class BindReadOnly:
 
 
 @dataclass(frozen=True)
+class ShareMounts:
+    """Share the mounts at and below `target` with the containers of this mount namespace, and with no other one.
+
+    An engine refuses binds with the propagation "slave" or "shared" from mounts that are private, as those of a
+    container are. Private comes first: a mount that has a master would keep it (mount_namespaces(7)).
+    """
+
+    target: Path
+
+    def describe(self) -> str:
+        """Return the equivalent shell commands."""
+        return f"mount --make-rprivate {self.target} && mount --make-rshared {self.target}"
+
+    def execute(self) -> None:
+        """Do it. Raises OSError."""
+        for propagation in (_MS_PRIVATE, _MS_SHARED):
+            _mount("none", self.target, None, _MS_REC | propagation, None)
+
+
+@dataclass(frozen=True)
 class RemountCgroup:
     """Mount a control group hierarchy anew, as this cgroup namespace sees it. `options` is its v1 name; v2 has none.
 
@@ -115,7 +138,7 @@ class MountOverlay:
         return f"lowerdir={self.lower},upperdir={self.upper},workdir={self.work}"
 
 
-Mount = RemountWritable | BindReadOnly | RemountCgroup | MountOverlay
+Mount = RemountWritable | BindReadOnly | ShareMounts | RemountCgroup | MountOverlay
 
 
 @dataclass(frozen=True, kw_only=True)

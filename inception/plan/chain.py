@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import IPv4Network, collapse_addresses
 from pathlib import PurePosixPath
 
 from inception.plan import codec
 from inception.plan.estimate import Estimate
 from inception.plan.limits import TimeLimits
 from inception.plan.network import Subnet
+from inception.plan.outward import AUTHORITIES_FILE, NO_CHANGE, Outward
 from inception.plan.paths import RunDirectory
 from inception.plan.pids import PidNamespace
 from inception.plan.privileges import Privileges
-from inception.plan.request import ImageTransfer, NetworkMode, Request
+from inception.plan.proxies import LOCAL, Proxies
+from inception.plan.request import ImageStore, ImageTransfer, NetworkMode, Request
 from inception.plan.storage import LevelStorage
 
 PLAN_VERSION = 1
@@ -49,7 +52,7 @@ class ChainPlan:
     `endpoint` is the address of that engine. A chain that grows is planned from `request` again.
     A `remote` engine does not see this machine's file system: the run directory lies in a volume of level 1 there.
     `podman`: level 0 is a Podman, whose API needs other parameters for level 1. `restart_engines`: each level restarts
-    a dockerd that died.
+    a dockerd that died. `remarks` are lines that a user should read before the descent.
     Sizes are in bytes, times in seconds. `owner_uid` and `owner_gid` own the sockets and the run directory.
     """
 
@@ -78,6 +81,8 @@ class ChainPlan:
     remote: bool = False
     podman: bool = False
     restart_engines: bool = False
+    outward: Outward = NO_CHANGE
+    remarks: tuple[str, ...] = ()
 
     @property
     def depth(self) -> int:
@@ -88,6 +93,18 @@ class ChainPlan:
     def paths(self) -> RunDirectory:
         """Paths in the chain's run directory."""
         return RunDirectory(PurePosixPath(self.run_directory))
+
+    @property
+    def proxies(self) -> Proxies:
+        """Proxies of every level, with what none of them leads to: the levels' own networks."""
+        blocks = collapse_addresses(IPv4Network(level.subnet.block) for level in self.levels)
+        return self.outward.proxies.exempting((*LOCAL, *map(str, blocks)))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Environment variables of every level for the ways outward: proxies and certificate authorities."""
+        trusted = {"SSL_CERT_FILE": AUTHORITIES_FILE} if self.outward.authorities else {}
+        return {**self.proxies.environment(), **trusted}
 
     def level(self, number: int) -> LevelPlan:
         """Return the plan of level `number`, counted from 1."""
@@ -107,6 +124,7 @@ class ChainPlan:
         return codec.decode(cls, fields)
 
 
-def seed_volume_name(image_id: str) -> str:
-    """Return the name of the level-0 volume that holds the seed of an image."""
-    return f"inception-seed-{image_id.removeprefix('sha256:')[:12]}"
+def seed_volume_name(image_id: str, store: ImageStore = ImageStore.AUTO) -> str:
+    """Return the name of the level-0 volume that holds the seed of an image for engines that use `store`."""
+    name = f"inception-seed-{image_id.removeprefix('sha256:')[:12]}"
+    return name if store is ImageStore.AUTO else f"{name}-{store}"

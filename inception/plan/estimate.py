@@ -28,7 +28,7 @@ LOAD_BYTES_PER_SECOND = 40_000_000
 """Bytes of an image that `docker load` reads in a second."""
 LOAD_BYTES_PER_INODE = 25_000
 """Bytes of an image of Debian packages for each inode that it takes."""
-USUAL_IMAGE_SIZE = 300_000_000
+USUAL_IMAGE_SIZE = 460_000_000
 """Bytes assumed for an image that is not there yet."""
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from inception.plan.proxies import Proxies
+
 
 @dataclass(frozen=True, kw_only=True)
 class EngineFacts:
@@ -28,6 +30,9 @@ class EngineFacts:
     security_options: tuple[str, ...]
     networks: tuple[str, ...]
     podman: bool = False
+    proxies: Proxies | None = None
+    registry_mirrors: tuple[str, ...] = ()
+    insecure_registries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +42,9 @@ class HostFacts:
     `pid_namespaces_free` is how many PID namespaces can still be nested inside the one the engine's containers start
     from, `tasks_free` how many processes and threads can still be started. `routes` are the destinations (CIDR) that
     the host routes. `mtu` is that of the route outward. `data_root_carries_overlay` says whether an overlay can have
-    its upper directory on the engine's data-root, checked there.
+    its upper directory on the engine's data-root, checked there. `disk_free` and `inodes_free` are those of the
+    data-root, where volumes are; `image_disk_free` and `image_inodes_free` are those where containerd keeps the images,
+    None if that is the same file system.
     """
 
     kernel: str
@@ -54,6 +61,8 @@ class HostFacts:
     owner_uid: int
     owner_gid: int
     tasks_free: int | None = None
+    image_disk_free: int | None = None
+    image_inodes_free: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,8 @@
 """IPv4 subnets of the levels, and the TTL of their packets.
 
 An engine sees only its own parent's routes, so it may pick a subnet that an ancestor already routes, and its
-containers then cannot reach that network. The plan therefore gives every level a block of its own: the first quarter is
-the default bridge, the rest is for networks that users make there.
+containers then cannot reach that network. The plan therefore gives every level a block of its own: the default bridge
+comes first, the rest is for networks that users make there, some 30 as with a stock engine while the pool has room.
 """
 
 from __future__ import annotations
@@ -17,11 +17,16 @@ from inception.plan.request import NetworkMode
 DEFAULT_POOL = "10.208.0.0/12"
 _FALLBACK_POOLS = ("172.16.0.0/12", "192.168.0.0/16", "198.18.0.0/15")
 """Tried where the default is routed, as in networks that use all of 10.0.0.0/8 (RFC 1918; the last is RFC 2544's)."""
-WIDEST_BLOCK = 22
-"""Prefix length of a level's block where the pool has room: a /24 bridge and three /24 for networks made there."""
+WIDEST_BLOCK = 19
+"""Prefix length of a level's block where the pool has room: a /24 bridge and 31 networks of /24."""
 NARROWEST_BLOCK = 27
 """Prefix length of the smallest usable block: a /29 bridge carries the gateway and five containers."""
-
+_WIDEST_BRIDGE = 24
+_NARROWEST_NETWORK = 29
+_PARTS_LOG2 = 5
+"""A block is cut into 32 networks, some of which the bridge takes; into fewer where they would get too small."""
+_NETWORKS_OF_OLD = 3
+"""Networks of a level in the plan of a running chain that does not name their number."""
 
 FAR = 32
 """Depth from which the usual TTL of 64 (`IPDEFTTL`, include/uapi/linux/ip.h) is too small: each level is a router that
@@ -41,14 +46,15 @@ class PoolTooSmall(ValueError):
 class Subnet:
     """Addresses of one level, all CIDR.
 
-    `bridge` is the gateway's address with its prefix length, as dockerd's `--bip` takes it; `address_pool` is cut into
-    networks of `address_pool_prefix` for `--default-address-pool`.
+    `bridge` is the gateway's address with its prefix length, as dockerd's `bip` takes it; `address_pools` are cut into
+    networks of `address_pool_prefix` for `default-address-pools`, `network_count` of them.
     """
 
     block: str
     bridge: str
     address_pools: tuple[str, ...]
     address_pool_prefix: int
+    network_count: int = _NETWORKS_OF_OLD
 
 
 def cut_subnets(pool: IPv4Network, depth: int, taken: Iterable[str]) -> tuple[Subnet, ...]:
@@ -106,12 +112,15 @@ def _blocks(parts: Iterable[IPv4Network], prefix: int) -> Iterator[IPv4Network]:
 
 
 def _cut(block: IPv4Network) -> Subnet:
-    bridge, *others = block.subnets(prefixlen_diff=2)
+    bridge = next(block.subnets(new_prefix=max(block.prefixlen + 2, _WIDEST_BRIDGE)))
+    pools = tuple(sorted(block.address_exclude(bridge)))
+    prefix = min(block.prefixlen + _PARTS_LOG2, _NARROWEST_NETWORK)
     return Subnet(
         block=str(block),
         bridge=f"{bridge.network_address + 1}/{bridge.prefixlen}",
-        address_pools=tuple(str(other) for other in others),
-        address_pool_prefix=bridge.prefixlen,
+        address_pools=tuple(str(pool) for pool in pools),
+        address_pool_prefix=prefix,
+        network_count=sum(1 << (prefix - pool.prefixlen) for pool in pools),
     )
 
 

@@ -23,6 +23,9 @@ from pathlib import Path, PurePosixPath
 DATA_ROOT = PurePosixPath("/var/lib/docker")
 """Data-root of each level's engine."""
 
+CONTAINERD_ROOT = "containerd-root"
+"""Directory of containerd's content in a data-root."""
+
 SEED_DIRECTORY = PurePosixPath("/var/lib/inception/seed")
 """Directory of the seed in each level, read-only: `seed.json`, `image.tar` and `data-root/`."""
 

@@ -10,6 +10,7 @@ from inception.plan.estimate import USUAL_IMAGE_SIZE, budgets, estimate, tightes
 from inception.plan.facts import Facts
 from inception.plan.limits import TimeLimits
 from inception.plan.network import DEFAULT_POOL, PoolTooSmall, Subnet, cut_subnets, cut_subnets_somewhere, packet_ttl
+from inception.plan.outward import choose_outward, remarks_on
 from inception.plan.paths import SOCKET_PATH_LIMIT, RunDirectory
 from inception.plan.pids import PidNamespace, TooFewPidNamespaces, assign_pid_namespaces
 from inception.plan.privileges import choose_privileges
@@ -31,6 +32,7 @@ def plan_chain(request: Request, facts: Facts) -> ChainPlan:
     carrier = storage[0].kind if storage else request.storage
     if not request.force:
         _check_fits(request, facts, carrier)
+    outward = choose_outward(request, facts.engine)
     levels = tuple(
         LevelPlan(
             number=number,
@@ -53,7 +55,7 @@ def plan_chain(request: Request, facts: Facts) -> ChainPlan:
         image=request.image,
         image_id=facts.image_id,
         image_transfer=request.image_transfer,
-        seed_volume=seed_volume_name(facts.image_id),
+        seed_volume=seed_volume_name(facts.image_id, request.image_store),
         privileges=choose_privileges(facts.engine),
         network=request.network,
         packet_ttl=packet_ttl(request.network, request.depth),
@@ -70,6 +72,8 @@ def plan_chain(request: Request, facts: Facts) -> ChainPlan:
         remote=not facts.engine.local,
         podman=facts.engine.podman,
         restart_engines=request.restart_engines,
+        outward=outward,
+        remarks=tuple(remarks_on(outward)),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from math import inf
 
+from inception.plan.engine_checks import problems_of_engine_settings
 from inception.plan.request import NAME_LIMIT, Request, Storage, is_name
 
 GREATEST_DEPTH = 1000
@@ -42,6 +43,8 @@ def check_request(request: Request) -> None:
     for address in request.dns:
         if not _is_address(address):
             raise misuse(f"{address!r} is not the address of a name server", "write it like 192.0.2.53")
+    for problem, remedy in problems_of_engine_settings(request):
+        raise misuse(problem, remedy)
 
 
 def misuse(message: str, remedy: str) -> Refusal:

@@ -6,6 +6,9 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from inception.plan.engine_options import DaemonJson, DockerdArgument
+from inception.plan.proxies import Proxies
+
 NAME_LIMIT = 32
 """Characters in a chain's name: short, so that socket paths stay below `paths.SOCKET_PATH_LIMIT`."""
 
@@ -18,6 +21,14 @@ class ImageTransfer(StrEnum):
     AUTO = "auto"
     GRAFT = "graft"
     LOAD = "load"
+
+
+class ImageStore(StrEnum):
+    """Image store of the levels' engines: overlay2's, containerd's, or the one that an engine uses by itself."""
+
+    AUTO = "auto"
+    OVERLAY2 = "overlay2"
+    CONTAINERD = "containerd"
 
 
 class PidMode(StrEnum):
@@ -45,6 +56,13 @@ class NetworkMode(StrEnum):
     NONE = "none"
 
 
+class Inherit(StrEnum):
+    """Choice whether levels take over proxies of the environment, and proxies and registries of the level-0 engine."""
+
+    ALL = "all"
+    NONE = "none"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """Request for one chain.
@@ -53,13 +71,14 @@ class Request:
     kept free below the bottom. `storage_size` is level 1's loopback size in bytes. `mtu` is in bytes.
     `patience` multiplies every time limit. `attached` chains end with their client, others after `ttl_s` seconds or by
     a command. `force` starts a chain that does not fit by the estimates. With `restart_engines` a level restarts a
-    dockerd that died; its containers live on.
+    dockerd that died; its containers live on. `ca` are certificate authorities in PEM, `registry_mirrors` URLs.
     """
 
     depth: int
     name: str
     image: str
     image_transfer: ImageTransfer = ImageTransfer.AUTO
+    image_store: ImageStore = ImageStore.AUTO
     pool: str | None = None
     pid: PidMode = PidMode.AUTO
     headroom: int = 1
@@ -73,6 +92,13 @@ class Request:
     ttl_s: float | None = None
     force: bool = False
     restart_engines: bool = False
+    proxy: Proxies | None = None
+    registry_mirrors: tuple[str, ...] = ()
+    insecure_registries: tuple[str, ...] = ()
+    ca: tuple[str, ...] = ()
+    inherit: Inherit = Inherit.ALL
+    dockerd: tuple[DockerdArgument, ...] = ()
+    daemon_json: tuple[DaemonJson, ...] = ()
 
 
 def is_name(name: str) -> bool:

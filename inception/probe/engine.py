@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 import docker
 
 from inception.plan.facts import EngineFacts
+from inception.plan.proxies import proxies_of_engine
 from inception.probe.capabilities import ask_known, decide
 from inception.probe.daemon import find_daemon, sees_directory
 
@@ -38,10 +40,11 @@ def ask_engine(client: docker.APIClient, *, endpoint: str, local: bool, run_root
 
     Raises docker.errors.APIError if it refuses an answer.
     """
-    daemon = find_daemon(endpoint) if local else None
+    info = client.info()
+    daemon = find_daemon(endpoint, info) if local else None
     return EngineAnswers(
         endpoint=endpoint,
-        info=client.info(),
+        info=info,
         version=client.version(),
         networks=parse_networks(client.networks()),
         known=ask_known(client),
@@ -54,6 +57,19 @@ def parse_networks(networks: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     """Return the IPv4 subnets (CIDR) in the answer to `GET /networks`."""
     configs = (config for network in networks for config in (network.get("IPAM") or {}).get("Config") or ())
     return tuple(config["Subnet"] for config in configs if "." in config.get("Subnet", ""))
+
+
+def parse_mirrors(info: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the URLs of the registry mirrors in the answer to `GET /info`."""
+    return tuple((info.get("RegistryConfig") or {}).get("Mirrors") or ())
+
+
+def parse_insecure_registries(info: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the insecure registries (host and port, or CIDR) in the answer to `GET /info`, without loopback."""
+    config = info.get("RegistryConfig") or {}
+    networks = (it for it in config.get("InsecureRegistryCIDRs") or () if not ip_network(it).is_loopback)
+    named = (name for name, index in (config.get("IndexConfigs") or {}).items() if not index.get("Secure", True))
+    return (*named, *networks)
 
 
 def is_podman(version: Mapping[str, Any]) -> bool:
@@ -81,4 +97,7 @@ def describe_engine(answers: EngineAnswers, held: tuple[str, ...]) -> EngineFact
         security_options=tuple(info.get("SecurityOptions") or ()),
         networks=answers.networks,
         podman=is_podman(version),
+        proxies=proxies_of_engine(info),
+        registry_mirrors=parse_mirrors(info),
+        insecure_registries=parse_insecure_registries(info),
     )

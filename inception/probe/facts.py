@@ -11,6 +11,7 @@ from inception.linux.capabilities import names_in
 from inception.plan.facts import Facts
 from inception.probe.engine import EngineAnswers, ask_engine, describe_engine
 from inception.probe.host import MachineReading, NotAllowed, Subject, read_host
+from inception.probe.image_store import parse_containerd
 from inception.probe.run_reader import read_in_container
 
 
@@ -60,4 +61,5 @@ def subject_of(answers: EngineAnswers, daemon: int) -> Subject:
         storage_driver=answers.info["Driver"],
         owner_uid=os.getuid(),
         owner_gid=os.getgid(),
+        containerd=parse_containerd(answers.info),
     )

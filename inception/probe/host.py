@@ -8,6 +8,7 @@ from pathlib import Path
 
 from inception.plan.facts import HostFacts
 from inception.probe import machine, network, overlay, pids
+from inception.probe.image_store import read_image_space
 
 _CAP_SYS_RESOURCE = 24
 
@@ -26,13 +27,17 @@ class MachineReading:
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """Engine whose machine is to be read: its process id and data-root, and the user who will own the chain's files."""
+    """Engine whose machine is to be read: its process id and data-root, and the user who will own the chain's files.
+
+    `containerd` is the socket of the containerd that keeps its images, None if it keeps them in its data-root.
+    """
 
     daemon: int
     data_root: str
     storage_driver: str
     owner_uid: int
     owner_gid: int
+    containerd: str | None = None
 
     @property
     def process(self) -> Path:
@@ -60,8 +65,8 @@ def read_host(subject: Subject) -> MachineReading:
         may_raise = bool(bounding_set >> _CAP_SYS_RESOURCE & 1)
         open_files = machine.read_open_files_limit(process, may_raise=may_raise)
         free = pids.nested(nesting)
-        # An engine with the overlay driver has overlays on its data-root already.
-        carries = overlay.worked(trial) if trial else subject.storage_driver.startswith("overlay")
+        image_space = _image_space(subject)
+        carries = overlay.worked(trial) if trial else _has_overlays(subject)
     if free is None:
         raise NotAllowed("this user may not create PID namespaces")
     return MachineReading(
@@ -75,6 +80,8 @@ def read_host(subject: Subject) -> MachineReading:
             memory_available=memory,
             disk_free=space.bytes if space else None,
             inodes_free=space.inodes if space else None,
+            image_disk_free=image_space.bytes if image_space else None,
+            image_inodes_free=image_space.inodes if image_space else None,
             open_files_limit=open_files,
             data_root_carries_overlay=carries,
             owner_uid=subject.owner_uid,
@@ -83,6 +90,19 @@ def read_host(subject: Subject) -> MachineReading:
         ),
         bounding_set=bounding_set,
     )
+
+
+def _image_space(subject: Subject) -> machine.FreeSpace | None:
+    if subject.containerd is None:
+        return None
+    return read_image_space(subject.process, subject.containerd, subject.data_root)
+
+
+def _has_overlays(subject: Subject) -> bool:
+    """Return whether the engine has overlays on its data-root already. Raises NotAllowed if that is unknown."""
+    if subject.containerd is not None:
+        raise NotAllowed("this user may not try an overlay on the data-root")
+    return subject.storage_driver.startswith("overlay")
 
 
 def _free_space(subject: Subject) -> machine.FreeSpace | None:

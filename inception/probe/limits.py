@@ -14,6 +14,8 @@ from inception.probe.machine import parse_bounding_set
 from inception.probe.network import in_network_of
 
 _SYSCTL = Path("/proc/sys")
+_KINDS = ("cgroup", "ipc", "mnt", "net", "pid", "time", "uts")
+"""Kinds of namespaces that engines make for each container; the one for times, since Docker 29.5."""
 _LOOP_MAJOR = "7 loop"
 _CONTROLLER = re.compile(r"[a-z_]+")
 _PROGRAM_TIMEOUT_S = 5.0
@@ -61,7 +63,7 @@ def _usage(limit: int | None, used: int | None) -> Usage | None:
 
 
 def _least_namespaces() -> int | None:
-    limits = (_sysctl(f"user/max_{kind}_namespaces") for kind in ("cgroup", "ipc", "mnt", "net", "pid", "uts"))
+    limits = (_sysctl(f"user/max_{kind}_namespaces") for kind in _KINDS)
     return min((limit for limit in limits if limit is not None), default=None)
 
 

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
-import os
 import re
 import socket
 import struct
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Network, ip_address
 from pathlib import Path
 from typing import TypeVar
+
+from inception.probe.namespaces import in_namespace_of
 
 T = TypeVar("T")
 
 USUAL_MTU = 1500
 """Bytes: MTU assumed for a host without a default route."""
 
-_CLONE_NEWNET = 0x40000000
 _SIOCGIFMTU = 0x8921
 _LEAF = re.compile(r"\|-- (\S+)")
 _DESTINATION = re.compile(r"/(\d+) \w+ (?:UNICAST|LOCAL|BLACKHOLE|UNREACHABLE|PROHIBIT|THROW)")
@@ -92,26 +90,7 @@ def in_network_of(process: Path, read: Callable[[], T]) -> T:
 
     Without the right to enter it, `read` is called in this process's: most engines are in the host's, too.
     """
-    namespace = process / "ns" / "net"
-    try:
-        if namespace.samefile("/proc/self/ns/net"):
-            return read()
-        descriptor = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
-    except PermissionError:
-        return read()
-    try:
-        # `setns` moves only the thread that calls it, and this thread ends with the block.
-        with ThreadPoolExecutor(max_workers=1) as thread:
-            return thread.submit(_read_inside, descriptor, read).result()
-    finally:
-        os.close(descriptor)
-
-
-def _read_inside(namespace: int, read: Callable[[], T]) -> T:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.setns(namespace, _CLONE_NEWNET) != 0:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-    return read()
+    return in_namespace_of(process, "net", read)
 
 
 def _default_link_mtu() -> int | None:

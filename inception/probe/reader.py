@@ -38,6 +38,7 @@ class ReadRequest:
     storage_driver: str
     owner_uid: int
     owner_gid: int
+    containerd: str | None
 
 
 def main() -> None:
@@ -52,6 +53,7 @@ def main() -> None:
         storage_driver=request.storage_driver,
         owner_uid=request.owner_uid,
         owner_gid=request.owner_gid,
+        containerd=request.containerd,
     )
     reading = FullReading(machine=read_host(subject), limits=read_limits(subject.process, subject.root))
     sys.stdout.write(to_line(reading))

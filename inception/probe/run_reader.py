@@ -13,6 +13,7 @@ from docker.types import LogConfig
 from inception.errors import EngineError
 from inception.payload import payload_archive
 from inception.plan.codec import from_json, to_json
+from inception.probe.image_store import parse_containerd
 from inception.probe.reader import REQUEST_FILE, FullReading, ReadRequest
 
 _PAYLOAD = "opt/inception"
@@ -43,6 +44,7 @@ def read_in_container(
             storage_driver=info["Driver"],
             owner_uid=owner_uid,
             owner_gid=owner_gid,
+            containerd=parse_containerd(info),
         )
         client.put_archive(container, "/", payload_archive(_PAYLOAD, PARTS))
         client.put_archive(container, "/", _archive_of(request))

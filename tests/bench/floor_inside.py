@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from inception.level.daemons import CONTAINERD_SOCKET, dockerd_command, start_containerd, start_dockerd
+from inception.level.daemons import CONTAINERD_SOCKET, level_configuration, start_containerd, start_dockerd
 from inception.level.graft import Seed, plan_graft
 from inception.level.runner import prepare
 from inception.linux import fds
@@ -86,7 +86,8 @@ def main() -> None:
     containerd = start_containerd(_DATA_ROOT, Path(plan.paths.log(1, "containerd")))
     _until(lambda: _dial(CONTAINERD_SOCKET))
     moments.append(time.monotonic())
-    dockerd = start_dockerd(dockerd_command(plan, level, _DATA_ROOT), Path(plan.paths.log(1, "dockerd")))
+    configuration = level_configuration(plan, level, _DATA_ROOT, seed)
+    dockerd = start_dockerd(configuration, Path(plan.paths.log(1, "dockerd")))
     _until(lambda: _ask(api, "GET", "/_ping"))
     moments.append(time.monotonic())
     wanted = {

@@ -23,6 +23,8 @@ from inception.stress.inventory import Inventory, diff
 INCEPTION = str(Path(sys.executable).with_name("inception"))
 """The installed program, beside the Python that runs the tests."""
 LOCK_FILE = Path(tempfile.gettempdir()) / ".inception-tests.lock"
+LOCK_VARIABLE = "INCEPTION_TESTS_LOCK"
+"""Environment variable with the descriptor of that lock, where a parent process holds it: see `tests/engines`."""
 SETTLE_S = 5.0
 """Seconds for the kernel and the engine to finish their asynchronous clean-up after a test."""
 POLL_S = 0.1
@@ -72,16 +74,20 @@ class MachineLock:
     def __init__(self) -> None:
         self._descriptor: int | None = None
 
-    def take(self, config: pytest.Config) -> None:
-        """Wait until this run holds the lock."""
+    def take(self, on_message: Callable[[str], None]) -> int:
+        """Wait until this run holds the lock; return its descriptor."""
         if self._descriptor is not None:
-            return
+            return self._descriptor
+        if (inherited := os.environ.get(LOCK_VARIABLE)) is not None:
+            self._descriptor = os.dup(int(inherited))
+            return self._descriptor
         self._descriptor = os.open(LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            config.get_terminal_writer().line("waiting for another run of these tests on this machine")
+            on_message("waiting for another run of these tests on this machine")
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        return self._descriptor
 
     def release(self) -> None:
         """Let another run take the lock."""
@@ -102,7 +108,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     """
     if not item.path.is_relative_to(Path(__file__).parent):
         return (yield)
-    MACHINE_LOCK.take(item.config)
+    MACHINE_LOCK.take(item.config.get_terminal_writer().line)
     try:
         return (yield)
     finally:

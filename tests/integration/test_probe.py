@@ -154,7 +154,7 @@ def test_a_container_reads_the_same_as_this_process(engine: Engine, level_image:
     full = read_in_container(engine.client, info, image_id, owner_uid=0, owner_gid=0)
     reading = full.machine
     # The network that the container was given is the engine's; what we route ourselves is only to be seen from here.
-    table = Path(f"/proc/{find_daemon(engine.endpoint)}/net/fib_trie").read_text()
+    table = Path(f"/proc/{find_daemon(engine.endpoint, info)}/net/fib_trie").read_text()
     assert reading.host.routes == parse_destinations(table)
     assert set(reading.host.routes) <= set(facts.host.routes)
     steady = ("pid_namespaces_free", "mtu", "resolvers", "open_files_limit", "data_root_carries_overlay")
@@ -179,7 +179,6 @@ def test_from_inside_a_pid_namespace_the_number_is_the_engines(engine: Engine, l
     image_id = engine.client.inspect_image(level_image)["Id"]
     script = f"""
 import docker
-from inception.probe.daemon import find_daemon
 from inception.probe.facts import read_facts
 endpoint = {engine.endpoint!r}
 client = docker.APIClient(base_url=endpoint, version="1.41")

@@ -77,7 +77,7 @@ def _certificates_of_another_authority() -> str:
     from inception.chain.publishing.certificates import make_certificates
 
     directory = run_root() / "open" / "others"
-    make_certificates(directory, "127.0.0.1")
+    make_certificates(directory, ("127.0.0.1", "localhost"))
     shutil.copy(run_root() / "open" / "tls" / "ca.pem", directory / "ca.pem")
     return str(directory)
 

@@ -9,11 +9,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inception.plan.chain import ChainPlan
+from inception.plan.engine_options import DaemonJson, LevelRange, parse_dockerd_argument
+from inception.plan.engine_settings import SettingsFile
 from inception.plan.facts import Facts
 from inception.plan.pids import PidNamespace
 from inception.plan.planner import plan_chain
+from inception.plan.proxies import Proxies
 from inception.plan.refusal import Refusal
-from inception.plan.request import ImageTransfer, NetworkMode, PidMode, Request, Storage, is_name
+from inception.plan.request import (
+    ImageStore,
+    ImageTransfer,
+    Inherit,
+    NetworkMode,
+    PidMode,
+    Request,
+    Storage,
+    is_name,
+)
 from tests.factories.plans import ENGINE, FACTS, HOST
 
 # Scarce now and then: a host that lacks everything would only ever show refusals.
@@ -46,6 +58,7 @@ requests = st.builds(
     name=st.from_regex(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?", fullmatch=True).filter(is_name),
     image=st.just("inception-level:test"),
     image_transfer=st.sampled_from(ImageTransfer),
+    image_store=st.sampled_from(ImageStore),
     pool=st.sampled_from([None, "10.0.0.0/24", "172.20.0.0/16"]),
     pid=st.sampled_from(PidMode),
     headroom=st.integers(0, 3),
@@ -58,6 +71,20 @@ requests = st.builds(
     attached=st.booleans(),
     ttl_s=st.none() | st.floats(0, 1e6),
     force=st.booleans(),
+    proxy=st.none() | st.just(Proxies(https="http://127.0.0.1:3128", exempt=("intern.example",))),
+    registry_mirrors=st.lists(st.sampled_from(["https://mirror.example", "mirror"]), max_size=1).map(tuple),
+    insecure_registries=st.lists(st.sampled_from(["192.0.2.0/24", "http://x"]), max_size=1).map(tuple),
+    ca=st.lists(st.just("-----BEGIN CERTIFICATE-----"), max_size=1).map(tuple),
+    inherit=st.sampled_from(Inherit),
+    dockerd=st.lists(st.sampled_from(["--debug", "2-4:--label=a=b", "--bip=x"]).map(parse_dockerd_argument)).map(tuple),
+    daemon_json=st.lists(
+        st.builds(
+            DaemonJson,
+            levels=st.just(LevelRange(first=2)),
+            file=st.builds(SettingsFile, source=st.just("d.json"), text=st.sampled_from(['{"mtu": 1400}', "{"])),
+        ),
+        max_size=1,
+    ).map(tuple),
 )
 
 

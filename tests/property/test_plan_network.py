@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from inception.plan.network import PoolTooSmall, Subnet, cut_subnets
+from inception.plan.network import DEFAULT_POOL, PoolTooSmall, Subnet, cut_subnets
 
 
 @st.composite
@@ -110,3 +110,23 @@ def test_default_route_takes_nothing_even_split_in_two() -> None:
 def test_a_huge_taken_pool_is_refused_at_once() -> None:
     with pytest.raises(PoolTooSmall):
         cut_subnets(IPv4Network("0.0.0.0/0"), 2, [str(IPv4Network((IPv4Address(n << 30), 2))) for n in range(4)])
+
+
+@given(requests())
+def test_every_level_counts_the_networks_that_its_pools_hold_and_has_three_at_least(
+    request: tuple[IPv4Network, int, list[IPv4Network]],
+) -> None:
+    for subnet in _cut(*request):
+        networks = [
+            network
+            for pool in subnet.address_pools
+            for network in IPv4Network(pool).subnets(new_prefix=subnet.address_pool_prefix)
+        ]
+        assert len(networks) == subnet.network_count >= 3
+
+
+@pytest.mark.parametrize(("depth", "least"), [(1, 30), (32, 30), (128, 30), (256, 30), (1000, 24)])
+def test_the_default_pool_holds_as_many_networks_as_a_stock_engine_has(depth: int, least: int) -> None:
+    for subnet in cut_subnets(IPv4Network(DEFAULT_POOL), depth, []):
+        assert subnet.network_count >= least
+        assert IPv4Interface(subnet.bridge).network.prefixlen == 24

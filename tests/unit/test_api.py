@@ -14,7 +14,7 @@ import pytest
 
 import inception
 from inception import api, errors
-from inception.plan.request import ImageTransfer, NetworkMode, PidMode, Request, Storage
+from inception.plan.request import ImageStore, ImageTransfer, Inherit, NetworkMode, PidMode, Request, Storage
 
 OF_DETACHED_CHAINS = {"attached", "ttl_s"}
 """Fields of a request that a chain which ends with its program has no use for."""
@@ -73,7 +73,9 @@ def test_every_field_that_a_user_may_choose_is_a_keyword() -> None:
 @pytest.mark.parametrize(
     ("names", "kind"),
     [
+        (api.ImageStoreName, ImageStore),
         (api.ImageTransferName, ImageTransfer),
+        (api.InheritName, Inherit),
         (api.NetworkModeName, NetworkMode),
         (api.PidModeName, PidMode),
         (api.StorageName, Storage),

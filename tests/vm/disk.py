@@ -17,7 +17,8 @@ from pathlib import Path
 
 from inception.engine.connect import EngineChoice, connect
 from inception.image.build import ensure_image
-from inception.image.recipe import SUITE, default_tag
+from inception.image.method import DEFAULT_SUITE
+from inception.image.recipe import default_tag
 from inception.image.store import export_image
 from tests.vm.cache import Cache
 from tests.vm.machine import Drives
@@ -69,7 +70,7 @@ class LevelImage:
 
 def make_drives(cache: Cache, payload: Path, say: Say) -> Drives:
     """All that a machine boots from, made if need be; `payload` is written anew. Raises CalledProcessError, OSError."""
-    packages = (SUITE, *_PACKAGES)
+    packages = (DEFAULT_SUITE, *_PACKAGES)
     debian = cache.get("debian", packages, lambda file: _make_debian(file, say))
     kernel = cache.get("kernel", packages, lambda file: _extract_kernel(debian, file))
     _pack_program(payload)
@@ -77,11 +78,11 @@ def make_drives(cache: Cache, payload: Path, say: Say) -> Drives:
 
 
 def _make_debian(file: Path, say: Say) -> None:
-    say(f"unpacking Debian {SUITE} with a kernel and an engine: about a minute, once")
+    say(f"unpacking Debian {DEFAULT_SUITE} with a kernel and an engine: about a minute, once")
     command = ["mmdebstrap", "--mode=root", "--variant=minbase", "--format=tar", f"--include={','.join(_PACKAGES)}"]
     options = ['--aptopt=APT::Install-Recommends "false"']
     options += [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "locale", "man")]
-    subprocess.run([*command, *options, SUITE, str(file)], check=True)
+    subprocess.run([*command, *options, DEFAULT_SUITE, str(file)], check=True)
 
 
 def _extract_kernel(debian: Path, file: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -20,10 +21,11 @@ SERVER = ("server-cert.pem", "server-key.pem")
 """File names of the proxy's certificate and key; those of a client are the ones that the Docker CLI looks for."""
 
 
-def make_certificates(directory: Path, address: str) -> None:
-    """Write `ca.pem`, `cert.pem` and `key.pem` for clients, and SERVER for an engine at `address`, into `directory`.
+def make_certificates(directory: Path, names: Iterable[str]) -> None:
+    """Write `ca.pem`, `cert.pem` and `key.pem` for clients, and SERVER for the server, into `directory`.
 
-    The authority's key is not written, so nobody can add a client. Raises InceptionError if cryptography is missing.
+    `names` are the DNS names and IP addresses at which clients reach the server, valid ones without zones. The
+    authority's key is not written, so nobody can add a client. Raises InceptionError if cryptography is missing.
     """
     try:
         from cryptography import x509
@@ -44,16 +46,25 @@ def make_certificates(directory: Path, address: str) -> None:
     )
     directory.mkdir(mode=0o700)
     _write(directory / "ca.pem", _pem(authority))
-    names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address)), x509.DNSName("localhost")])
+    alternatives = x509.SubjectAlternativeName([_general_name(name) for name in names])
     for (certificate_file, key_file), usage, more in (
         (("cert.pem", "key.pem"), ExtendedKeyUsageOID.CLIENT_AUTH, []),
-        (SERVER, ExtendedKeyUsageOID.SERVER_AUTH, [names]),
+        (SERVER, ExtendedKeyUsageOID.SERVER_AUTH, [alternatives]),
     ):
         key = _new_key()
         extensions = [x509.BasicConstraints(ca=False, path_length=None), x509.ExtendedKeyUsage([usage]), *more]
         made = _certificate("inception", key, issuer=authority, issuer_key=authority_key, extensions=extensions)
         _write(directory / certificate_file, _pem(made))
         _write(directory / key_file, _key_pem(key))
+
+
+def _general_name(name: str) -> x509.GeneralName:
+    from cryptography import x509
+
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 def _new_key() -> EllipticCurvePrivateKey:

@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Protocol
 
@@ -144,6 +145,14 @@ def server_context(certificates: Path) -> ssl.SSLContext:
     return context
 
 
+def listen(address: str, port: int) -> socket.socket:
+    """Return a socket that listens on `address`, on IPv4 too if that is the wildcard of IPv6. Raises OSError."""
+    if ":" not in address:
+        return socket.create_server((address, port))
+    both = ip_address(address).is_unspecified and socket.has_dualstack_ipv6()
+    return socket.create_server((address, port), family=socket.AF_INET6, dualstack_ipv6=both)
+
+
 def main() -> None:
     """Listen, write READY to standard output, and relay until the level's `alive` lock is free."""
     parser = argparse.ArgumentParser()
@@ -154,9 +163,8 @@ def main() -> None:
     parser.add_argument("--certificates", type=Path)
     options = parser.parse_args()
     context = server_context(options.certificates) if options.certificates else None
-    family = socket.AF_INET6 if ":" in options.address else socket.AF_INET
     try:
-        listener = socket.create_server((options.address, options.port), family=family)
+        listener = listen(options.address, options.port)
     except OSError as error:
         sys.exit(f"{error.strerror}")
     sys.stdout.write(f"{READY}\n")

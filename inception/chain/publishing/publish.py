@@ -13,6 +13,7 @@ from pathlib import Path
 
 import inception
 from inception.chain.publishing.certificates import make_certificates
+from inception.chain.publishing.host_names import check_name, client_address, names_of
 from inception.chain.publishing.proxy import READY
 from inception.errors import ChainError, UsageError
 from inception.plan import codec
@@ -24,34 +25,54 @@ _GREATEST_PORT = 65535
 
 @dataclass(frozen=True, kw_only=True)
 class Publication:
-    """The engine of `level` at a TCP port of `address`, without TLS if `plain`."""
+    """The engine of `level` at a TCP port of `address`, which may be a wildcard; without TLS if `plain`.
+
+    `tls_names` are names that the server's certificate lists beside those of the address.
+    """
 
     level: int
     address: str
     port: int
     plain: bool
+    tls_names: tuple[str, ...] = ()
 
     @property
     def host(self) -> str:
-        """Address of the engine, as in DOCKER_HOST."""
-        return f"tcp://{f'[{self.address}]' if ':' in self.address else self.address}:{self.port}"
+        """Address of the engine for clients, as in DOCKER_HOST; never a wildcard."""
+        return _url(client_address(self.address), self.port)
 
 
-def parse_publications(ports: Iterable[str], *, address: str, plain: bool, depth: int) -> tuple[Publication, ...]:
+def _url(address: str, port: int) -> str:
+    return f"tcp://{f'[{address}]' if ':' in address else address}:{port}"
+
+
+def parse_publications(
+    ports: Iterable[str], *, address: str, plain: bool, tls_names: Iterable[str], depth: int
+) -> tuple[Publication, ...]:
     """Parse each `[LEVEL:]PORT` of `ports`; without LEVEL it is the bottom. Raises UsageError."""
     try:
         loopback = ip_address(address).is_loopback
     except ValueError as error:
         raise UsageError(f"{address!r} is not an address", remedy="write it like 127.0.0.1") from error
+    names = tuple(check_name(name) for name in tls_names)
+    if plain and names:
+        raise UsageError(
+            f"--tls-san {names[0]} names a certificate, and there is none without TLS",
+            remedy="leave out --insecure-plaintext, or --tls-san",
+        )
     if plain and not loopback:
         raise UsageError(
             f"a port without TLS on {address} would give root on this machine to everybody who reaches it",
             remedy="leave out --insecure-plaintext, or --publish-address",
         )
-    return tuple(_parse(port, address=address, plain=plain, depth=depth) for port in ports)
+    places = [_parse(port, depth=depth) for port in ports]
+    return tuple(
+        Publication(level=level, address=address, port=port, plain=plain, tls_names=names) for level, port in places
+    )
 
 
-def _parse(text: str, *, address: str, plain: bool, depth: int) -> Publication:
+def _parse(text: str, *, depth: int) -> tuple[int, int]:
+    """Return the level and the port of `[LEVEL:]PORT`."""
     match = _PUBLISHED.fullmatch(text)
     if match is None:
         raise UsageError(f"{text!r} is not [LEVEL:]PORT", remedy="write it like 2375, or 2:2375 for level 2")
@@ -60,7 +81,7 @@ def _parse(text: str, *, address: str, plain: bool, depth: int) -> Publication:
         raise UsageError(f"cannot publish level {level}: the chain has none", remedy=f"its levels are 1 to {depth}")
     if not 1 <= port <= _GREATEST_PORT:
         raise UsageError(f"{port} is not a port", remedy=f"use 1 to {_GREATEST_PORT}")
-    return Publication(level=level, address=address, port=port, plain=plain)
+    return level, port
 
 
 def certificates_of(plan: ChainPlan) -> Path:
@@ -73,7 +94,8 @@ def publish(plan: ChainPlan, publications: tuple[Publication, ...]) -> None:
     if not publications:
         return
     if not publications[0].plain:
-        make_certificates(certificates_of(plan), publications[0].address)
+        names = (*names_of(publications[0].address), *publications[0].tls_names)
+        make_certificates(certificates_of(plan), dict.fromkeys(names))
     for publication in publications:
         _start(plan, publication)
     _publications_file(plan).write_text(codec.to_json(publications))
@@ -113,7 +135,8 @@ def _start(plan: ChainPlan, publication: Publication) -> None:
         line = proxy.stdout.readline().strip() if proxy.stdout else ""
     if line != READY:
         raise ChainError(
-            f"cannot publish level {publication.level} at {publication.host}: {line or 'the proxy ended'}",
+            f"cannot publish level {publication.level} at "
+            f"{_url(publication.address, publication.port)}: {line or 'the proxy ended'}",
             remedy="choose another port",
         )
 

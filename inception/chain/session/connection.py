@@ -19,6 +19,7 @@ import docker
 from docker.transport import UnixHTTPAdapter
 
 from inception.chain.tls import TlsCodec, shake_hands
+from inception.engine.ssh import SshAdapter, SshStream
 from inception.errors import EngineError
 
 _CHUNK = 64 * 1024
@@ -94,6 +95,10 @@ class ExecConnection:
         """Close the socket; what has not been sent is lost."""
         self._connection.close()
 
+    def reason(self) -> str | None:
+        """Return the reason why the other side has ended the connection, None if that is not known."""
+        return None
+
     def _decoded(self, data: bytes) -> bytes | None:
         return data
 
@@ -129,10 +134,26 @@ class TlsExecConnection(ExecConnection):
         return self._codec.take_plaintext() or (b"" if self._over else None)
 
 
+class SshExecConnection(ExecConnection):
+    """A connection through ssh, which it ends when it is closed."""
+
+    def __init__(self, stream: SshStream) -> None:
+        super().__init__(stream.socket)
+        self._stream = stream
+
+    def close(self) -> None:
+        """End ssh; what has not been sent is lost."""
+        self._stream.close()
+
+    def reason(self) -> str | None:
+        """Return the reason why ssh has ended."""
+        return self._stream.reason()
+
+
 def open_exec_connection(client: docker.APIClient, exec_id: str, *, terminal: bool) -> ExecConnection:
     """Start the exec `exec_id` and return the connection to its command.
 
-    Raises EngineError if the engine refuses, or if its address is neither a unix socket nor TCP.
+    Raises EngineError if the engine refuses, OSError if it cannot be reached.
     """
     connection = _dial(client)
     try:
@@ -150,12 +171,11 @@ def _dial(client: docker.APIClient) -> ExecConnection:
         connection.settimeout(client.timeout)
         connection.connect(adapter.socket_path)
         return ExecConnection(connection)
+    if isinstance(adapter, SshAdapter):
+        return SshExecConnection(adapter.dial())
     address = urlsplit(client.base_url)
-    if address.scheme not in ("http", "https") or address.hostname is None:
-        raise EngineError(
-            f"cannot open a session over {client.base_url}",
-            remedy="use a unix socket or TCP, for instance `ssh -L ./docker.sock:/var/run/docker.sock HOST`",
-        )
+    if address.hostname is None:
+        raise EngineError(f"cannot open a session over {client.base_url}")
     connection = socket.create_connection((address.hostname, address.port or _DEFAULT_PORT), client.timeout)
     # Each keystroke is a packet of its own: do not hold it back until the one before is acknowledged (tcp(7)).
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -211,9 +231,13 @@ class _Answer:
         """Read the head and return the status. Raises EngineError if the answer is not HTTP."""
         received = b""
         while _HEAD_END not in received:
-            part = self._next()
+            try:
+                part = self._next()
+            except ConnectionError:
+                part = b""
             if not part or len(received) > _HEAD_LIMIT:
-                raise EngineError("the engine broke off the session before it began")
+                why = None if part else self._connection.reason()
+                raise EngineError(f"the engine broke off the session before it began{f': {why}' if why else ''}")
             received += part
         head, self.rest = received.split(_HEAD_END, 1)
         first, _, fields = head.partition(b"\r\n")

@@ -15,6 +15,7 @@ import docker
 from inception.chain.interrupts import ENDING_SIGNALS
 from inception.chain.session.connection import open_exec_connection
 from inception.chain.session.exec_handle import ExecHandle
+from inception.chain.session.exec_options import ExecOptions
 from inception.chain.session.preamble import preamble_script
 from inception.chain.session.session import RequestSource, Session
 from inception.chain.session.signals import catch_signals
@@ -23,6 +24,7 @@ from inception.chain.session.terminal import RawTerminal
 from inception.engine.translate import translated
 
 _EXEC = 'exec "$@"'
+_DEFAULTS = ExecOptions()
 
 # With a terminal, the engine holds back the first key of its detach sequence until the next one comes: by default
 # Ctrl-P, the shells' "previous line". The sequence cannot be turned off, so make it a key that shells leave alone.
@@ -37,18 +39,16 @@ def run_session(
     container: str,
     *,
     command: Sequence[str] | None,
-    environment: Mapping[str, str] | None = None,
-    workdir: str | None = None,
-    terminal: bool | None = None,
+    options: ExecOptions = _DEFAULTS,
     streams: Streams | None = None,
     requests: RequestSource | None = None,
 ) -> int:
     """Run `command`, or a login shell if None, in `container` until it ends; return its exit status.
 
     127 means that the command was not found, 126 that it cannot be run, 128 + n that signal n ended it; 128 + SIGPIPE
-    also that it was left behind because nobody reads its output. With `terminal` (by default: if we have one and none
-    of the command's output goes elsewhere) the command gets a terminal of its own, and ours, which must be standard
-    input, is raw meanwhile. Without, it gets our streams, and its output and errors stay apart.
+    also that it was left behind because nobody reads its output. With `options.terminal` (by default: if we have one
+    and none of the command's output goes elsewhere) the command gets a terminal of its own, and ours, which must be
+    standard input, is raw meanwhile. Without, it gets our streams, and its output and errors stay apart.
 
     `requests` are answered meanwhile. A signal to us is forwarded to the command's process group. Raises Interrupted
     if the command has not ended GRACE_S later, or at a second signal, or with a terminal at the first one. Raises
@@ -56,7 +56,7 @@ def run_session(
     """
     streams = streams or Streams()
     with ExitStack() as stack:
-        use_terminal = _has_terminal(streams, command) if terminal is None else terminal
+        use_terminal = _has_terminal(streams, command) if options.terminal is None else options.terminal
         raw_terminal = RawTerminal(streams.stdin) if use_terminal else None
         size = raw_terminal.size if raw_terminal else None
         with translated(f"a session in {container}"):
@@ -65,8 +65,9 @@ def run_session(
                 ["/bin/sh", "-c", preamble_script(size), "inception", *(command or ())],
                 stdin=True,
                 tty=use_terminal,
-                environment={**_environment(raw_terminal), **(environment or {})},
-                workdir=workdir,
+                environment={**_environment(raw_terminal), **options.environment},
+                user=options.user or "",
+                workdir=options.workdir,
                 detach_keys=_DETACH_KEYS if use_terminal else None,
             )["Id"]
             connection = stack.enter_context(closing(open_exec_connection(client, exec_id, terminal=use_terminal)))
@@ -79,11 +80,11 @@ def run_session(
         ).run()
 
 
-def run_local(command: Sequence[str] | None) -> int:
+def run_local(command: Sequence[str] | None, environment: Mapping[str, str]) -> int:
     """Run `command`, or the user's shell if None, on the host until it ends; return its status as run_session does.
 
-    It shares our streams and our process group, so the terminal's signals reach it anyway; others are forwarded. Call
-    it from the main thread, while there is no other.
+    `environment` is added to ours. It shares our streams and our process group, so the terminal's signals reach it
+    anyway; others are forwarded. Call it from the main thread, while there is no other.
     """
     arguments = command or [os.environ.get("SHELL") or "sh"]
     watched = {*ENDING_SIGNALS, signal.SIGCHLD}
@@ -92,7 +93,7 @@ def run_local(command: Sequence[str] | None) -> int:
         child = os.posix_spawn(
             "/bin/sh",
             ["/bin/sh", "-c", _EXEC, "inception", *arguments],
-            os.environ,
+            {**os.environ, **environment},
             setsigmask=mask,
             setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # The interpreter ignores them; the command should not.
         )

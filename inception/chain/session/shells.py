@@ -5,12 +5,14 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from typing import Protocol, Self
 
 from inception.chain import resize
 from inception.chain.connect import level_client
 from inception.chain.interrupts import raising_interrupted
 from inception.chain.session.control_socket import ControlSocket
+from inception.chain.session.exec_options import ExecOptions
 from inception.chain.session.run import run_session
 from inception.chain.status import find_chain
 from inception.errors import ChainError, Interrupted
@@ -53,14 +55,7 @@ class Shells:
         with self._control_socket:
             yield self
 
-    def run(
-        self,
-        level: int,
-        command: Sequence[str] | None,
-        *,
-        workdir: str | None = None,
-        terminal: bool | None = None,
-    ) -> int:
+    def run(self, level: int, command: Sequence[str] | None, options: ExecOptions) -> int:
         """Run `command`, or a shell if None, in a level; return its exit status.
 
         Raises Kicked, and what run_session raises.
@@ -70,19 +65,17 @@ class Shells:
                 client,
                 self._plan.level(level).container,
                 command=command,
-                environment={
-                    Variable.DEPTH: str(self._plan.depth),
-                    Variable.CLIENT: str(self._control_socket.path),
-                },
-                workdir=workdir,
-                terminal=terminal,
+                options=replace(options, environment={**self._variables(), **options.environment}),
                 requests=self._control_socket,
             )
 
-    def climb(self) -> int:
+    def _variables(self) -> dict[str, str]:
+        return {Variable.DEPTH: str(self._plan.depth), Variable.CLIENT: str(self._control_socket.path)}
+
+    def climb(self, options: ExecOptions) -> int:
         """Run a shell at the bottom, unwind that level when it ends, and so on up; return the status of level 1's."""
         while True:
-            status = self.run(self._plan.depth, None)
+            status = self.run(self._plan.depth, None, options)
             if self._plan.depth == 1:
                 return status
             self._change(resize.shrink(self._plan, 1))
@@ -99,7 +92,7 @@ class Shells:
         target = request.level + request.by
         if target > depth:
             self._grow_to(target)
-        status = self.run(target, None)
+        status = self.run(target, None, ExecOptions())
         if target > depth:
             self._shrink_to(depth)
         return status

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
 from inception.cli import selection
 from inception.errors import UsageError
+
+if TYPE_CHECKING:
+    from inception.chain.copy import Place
 
 INSIDE = re.compile(r"(?P<name>[^/.:]*):(?P<path>.+)", re.DOTALL)
 """A path in a level, as docker cp writes it. A path of this machine that has a colon needs a slash before it."""
@@ -42,31 +45,40 @@ def cp(
     archive on standard input or output.
     """
     from inception.chain.connect import level_client, require_live_level
-    from inception.chain.copy import copy_in, copy_out, pack_out, unpack_in
+    from inception.chain.copy import Place
     from inception.chain.status import find_chain
 
-    inside = [INSIDE.fullmatch(word) for word in (source, target)]
-    match inside:
-        case [re.Match() as place, None] | [None, re.Match() as place]:
-            chain = find_chain(place["name"] or None)
-        case _:
-            raise UsageError(
-                "cp needs one path in a level", remedy="write it [NAME]:PATH, and the other without a colon"
-            )
-    here = target if inside[0] is not None else source
-    _refuse_terminal(here, sys.stdout if inside[0] is not None else sys.stdin)
+    out = INSIDE.fullmatch(source)
+    place, here = (out, target) if out is not None else (INSIDE.fullmatch(target), source)
+    if place is None or (out is not None and INSIDE.fullmatch(target) is not None):
+        raise UsageError("cp needs one path in a level", remedy="write it [NAME]:PATH, and the other without a colon")
+    chain = find_chain(place["name"] or None)
+    _refuse_terminal(here, sys.stdin if out is None else sys.stdout)
     number = require_live_level(chain, level)
-    container = chain.plan.level(number).container
     with level_client(chain.plan, number - 1) as client:
-        match (inside[0] is not None, here):
-            case (True, "-"):
-                pack_out(client, container, place["path"], sys.stdout.buffer)
-            case (True, _):
-                copy_out(client, container, place["path"], Path(here))
-            case (False, "-"):
-                unpack_in(client, container, sys.stdin.buffer, place["path"])
-            case _:
-                copy_in(client, container, Path(here), place["path"])
+        inside = Place(client=client, container=chain.plan.level(number).container, path=place["path"])
+        if out is None:
+            _copy_in(here, inside)
+        else:
+            _copy_out(inside, here)
+
+
+def _copy_in(here: str, inside: Place) -> None:
+    from inception.chain.copy import copy_in, unpack_in
+
+    if here == "-":
+        unpack_in(sys.stdin.buffer, inside)
+    else:
+        copy_in(Path(here), inside)
+
+
+def _copy_out(inside: Place, here: str) -> None:
+    from inception.chain.copy import copy_out, pack_out
+
+    if here == "-":
+        pack_out(inside, sys.stdout.buffer)
+    else:
+        copy_out(inside, Path(here))
 
 
 def _refuse_terminal(here: str, stream: TextIO) -> None:

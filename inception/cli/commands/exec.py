@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
 
 import typer
 
 from inception.callbacks import ignore
+from inception.chain.session.exec_options import ExecOptions
 from inception.cli import selection
-
-Workdir = Annotated[str | None, typer.Option("--workdir", "-w", metavar="DIR", help="Working directory.")]
-Terminal = Annotated[
-    bool | None,
-    typer.Option("--tty/--no-tty", "-t/-T", help="Give it a terminal, or none.  [default: as inception itself]"),
-]
+from inception.cli.exec_options import with_exec_options
 
 
+@with_exec_options
 def exec_(
     *,
     context: typer.Context,
     name: selection.ChainName = None,
     level: selection.Level = None,
-    workdir: Workdir = None,
-    tty: Terminal = None,
+    exec_options: ExecOptions,
 ) -> None:
     """Run a command in a level: exec [NAME] [--level K] -- COMMAND.
 
@@ -34,23 +29,21 @@ def exec_(
     command = selection.trailing_command(context)
     if not command:
         raise UsageError("exec needs a command after --", remedy="for instance: inception exec -- docker ps")
-    raise typer.Exit(_session(name, level, command, workdir, tty))
+    raise typer.Exit(_session(name, level, command, exec_options))
 
 
+@with_exec_options
 def shell(
     *,
     name: selection.ChainName = None,
     level: selection.Level = None,
-    workdir: Workdir = None,
-    tty: Terminal = None,
+    exec_options: ExecOptions,
 ) -> None:
     """Open a shell in a level."""
-    raise typer.Exit(_session(name, level, None, workdir, tty))
+    raise typer.Exit(_session(name, level, None, exec_options))
 
 
-def _session(
-    name: str | None, level: int | None, command: list[str] | None, workdir: str | None, tty: bool | None
-) -> int:
+def _session(name: str | None, level: int | None, command: list[str] | None, options: ExecOptions) -> int:
     from inception.chain.connect import level_0_engine, require_live_level
     from inception.chain.session.shells import Kicked, Shells
     from inception.chain.status import find_chain
@@ -62,7 +55,7 @@ def _session(
     shells = Shells(chain.plan, on_change=ignore, draw=partial(draw.descent, quiet=False))
     try:
         with shells.open():
-            return shells.run(number, command, workdir=workdir, terminal=tty)
+            return shells.run(number, command, options)
     except Kicked:
         with level_0_engine(chain.plan, ignore) as engine:
             remove_at_once(engine.client, chain.plan)

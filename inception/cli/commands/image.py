@@ -11,7 +11,7 @@ import typer
 from inception.cli import options
 from inception.cli.output import print_json, print_table, say, say_unless
 from inception.errors import UsageError
-from inception.image.method import BuildMethod
+from inception.image.method import DEFAULT_SUITE, BuildMethod, Suite
 
 app = typer.Typer(help="Build and keep the image that every level runs from.")
 
@@ -29,7 +29,25 @@ def build(
             help="From a Dockerfile (needs a base image), or with mmdebstrap (needs Debian's package servers)."
         ),
     ] = BuildMethod.AUTO,
+    suite: Annotated[
+        Suite | None,
+        typer.Option(
+            help=f"Debian release of the image, which decides its engine.  [default: {DEFAULT_SUITE}]",
+            show_default=False,
+        ),
+    ] = None,
+    slim: Annotated[
+        bool, typer.Option("--slim", help="Leave out buildx, compose, git and ssh: a smaller image that builds little.")
+    ] = False,
     base: Base = None,
+    apt_option: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="OPTION",
+            help="Option for apt, as in apt.conf, while the image is built; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     engine_from_host: Annotated[
         bool, typer.Option("--engine-from-host", help="Copy the host's own docker binaries into the image.")
     ] = False,
@@ -45,19 +63,20 @@ def build(
     from inception.chain.interrupts import raising_interrupted
     from inception.engine.connect import connect_to
     from inception.image.build import build_image
-    from inception.image.recipe import default_tag
+    from inception.image.recipe import find_recipe
     from inception.image.standalone import ensure_standalone
     from inception.image.store import find_image, stored_image
 
     on_message = say_unless(quiet=quiet)
+    recipe = find_recipe(
+        suite=suite, slim=slim, base=base, apt_options=apt_option or (), engine_from_host=engine_from_host
+    )
+    tag = recipe.tag()
     with raising_interrupted(), connect_to(engine, on_message) as level_0:
-        tag = default_tag(base=base, engine_from_host=engine_from_host)
         if not rebuild and find_image(level_0.client, tag) is not None:
             on_message(f"{tag} exists already; --rebuild builds it again")
         else:
-            build_image(
-                level_0.client, method=method, base=base, engine_from_host=engine_from_host, on_message=on_message
-            )
+            build_image(level_0.client, recipe, method=method, on_message=on_message)
         image = stored_image(level_0.client, tag)
         ensure_standalone(level_0.client, image.image_id, on_message=on_message)
     if as_json:
@@ -82,12 +101,13 @@ def list_(*, engine: options.EngineAddress = "auto", as_json: options.Json = Fal
             ", ".join(image.tags) or "<untagged>",
             _short(image.image_id),
             f"{image.size_bytes / 1e6:.0f} MB",
+            image.engine_version or "unknown",
             image.way if image.made_of is None else f"level image {_short(image.made_of)}",
             image.seed or "none yet",
         )
         for image in images
     )
-    print_table([("IMAGE", "ID", "SIZE", "BUILT WITH", "SEED"), *rows])
+    print_table([("IMAGE", "ID", "SIZE", "ENGINE", "BUILT WITH", "SEED"), *rows])
 
 
 @app.command()

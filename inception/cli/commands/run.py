@@ -6,14 +6,18 @@ from typing import Annotated
 
 import typer
 
+from inception.chain.session.exec_options import ExecOptions
 from inception.cli import options
+from inception.cli.exec_options import with_exec_options
 from inception.plan.request import Request
 
 
 @options.with_chain_options()
+@with_exec_options
 def run(
     *,
     request: Request,
+    exec_options: ExecOptions,
     command: Annotated[
         list[str] | None,
         typer.Argument(metavar="[-- COMMAND...]", help="Command to run at the bottom.  [default: a shell]"),
@@ -26,6 +30,7 @@ def run(
     ] = False,
     publish_engine: options.Published = None,
     publish_address: options.PublishAddress = options.LOOPBACK,
+    tls_san: options.TlsNames = None,
     insecure_plaintext: options.Plaintext = False,
     engine: options.EngineAddress = "auto",
     quiet: options.Quiet = False,
@@ -44,11 +49,16 @@ def run(
     if shells and command:
         raise UsageError("--shells and a command exclude each other", remedy="leave out one of the two")
     publications = parse_publications(
-        publish_engine or (), address=publish_address, plain=insecure_plaintext, depth=request.depth
+        publish_engine or (),
+        address=publish_address,
+        plain=insecure_plaintext,
+        tls_names=tls_san or (),
+        depth=request.depth,
     )
     status = run_at_depth(
         request,
         command or None,
+        exec_options,
         engine=engine,
         quiet=quiet,
         json_events=json_events,

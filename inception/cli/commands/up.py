@@ -21,6 +21,7 @@ def up(
     ] = None,
     publish_engine: options.Published = None,
     publish_address: options.PublishAddress = options.LOOPBACK,
+    tls_san: options.TlsNames = None,
     insecure_plaintext: options.Plaintext = False,
     engine: options.EngineAddress = "auto",
     quiet: options.Quiet = False,
@@ -39,7 +40,11 @@ def up(
         raise UsageError("depth 0 is the host itself, which is up", remedy="ask for 1 level or more with --depth")
     detached = replace(request, attached=False, ttl_s=None if ttl is None else options.seconds(ttl))
     publications = parse_publications(
-        publish_engine or (), address=publish_address, plain=insecure_plaintext, depth=request.depth
+        publish_engine or (),
+        address=publish_address,
+        plain=insecure_plaintext,
+        tls_names=tls_san or (),
+        depth=request.depth,
     )
     with (
         raising_interrupted(),

@@ -1,59 +1,84 @@
-"""`python -m inception.level.programs.make_seed TAG PATIENCE`: make the seed of an image, with a real engine.
+"""`python -m inception.level.programs.make_seed TAG PATIENCE STORE`: make the seed of an image, with a real engine.
 
-The client runs it once for each image, in a container of that image whose seed directory is the volume and already
-has `image.tar` in it.
+The client runs it once for each image and image store, in a container of that image whose seed directory is the volume
+and already has `image.tar` in it.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
-import docker
-
-from inception.level.daemons import CONTAINERD_SOCKET, start_containerd, start_dockerd, wait_for_socket
-from inception.level.engine_client import API_VERSION, load_as
-from inception.level.graft import Seed
+from inception.level.daemons import CONTAINERD_SOCKET, image_settings, start_containerd, start_dockerd, wait_for_socket
+from inception.level.engine_client import connect, load_as
+from inception.level.failure import PhaseError
+from inception.level.graft import data_root_in, tarball_in
+from inception.level.image_store import store_in_use, store_settings
+from inception.plan.engine_settings import DockerdConfiguration, SettingsFile, configure
 from inception.plan.limits import TimeLimits
-from inception.plan.paths import SEED_DIRECTORY
+from inception.plan.paths import CONTAINERD_ROOT, SEED_DIRECTORY
+from inception.plan.request import ImageStore
 
 _SOCKET = Path("/run/docker.sock")
-_CONTAINERD_ROOT = Path("/run/containerd-root")
 _LOGS = Path("/run")
+_VERSION_WITHOUT_OPTIONS = "0"
+"""Version of an engine that is given no settings which only newer ones know: its own is not known yet."""
 
 
 def main() -> None:
     """Load `image.tar` into a fresh data-root, and write `seed.json` last: a seed without it is not complete."""
-    make_seed(Path(SEED_DIRECTORY), sys.argv[1], TimeLimits().scaled(float(sys.argv[2])))
+    _, tag, patience, store = sys.argv
+    try:
+        make_seed(Path(SEED_DIRECTORY), tag, ImageStore(store), TimeLimits().scaled(float(patience)))
+    except PhaseError as error:
+        sys.exit(str(error))
 
 
-def make_seed(directory: Path, tag: str, limits: TimeLimits) -> None:
-    """Make the seed of image `tag` in `directory`. Raises PhaseError or docker.errors.DockerException."""
-    seed = Seed(directory=directory, image_id="")
-    containerd = start_containerd(_CONTAINERD_ROOT, _LOGS / "containerd.log")
+def make_seed(directory: Path, tag: str, store: ImageStore, limits: TimeLimits) -> None:
+    """Make the seed of image `tag` in `directory`, for engines that use `store`.
+
+    AUTO is the store that the engine uses by itself. Raises PhaseError or docker.errors.DockerException.
+    """
+    data_root = data_root_in(directory)
+    containerd = start_containerd(data_root, _LOGS / "containerd.log")
     wait_for_socket(CONTAINERD_SOCKET, containerd, limits.containerd_s)
-    command = [
-        "dockerd",
-        f"--containerd={CONTAINERD_SOCKET}",
-        f"--data-root={seed.data_root}",
-        f"--host=unix://{_SOCKET}",
-        "--storage-driver=overlay2",
-        "--bridge=none",
-        "--iptables=false",
-    ]
-    dockerd = start_dockerd(command, _LOGS / "dockerd.log")
+    dockerd = start_dockerd(dockerd_configuration(data_root, store), _LOGS / "dockerd.log")
     try:
         wait_for_socket(_SOCKET, dockerd, limits.dockerd_s)
-        client = docker.APIClient(base_url=f"unix://{_SOCKET}", version=API_VERSION, timeout=int(limits.image_s))
-        load_as(client, seed.tarball, tag)
-        image_id = client.inspect_image(tag)["Id"]
-        engine_version = client.version()["Version"]
+        with connect(f"unix://{_SOCKET}", timeout_s=int(limits.image_s)) as client:
+            used = store_in_use(client.info())
+            if store not in {ImageStore.AUTO, used}:
+                raise PhaseError(f"its engine has no image store {store}, but {used}")
+            load_as(client, tarball_in(directory), tag)
+            image_id = client.inspect_image(tag)["Id"]
+            engine_version = client.version()["Version"]
     finally:
         dockerd.stop(limits.level_stop_s)
         containerd.stop(limits.level_stop_s)
-    described = {"image_id": image_id, "image": tag, "engine_version": engine_version}
+    if used is not ImageStore.CONTAINERD:
+        shutil.rmtree(data_root / CONTAINERD_ROOT)
+    described = {"image_id": image_id, "image": tag, "engine_version": engine_version, "image_store": used}
     (directory / "seed.json").write_text(json.dumps(described) + "\n")
+
+
+def dockerd_configuration(data_root: Path, store: ImageStore) -> DockerdConfiguration:
+    """Return the configuration of the dockerd that makes a seed. With AUTO the image's own file chooses the store."""
+    own = {
+        "containerd": str(CONTAINERD_SOCKET),
+        "data-root": str(data_root),
+        "hosts": [f"unix://{_SOCKET}"],
+        "bridge": "none",
+        "iptables": False,
+    }
+    return configure(
+        own,
+        needed=frozenset(own),
+        files=image_settings(),
+        fixed=SettingsFile(source="image store", text="" if store is ImageStore.AUTO else store_settings(store)),
+        engine_version=_VERSION_WITHOUT_OPTIONS,
+    )
 
 
 if __name__ == "__main__":

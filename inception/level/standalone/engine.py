@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 import os
+import re
+import resource
 import signal
+import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from inception.level.daemons import CONTAINERD_SOCKET, Daemon, start_containerd, start_dockerd, wait_for_socket
+from inception.level.daemons import (
+    CONTAINERD_SOCKET,
+    Daemon,
+    image_settings,
+    start_containerd,
+    start_dockerd,
+    wait_for_socket,
+)
 from inception.level.event_log import tail
 from inception.level.failure import PhaseError
 from inception.level.log_rotation import rotate
 from inception.level.shutdown import Shutdown
+from inception.plan.engine_settings import (
+    NEEDED_BY_STANDALONE,
+    DockerdConfiguration,
+    SettingsFile,
+    configure,
+    open_files,
+)
 from inception.plan.limits import TimeLimits
-from inception.plan.standalone import StandaloneSettings
+from inception.plan.standalone import StandaloneSettings, WrongSetting
 
 _LOG = Path("/var/log/docker.log")
 """Log of dockerd with LOG=file; without it dockerd writes to standard error."""
@@ -44,25 +62,30 @@ class StandaloneEngine:
         self._daemons: list[Daemon] = []
         self._stopping = False
 
-    def boot(self) -> None:
-        """Start both daemons, and wait until the engine answers. Raises PhaseError."""
+    def boot(self, on_message: Callable[[str], None]) -> None:
+        """Start both daemons, and wait until the engine answers. Raises PhaseError, or WrongSetting for a file."""
         limits = TimeLimits()
+        asked = subprocess.Popen(["dockerd", "--version"], stdout=subprocess.PIPE, text=True)
         containerd = start_containerd(self._data_root, _CONTAINERD_LOG)
         self._daemons.append(containerd)
         wait_for_socket(CONTAINERD_SOCKET, containerd, limits.containerd_s)
-        dockerd = start_dockerd(dockerd_command(self._settings, self._data_root, self._log_level), self._log)
+        configuration = self._configure(parse_version(asked.communicate()[0]))
+        for note in configuration.notes:
+            on_message(f"warning: {note}")
+        dockerd = start_dockerd(configuration, self._log)
         self._daemons.append(dockerd)
         # Not at the top: importing the SDK takes a while, in which dockerd boots.
-        import docker
-        from requests.exceptions import RequestException
-
-        from inception.level.engine_client import API_VERSION
+        from inception.level.engine_client import ENGINE_GONE, negotiate
 
         wait_for_socket(SOCKET, dockerd, limits.dockerd_s)
         try:
-            docker.APIClient(f"unix://{SOCKET}", version=API_VERSION, timeout=int(limits.dockerd_s)).ping()
-        except (docker.errors.DockerException, RequestException) as error:
+            negotiate(f"unix://{SOCKET}", timeout_s=limits.dockerd_s)
+        except ENGINE_GONE as error:
             raise PhaseError(f"dockerd does not answer: {error}") from error
+
+    def _configure(self, engine_version: str) -> DockerdConfiguration:
+        own = own_settings(self._settings, self._data_root, self._log_level)
+        return configuration(own, image_settings(), self._settings.daemon_arguments, engine_version)
 
     def log_tail(self) -> tuple[str, ...]:
         """Return the end of the log of the daemon that was started last; none if it goes to standard error."""
@@ -102,31 +125,49 @@ class StandaloneEngine:
         killer.cancel()
 
 
-def dockerd_command(settings: StandaloneSettings, data_root: Path, log_level: str) -> list[str]:
-    """Return the command line of dockerd. The user's arguments come last: of two, dockerd takes the last."""
-    command = [
-        "dockerd",
-        f"--containerd={CONTAINERD_SOCKET}",
-        f"--data-root={data_root}",
-        f"--host=unix://{SOCKET}",
-        f"--log-level={log_level}",
-        *mtu_options(Path("/proc/net/route").read_text(), Path("/sys/class/net")),
-    ]
+def own_settings(settings: StandaloneSettings, data_root: Path, log_level: str) -> dict[str, Any]:
+    """Return our settings of dockerd, to which the user's are added. Raises OSError."""
+    hosts = [f"unix://{SOCKET}"]
     if settings.port is not None:
-        command.append(f"--host=tcp://0.0.0.0:{settings.port}")
-        if not settings.own_tls:
-            # Without it, dockerd warns and waits 15 s before it listens unencrypted.
-            command.append("--tls=false")
-    return [*command, *settings.daemon_arguments]
+        hosts.append(f"tcp://0.0.0.0:{settings.port}")
+    mtu = default_mtu(Path("/proc/net/route").read_text(), Path("/sys/class/net"))
+    return {
+        "containerd": str(CONTAINERD_SOCKET),
+        "data-root": str(data_root),
+        "hosts": hosts,
+        "log-level": log_level,
+        # Without it, dockerd warns and waits 15 s before it listens unencrypted.
+        **({"tls": False} if settings.port is not None and not settings.own_tls else {}),
+        **({} if mtu is None else {"mtu": mtu}),
+        **open_files(resource.getrlimit(resource.RLIMIT_NOFILE)[1]),
+    }
 
 
-def mtu_options(routes: str, links: Path) -> tuple[str, ...]:
-    """Return the --mtu of docker0: that of the link with the default route in `routes`, the text of /proc/net/route."""
+def configuration(
+    own: dict[str, Any], files: Sequence[SettingsFile], arguments: Sequence[str], engine_version: str
+) -> DockerdConfiguration:
+    """Return `own` settings with the user's files and arguments; these win. Raises WrongSetting for an invalid file."""
+    try:
+        return configure(
+            own, needed=NEEDED_BY_STANDALONE, files=files, arguments=arguments, engine_version=engine_version
+        )
+    except ValueError as error:
+        raise WrongSetting(f"{error}: give a JSON object, as dockerd reads it") from error
+
+
+def parse_version(answer: str) -> str:
+    """Return the version in the answer to `dockerd --version`."""
+    version = re.search(r"version (\S+?),", answer)
+    return "" if version is None else version[1]
+
+
+def default_mtu(routes: str, links: Path) -> int | None:
+    """Return the MTU of the link with the default route in `routes`, the text of /proc/net/route; None without one."""
     for line in routes.splitlines()[1:]:
         link, destination, *_ = line.split()
         if int(destination, 16) == 0:
-            return (f"--mtu={(links / link / 'mtu').read_text().strip()}",)
-    return ()
+            return int((links / link / "mtu").read_text())
+    return None
 
 
 def _kill_containers() -> None:

@@ -25,7 +25,7 @@ from inception.level.storage import make_image, mend_image, mount_image, unmount
 from inception.linux import cgroups, fds
 from inception.linux.capabilities import held
 from inception.linux.iptables import choose_iptables
-from inception.linux.mounts import MountPoint, RemountWritable, parse_mountinfo
+from inception.linux.mounts import MountPoint, RemountWritable, ShareMounts, parse_mountinfo
 from inception.linux.overlay import carries_overlay
 from inception.plan.chain import CgroupNamespace
 from inception.plan.paths import DATA_ROOT
@@ -109,7 +109,7 @@ def _with_names(settings: StandaloneSettings) -> StandaloneSettings:
 def _boot(engine: StandaloneEngine) -> None:
     with _translated("see its log above, and check DOCKER_DAEMON_ARGS"):
         try:
-            engine.boot()
+            engine.boot(_report)
         except PhaseError:
             # The log files end with this container.
             sys.stderr.writelines(f"    {line}\n" for line in engine.log_tail())
@@ -131,6 +131,8 @@ def prepare(storage_size: int | None) -> None:
     _clear_state(mounts)
     with _translated(f"give it a volume at {_DATA_ROOT}, room, and {_OPTIONS}"):
         _open_data_root(storage_size)
+    with _translated(_OPTIONS):
+        ShareMounts(Path("/")).execute()
 
 
 def _check_capabilities() -> None:

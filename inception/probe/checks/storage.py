@@ -8,8 +8,8 @@ from inception.probe.checks.check import Check, CheckResult, failed, passed, ski
 from inception.probe.checks.needs import of_host
 from inception.probe.doctor_facts import DoctorFacts
 
-_LEAST_DISK = GIB
-"""Bytes of the image, its seed and the archive in it, 300 MB each."""
+_LEAST_DISK = 3 * GIB // 2
+"""Bytes of the image, its seed and the archive in it, 460 MB each."""
 _AMPLE_DISK = 4 * GIB
 _FEW_INODES = 100_000
 _LEAST_INODES = 20_000
@@ -24,21 +24,27 @@ def _judge_overlay(host: HostFacts) -> CheckResult:
 def _judge_disk(host: HostFacts) -> CheckResult:
     if host.disk_free is None:
         return skipped("the data-root is not visible from here")
-    measured = f"{show_size(host.disk_free)} free"
+    free, measured = host.disk_free, f"{show_size(host.disk_free)} free"
+    if host.image_disk_free is not None:
+        free = min(free, host.image_disk_free)
+        measured += f", and {show_size(host.image_disk_free)} where containerd keeps the images"
     remedy = "docker system df; inception image ls"
-    if host.disk_free < _LEAST_DISK:
+    if free < _LEAST_DISK:
         return failed(measured, remedy)
-    return warned(measured, remedy) if host.disk_free < _AMPLE_DISK else passed(measured)
+    return warned(measured, remedy) if free < _AMPLE_DISK else passed(measured)
 
 
 def _judge_inodes(host: HostFacts) -> CheckResult:
     if host.inodes_free is None:
         return skipped("the file system makes them as needed, or is not visible from here")
-    measured = f"{host.inodes_free} free"
+    free, measured = host.inodes_free, f"{host.inodes_free} free"
+    if host.image_inodes_free is not None:
+        free = min(free, host.image_inodes_free)
+        measured += f", and {host.image_inodes_free} where containerd keeps the images"
     remedy = "docker system df; df -i"
-    if host.inodes_free < _LEAST_INODES:
+    if free < _LEAST_INODES:
         return failed(measured, remedy)
-    return warned(measured, remedy) if host.inodes_free < _FEW_INODES else passed(measured)
+    return warned(measured, remedy) if free < _FEW_INODES else passed(measured)
 
 
 def _judge_loop(facts: DoctorFacts) -> CheckResult:

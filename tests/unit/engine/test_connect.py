@@ -246,9 +246,12 @@ def test_a_server_that_is_not_an_engine_is_an_error(path: Path, handler: type[An
         pass
 
 
-def test_ssh_names_the_missing_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connect, "find_spec", lambda _name: None)
-    with pytest.raises(EngineError, match="paramiko"), connected(EngineChoice.AUTO, "ssh://host"):
+def test_ssh_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with (
+        pytest.raises(EngineError, match=r"ssh, .* is not installed: install openssh-client"),
+        connected(EngineChoice.AUTO, "ssh://host"),
+    ):
         pass
 
 

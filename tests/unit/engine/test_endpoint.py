@@ -99,7 +99,10 @@ def test_a_broken_configuration_is_refused(environment: dict[str, str], configur
 
 @pytest.mark.parametrize(
     "text",
-    ["four", "tcp://", "tcp://host", "tcp://host:port", "http+unix://", "npipe:////./pipe/docker", "fd://", "a:b:c"],
+    [
+        *("four", "tcp://", "tcp://host", "tcp://host:port", "http+unix://", "npipe:////./pipe/docker", "fd://"),
+        *("a:b:c", "ssh://", "ssh://me@", "ssh://host/path", "ssh://me:secret@host"),
+    ],
 )
 def test_a_wrong_address_is_refused(environment: dict[str, str], text: str) -> None:
     with pytest.raises(UsageError, match="is not the address of an engine") as caught:

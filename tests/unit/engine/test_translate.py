@@ -94,11 +94,6 @@ def test_the_cause_is_kept() -> None:
     assert str(caught.value) == "creating level 1: name is taken"
 
 
-def test_errors_of_paramiko_are_the_sdk_s_too() -> None:
-    kind = type("SSHException", (Exception,), {"__module__": "paramiko.ssh_exception"})
-    assert isinstance(translate("asking", kind("no key")), EngineError)
-
-
 @pytest.mark.parametrize(
     ("error", "expected"),
     [

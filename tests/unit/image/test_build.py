@@ -12,11 +12,12 @@ from inception.image import build, mmdebstrap
 from inception.image.build import choose_method
 from inception.image.dockerfile import failure_in as failure_in_dockerfile
 from inception.image.dockerfile import follow
-from inception.image.method import BuildMethod
+from inception.image.method import BuildMethod, Suite
 from inception.image.mmdebstrap import failure_in, mmdebstrap_command
-from inception.image.recipe import DEFAULT_BASE, find_recipe
+from inception.image.recipe import find_recipe
 
 Choose = Callable[..., tuple[BuildMethod, list[str]]]
+DEFAULT_BASE = "debian:trixie-slim"
 NO_REGISTRY = "Get https://registry/v2/: dial tcp: no such host"
 
 
@@ -53,7 +54,7 @@ def choose(monkeypatch: pytest.MonkeyPatch) -> Choose:
     ) -> tuple[BuildMethod, list[str]]:
         monkeypatch.setattr(build, "has_mmdebstrap", lambda: installed)
         said: list[str] = []
-        return choose_method(engine, method, base, said.append), said  # type: ignore[arg-type]
+        return choose_method(engine, method, find_recipe(base=base), said.append), said  # type: ignore[arg-type]
 
     return chosen
 
@@ -128,13 +129,21 @@ def test_an_engine_that_is_gone_does_not_cause_a_fallback(choose: Choose) -> Non
 
 
 def test_mmdebstrap_gets_every_package_and_the_hook() -> None:
-    directory = find_recipe().directory
-    command = mmdebstrap_command(directory)
+    recipe = find_recipe()
+    directory = recipe.directory
+    command = mmdebstrap_command(recipe, directory, Path("/staging/version"))
     [include] = [word for word in command if word.startswith("--include=")]
     assert "docker.io" in include.removeprefix("--include=").split(",")
     assert "#" not in include
     assert f'--customize-hook=sh {directory / "finish"} "$1"' in command
     assert command[-2:] == ["trixie", "-"]
+
+
+def test_mmdebstrap_gets_the_suite_and_the_options_of_apt() -> None:
+    recipe = find_recipe(suite=Suite.FORKY, apt_options=('Acquire::Check-Valid-Until "false"',))
+    command = mmdebstrap_command(recipe, recipe.directory, Path("/staging/version"))
+    assert '--aptopt=Acquire::Check-Valid-Until "false"' in command
+    assert command[-2:] == ["forky", "-"]
 
 
 def test_mmdebstrap_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from inception.errors import UsageError
 from inception.image.host_engine import HostFile
-from inception.image.recipe import Recipe, default_tag, find_recipe, package_names
+from inception.image.method import DEFAULT_SUITE, Suite
+from inception.image.recipe import Recipe, default_tag, engine_version_in, find_recipe, package_names
 
 
 @pytest.fixture
@@ -31,11 +33,48 @@ def test_the_same_inputs_have_the_same_tag_wherever_they_lie_and_however_old_the
     assert Recipe(directory=directory).tag() == default_tag()
 
 
-@pytest.mark.parametrize("name", ["packages.txt", "remove.txt", "finish", "Dockerfile", "files/etc/bash.bashrc"])
+@pytest.mark.parametrize(
+    "name", ["packages.txt", "packages-builder.txt", "remove.txt", "finish", "Dockerfile", "files/etc/bash.bashrc"]
+)
 def test_each_part_of_the_recipe_decides_the_tag(directory: Path, name: str) -> None:
     file = directory / name
     file.write_text(file.read_text() + "# more\n")
     assert Recipe(directory=directory).tag() != default_tag()
+
+
+@pytest.mark.parametrize("suite", [it for it in Suite if it is not DEFAULT_SUITE])
+def test_the_tag_says_another_suite(suite: Suite) -> None:
+    recipe = find_recipe(suite=suite)
+    assert recipe.tag() == f"inception-level:{suite}-{recipe.digest()[:12]}"
+    assert recipe.digest() != find_recipe().digest()
+    assert recipe.base_image() == f"debian:{suite}-slim"
+
+
+def test_the_default_suite_and_options_of_apt_leave_the_tag_alone() -> None:
+    assert find_recipe(suite=DEFAULT_SUITE, apt_options=('Acquire::Retries "3"',)).tag() == default_tag()
+
+
+def test_a_suite_beside_a_base_image_is_refused() -> None:
+    with pytest.raises(UsageError, match="the packages' suite is that of debian:sid: leave out --suite or --base"):
+        find_recipe(suite=Suite.FORKY, base="debian:sid")
+
+
+@pytest.mark.parametrize("option", ["", "Acquire::Retries", "-o x", 'A "1";\nB "2";'])
+def test_an_option_that_apt_cannot_read_is_refused_by_name(option: str) -> None:
+    with pytest.raises(UsageError, match=f"{re.escape(repr(option))} is not an option of apt: write it like"):
+        find_recipe(apt_options=(option,))
+
+
+def test_the_staged_dockerfile_has_apt_read_the_options(directory: Path, tmp_path: Path) -> None:
+    options = ('Acquire::Retries "3"', 'Acquire::Check-Valid-Until "false";')
+    Recipe(directory=directory, apt_options=options).stage(tmp_path / "staged")
+    assert "COPY . /recipe\nENV APT_CONFIG=/recipe/apt.conf\n" in (tmp_path / "staged/Dockerfile").read_text()
+    read = (tmp_path / "staged/apt.conf").read_text()
+    assert read == 'Acquire::Retries "3";\nAcquire::Check-Valid-Until "false";\n'
+
+
+def test_the_engines_version_is_read_from_its_answer() -> None:
+    assert engine_version_in("Docker version 26.1.5+dfsg1, build a72d7cd\n") == "26.1.5+dfsg1"
 
 
 def test_a_file_under_another_name_has_another_tag(directory: Path) -> None:
@@ -44,8 +83,8 @@ def test_a_file_under_another_name_has_another_tag(directory: Path) -> None:
 
 
 def test_what_a_build_uses_instead_decides_the_tag(tmp_path: Path) -> None:
-    assert default_tag(base="debian:bookworm") != default_tag()
-    assert default_tag(base="debian:bookworm") != default_tag(base="debian:bullseye")
+    assert find_recipe(base="debian:bookworm").tag() != default_tag()
+    assert find_recipe(base="debian:bookworm").tag() != find_recipe(base="debian:bullseye").tag()
     program = tmp_path / "dockerd"
     tags = set()
     for content in ("one", "two"):
@@ -58,6 +97,22 @@ def test_what_a_build_uses_instead_decides_the_tag(tmp_path: Path) -> None:
 def test_the_packages_are_read_without_their_comments(tmp_path: Path) -> None:
     (tmp_path / "packages.txt").write_text("# an engine\ndocker.io  runc\n\ntini # an init\n")
     assert package_names(tmp_path) == ("docker.io", "runc", "tini")
+
+
+def test_a_slim_recipe_lacks_the_builders_and_its_tag_says_so(tmp_path: Path) -> None:
+    slim = find_recipe(slim=True)
+    slim.stage(tmp_path / "staged")
+    assert slim.left_out() == ("docker-buildx", "docker-compose", "git", "openssh-client")
+    assert set(slim.left_out()) <= set(package_names(slim.directory))
+    assert not set(slim.left_out()) & set(package_names(tmp_path / "staged"))
+    assert re.fullmatch(r"inception-level:[0-9a-f]{12}-slim", slim.tag())
+    assert slim.tag().removesuffix("-slim") != default_tag()
+    assert find_recipe().left_out() == ()
+
+
+def test_the_image_has_what_dockerd_and_its_users_call() -> None:
+    needed = {"xz-utils", "pigz", "zstd", "git", "openssh-client", "docker-buildx", "docker-compose"}
+    assert needed <= set(package_names(find_recipe().directory))
 
 
 def test_the_image_has_what_the_runner_imports() -> None:

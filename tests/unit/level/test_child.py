@@ -10,14 +10,18 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
+import docker
 import pytest
 
+from inception.level import child
 from inception.level.child import ChildLevel
 from inception.level.event_log import EventLog
+from inception.level.failure import LevelFailure
 from inception.linux import lifeline
 from inception.plan.chain import ChainPlan
-from inception.plan.events import Event
+from inception.plan.events import Event, State
 from tests.factories.plans import FACTS, plan
 
 
@@ -42,10 +46,10 @@ def _hang_up(listener: socket.socket) -> None:
 
 
 def _child(chain: ChainPlan, *, started: bool) -> ChildLevel:
-    child = ChildLevel(chain, 2, EventLog(chain.paths, 1))
-    child._may_exist = True
-    child._started = started
-    return child
+    made = ChildLevel(chain, 2, EventLog(chain.paths, 1))
+    made._may_exist = True
+    made._started = started
+    return made
 
 
 def _events(chain: ChainPlan) -> list[Event]:
@@ -69,6 +73,44 @@ def test_outlive_reports_a_level_that_does_not_end_and_nothing_else(chain: Chain
     os.close(held)
     (event,) = _events(chain)
     assert event.message == "level 2 did not end in time and was killed"
+
+
+class _EngineWithoutImage:
+    """An engine that knows one image: the one that was loaded last."""
+
+    def __init__(self) -> None:
+        self.image = ""
+        self.calls: list[str] = []
+
+    def create(self, _client: object, _plan: ChainPlan, number: int, image: str) -> str:
+        self.calls.append(f"create level {number} from {image}")
+        if image != self.image:
+            raise docker.errors.ImageNotFound("No such image")
+        return "1"
+
+    def restore(self) -> str:
+        self.calls.append("load")
+        self.image = "sha256:again"
+        return self.image
+
+
+def test_a_level_starts_though_the_image_was_removed_from_the_engine(
+    chain: ChainPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = _EngineWithoutImage()
+    monkeypatch.setattr(child, "create_level", engine.create)
+    monkeypatch.setattr(child, "connect_level", Mock())
+    _child(chain, started=False).start("sha256:first", engine.restore)
+    assert engine.calls == ["create level 2 from sha256:first", "load", "create level 2 from sha256:again"]
+    assert State.FAIL not in [event.state for event in _events(chain)]
+
+
+def test_a_level_whose_image_cannot_be_restored_fails(chain: ChainPlan, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = _EngineWithoutImage()
+    monkeypatch.setattr(child, "create_level", engine.create)
+    monkeypatch.setattr(child, "connect_level", Mock())
+    with pytest.raises(LevelFailure, match="No such image"):
+        _child(chain, started=False).start("sha256:first", lambda: "sha256:other")
 
 
 def test_remove_leaves_a_container_whose_engine_is_gone(chain: ChainPlan) -> None:

@@ -6,6 +6,10 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -13,7 +17,10 @@ import pytest
 from inception.level.daemons import Daemon
 from inception.level.engine import LevelEngine
 from inception.level.event_log import EventLog
+from inception.level.failure import PhaseError
+from inception.level.graft import Seed
 from inception.plan.events import Phase
+from inception.plan.request import ImageStore, ImageTransfer
 from tests.factories import plans
 
 _STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
@@ -25,6 +32,10 @@ class _Notes:
 
     def note(self, _phase: Phase, message: str) -> None:
         self.messages.append(message)
+
+    @contextmanager
+    def phase(self, _phase: Phase) -> Iterator[None]:
+        yield
 
 
 def _daemon(name: str, *command: str) -> Daemon:
@@ -71,3 +82,25 @@ def test_stop_reports_no_daemon_that_stops_in_time(count: int) -> None:
         assert daemon.process.returncode == -15
         assert daemon.process.stdout
         daemon.process.stdout.close()
+
+
+@pytest.mark.parametrize("store", [ImageStore.OVERLAY2, ImageStore.CONTAINERD])
+def test_auto_loads_what_cannot_be_grafted_and_says_why(store: ImageStore, tmp_path: Path) -> None:
+    engine, notes = _engine()
+    engine._seed = Seed(directory=tmp_path, image_id="sha256:1", store=store)
+    engine.data_root = tmp_path / "data-root"
+    assert not engine._graft()
+    [message] = notes.messages
+    assert message.startswith("the image cannot be grafted: [Errno 2] No such file or directory: ")
+    assert message.endswith(": loading it instead")
+
+
+def test_graft_alone_fails_where_the_image_cannot_be_grafted(tmp_path: Path) -> None:
+    engine, notes = _engine()
+    engine._plan = replace(engine._plan, image_transfer=ImageTransfer.GRAFT)
+    engine._seed = Seed(directory=tmp_path, image_id="sha256:1", store=ImageStore.OVERLAY2)
+    engine.data_root = tmp_path / "data-root"
+    with pytest.raises(PhaseError, match="cannot be grafted") as raised:
+        engine._graft()
+    assert raised.value.remedy == "use --image-transfer auto or load"
+    assert notes.messages == []

@@ -1,13 +1,18 @@
-"""A loaded image gets the chain's name for it, whatever name the engine that saved it gave it."""
+"""The version of the API is the engine's or the SDK's, and a loaded image gets the chain's name for it."""
 
 from __future__ import annotations
 
+import socket
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import Mock
 
+import docker
 import pytest
+from docker.constants import DEFAULT_DOCKER_API_VERSION
 
-from inception.level.engine_client import load_as
+from inception.level.engine_client import ENGINE_GONE, api_version, connect, id_of_image, load_as, negotiate
 from inception.level.failure import PhaseError
 
 
@@ -40,3 +45,100 @@ def test_an_image_of_that_name_is_left_alone(tarball: Path) -> None:
 def test_a_refusal_to_load_is_raised(tarball: Path) -> None:
     with pytest.raises(PhaseError, match="no space left"):
         load_as(_engine({"error": "no space left"}), tarball, "level:1")
+
+
+class FakeEngine:
+    """An engine at a unix socket that answers each request with `answer`, and keeps the requests."""
+
+    def __init__(self, path: Path, answer: str) -> None:
+        self.address = f"unix://{path}"
+        self.requests: list[str] = []
+        self._answer = answer.encode()
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen()
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            connection, _ = self._listener.accept()
+            with connection:
+                if not (request := connection.recv(4096)):
+                    return
+                self.requests.append(request.decode().splitlines()[0])
+                connection.sendall(self._answer)
+
+    def stop(self) -> None:
+        """End it, and remove its socket."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(self.address.removeprefix("unix://"))
+        self._thread.join()
+        self._listener.close()
+        Path(self.address.removeprefix("unix://")).unlink()
+
+
+def _pong(version: str) -> str:
+    return f"HTTP/1.1 200 OK\r\nApi-Version: {version}\r\nContent-Length: 2\r\n\r\nOK"
+
+
+@pytest.fixture
+def engines() -> Iterator[list[FakeEngine]]:
+    """A list for engines that are stopped after the test."""
+    started: list[FakeEngine] = []
+    yield started
+    for engine in started:
+        engine.stop()
+
+
+@pytest.mark.parametrize(
+    ("known", "spoken"),
+    [
+        ("1.41", "1.41"),
+        ("1.9", "1.9"),
+        (DEFAULT_DOCKER_API_VERSION, DEFAULT_DOCKER_API_VERSION),
+        ("1.100", DEFAULT_DOCKER_API_VERSION),
+    ],
+)
+def test_version_is_the_lower_of_the_engines_and_the_sdks(
+    known: str, spoken: str, engines: list[FakeEngine], tmp_path: Path
+) -> None:
+    engine = FakeEngine(tmp_path / "socket", _pong(known))
+    engines.append(engine)
+    assert api_version(engine.address, timeout_s=5) == spoken
+
+
+def test_version_is_asked_once_and_again_of_an_engine_that_replaces_the_first(
+    engines: list[FakeEngine], tmp_path: Path
+) -> None:
+    first = FakeEngine(tmp_path / "socket", _pong("1.41"))
+    for _ in range(3):
+        assert connect(first.address, timeout_s=5).api_version == "1.41"
+    assert first.requests == ["GET /_ping HTTP/1.1"]
+    first.stop()
+    # A request while none answers is sent with the version that was known, and fails by itself.
+    assert api_version(first.address, timeout_s=5) == "1.41"
+    engines.append(FakeEngine(tmp_path / "socket", _pong("1.44")))
+    assert api_version(first.address, timeout_s=5) == "1.44"
+
+
+def test_version_is_the_sdks_where_no_engine_answers(tmp_path: Path) -> None:
+    assert connect(f"unix://{tmp_path}/socket", timeout_s=5).api_version == DEFAULT_DOCKER_API_VERSION
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["", "SSH-2.0-OpenSSH\r\n", "HTTP/1.1 503 Unavailable\r\nApi-Version: 1.44\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n"],
+    ids=["nothing", "no HTTP", "an error", "no version"],
+)
+def test_an_answer_without_a_version_is_no_engine(answer: str, engines: list[FakeEngine], tmp_path: Path) -> None:
+    engine = FakeEngine(tmp_path / "socket", answer)
+    engines.append(engine)
+    with pytest.raises(ENGINE_GONE):
+        negotiate(engine.address, timeout_s=5)
+
+
+def test_a_damaged_image_has_no_id() -> None:
+    damaged = docker.errors.APIError("500 Server Error", explanation="layer does not exist")
+    assert id_of_image(Mock(inspect_image=Mock(side_effect=damaged)), "level:1") is None
+    assert id_of_image(Mock(inspect_image=Mock(return_value={"Id": "sha256:1"})), "level:1") == "sha256:1"

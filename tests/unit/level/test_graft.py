@@ -7,6 +7,7 @@ import pytest
 
 from inception.level.graft import Seed, plan_graft
 from inception.linux.mounts import BindReadOnly
+from inception.plan.request import ImageStore
 
 
 @pytest.fixture
@@ -47,7 +48,55 @@ def test_an_incomplete_seed_is_refused(tmp_path: Path) -> None:
         Seed.read(tmp_path)
 
 
-def test_a_seed_of_another_storage_driver_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "seed.json").write_text('{"image_id": "sha256:1"}')
+def test_a_seed_that_names_no_store_is_of_overlay2(seed: Seed) -> None:
+    assert seed.store is ImageStore.OVERLAY2
+
+
+def test_a_seed_that_lacks_its_store_is_refused(tmp_path: Path) -> None:
+    for store in (ImageStore.OVERLAY2, ImageStore.CONTAINERD):
+        with pytest.raises(FileNotFoundError):
+            plan_graft(Seed(directory=tmp_path, image_id="sha256:1", store=store), tmp_path / "data-root")
+
+
+@pytest.fixture
+def containerd_seed(tmp_path: Path) -> Seed:
+    root = tmp_path / "seed" / "data-root" / "containerd-root"
+    snapshotter = root / "io.containerd.snapshotter.v1.overlayfs"
+    blobs = root / "io.containerd.content.v1.content" / "blobs" / "sha256"
+    for directory in (snapshotter / "snapshots" / "1" / "fs", root / "io.containerd.metadata.v1.bolt", blobs):
+        directory.mkdir(parents=True)
+    (snapshotter / "snapshots" / "1" / "fs" / "large").write_text("x")
+    (snapshotter / "metadata.db").write_text("snapshots")
+    (root / "io.containerd.metadata.v1.bolt" / "meta.db").write_text("images")
+    (blobs / "01").write_text("blob")
+    (tmp_path / "seed" / "seed.json").write_text(json.dumps({"image_id": "sha256:1", "image_store": "containerd"}))
+    return Seed.read(tmp_path / "seed")
+
+
+def test_containerds_databases_are_copied_and_its_layers_and_blobs_linked(
+    containerd_seed: Seed, tmp_path: Path
+) -> None:
+    plan_graft(containerd_seed, tmp_path / "data-root").execute()
+    root = tmp_path / "data-root" / "containerd-root"
+    layer = root / "io.containerd.snapshotter.v1.overlayfs" / "snapshots" / "1"
+    blobs = root / "io.containerd.content.v1.content" / "blobs" / "sha256"
+    assert (root / "io.containerd.metadata.v1.bolt" / "meta.db").read_text() == "images"
+    assert (layer.parents[1] / "metadata.db").read_text() == "snapshots"
+    assert (layer / "fs" / "large").read_text() == "x"
+    assert (layer / "fs").readlink().is_relative_to(containerd_seed.directory)
+    assert (blobs / "01").readlink().is_relative_to(containerd_seed.directory)
+    assert layer.parents[1].stat().st_mode & 0o777 == 0o700
+    # An engine that deletes the image deletes links, and no file of the seed; and it writes new blobs.
+    (layer / "fs").unlink()
+    (blobs / "01").unlink()
+    (blobs / "02").touch()
+    assert not plan_graft(containerd_seed, tmp_path).links[0][0].is_symlink()
+    assert (containerd_seed.data_root / blobs.relative_to(tmp_path / "data-root") / "01").read_text() == "blob"
+
+
+def test_a_graft_that_fails_leaves_nothing(containerd_seed: Seed, tmp_path: Path) -> None:
+    graft = plan_graft(containerd_seed, tmp_path / "data-root")
+    (containerd_seed.data_root / "containerd-root/io.containerd.snapshotter.v1.overlayfs/metadata.db").unlink()
     with pytest.raises(FileNotFoundError):
-        plan_graft(Seed.read(tmp_path), tmp_path / "data-root")
+        graft.execute()
+    assert list((tmp_path / "data-root").iterdir()) == []

@@ -22,7 +22,7 @@ NOISE = bytes(range(250)) * 8000
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("chain") / "tls"
-    make_certificates(directory, "127.0.0.1")
+    make_certificates(directory, ("127.0.0.1", "localhost"))
     return directory
 
 

@@ -140,17 +140,6 @@ def test_silent_engine_raises_timeout_error(tmp_path: Path) -> None:
         pass
 
 
-def test_address_that_is_neither_unix_nor_tcp_is_refused_with_a_remedy() -> None:
-    class SshClient(docker.APIClient):
-        def __init__(self) -> None:
-            super().__init__(base_url="tcp://127.0.0.1:9", version="1.41")
-            self.base_url = "http+docker://ssh"
-            self.mount("http+docker://", self.get_adapter("http://"))
-
-    with closing(SshClient()) as client, pytest.raises(EngineError, match=r"cannot open a session over .*: use a unix"):
-        open_exec_connection(client, "abc", terminal=False)
-
-
 def tls_contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """For a server and a client without certificates: what both ends say of an end is the same with them."""
     contexts = []

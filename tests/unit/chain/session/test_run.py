@@ -12,7 +12,7 @@ import pexpect
 import pytest
 
 CHECKOUT = Path(__file__).parents[4]
-DRIVER = "import sys; from inception.chain.session.run import run_local; sys.exit(run_local(sys.argv[1:] or None))"
+DRIVER = "import sys; from inception.chain.session.run import run_local; sys.exit(run_local(sys.argv[1:] or None, {}))"
 START = [sys.executable, "-c", DRIVER]
 LIMIT_S = 20
 

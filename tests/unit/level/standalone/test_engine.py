@@ -1,32 +1,59 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
-from inception.level.standalone.engine import dockerd_command, mtu_options
-from inception.plan.standalone import StandaloneSettings
+import pytest
+
+from inception.level.standalone.engine import configuration, default_mtu, own_settings, parse_version
+from inception.plan.engine_settings import DockerdConfiguration, SettingsFile
+from inception.plan.standalone import StandaloneSettings, WrongSetting
 
 HEADER = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT"
 
 
-def _command(settings: StandaloneSettings) -> list[str]:
-    return dockerd_command(settings, Path("/var/lib/docker"), "warn")
+def _configuration(settings: StandaloneSettings, *files: SettingsFile) -> DockerdConfiguration:
+    own = own_settings(settings, Path("/var/lib/docker"), "warn")
+    return configuration(own, files, settings.daemon_arguments, "26.1.5")
+
+
+def _settings(settings: StandaloneSettings) -> dict[str, Any]:
+    made: dict[str, Any] = json.loads(_configuration(settings).settings)
+    return made
 
 
 def test_dockerd_listens_at_its_socket_alone_without_a_port() -> None:
-    hosts = [word for word in _command(StandaloneSettings()) if word.startswith("--host=")]
-    assert hosts == ["--host=unix:///run/docker.sock"]
-    assert "--host=tcp://0.0.0.0:2375" in _command(StandaloneSettings(port=2375))
+    assert _settings(StandaloneSettings())["hosts"] == ["unix:///run/docker.sock"]
+    assert "tcp://0.0.0.0:2375" in _settings(StandaloneSettings(port=2375))["hosts"]
 
 
 def test_a_port_without_tls_gets_tls_false() -> None:
-    assert "--tls=false" in _command(StandaloneSettings(port=2375))
-    assert "--tls=false" not in _command(StandaloneSettings(port=2376, daemon_arguments=("--tlsverify",)))
-    assert "--tls=false" not in _command(StandaloneSettings())
+    assert _settings(StandaloneSettings(port=2375))["tls"] is False
+    assert "tls" not in _settings(StandaloneSettings(port=2376, daemon_arguments=("--tlsverify",)))
+    assert "tls" not in _settings(StandaloneSettings())
 
 
-def test_the_users_arguments_come_last() -> None:
-    command = _command(StandaloneSettings(daemon_arguments=("--log-level=debug", "--mtu=1200")))
-    assert command[-2:] == ["--log-level=debug", "--mtu=1200"]
+def test_the_users_arguments_win_over_settings() -> None:
+    made = _configuration(StandaloneSettings(daemon_arguments=("--log-level=debug", "--mtu=1200")))
+    assert made.arguments == ("--log-level=debug", "--mtu=1200")
+    assert not {"log-level", "mtu"} & json.loads(made.settings).keys()
+
+
+def test_containers_have_todays_limit_of_open_files() -> None:
+    assert _settings(StandaloneSettings())["default-ulimits"]["nofile"]["Soft"] == 1024
+
+
+def test_a_file_of_settings_is_obeyed_and_an_invalid_one_named() -> None:
+    made = _configuration(StandaloneSettings(), SettingsFile(source="d.json", text='{"log-level": "debug"}'))
+    assert json.loads(made.settings)["log-level"] == "debug"
+    with pytest.raises(WrongSetting, match=r"d\.json is not JSON"):
+        _configuration(StandaloneSettings(), SettingsFile(source="d.json", text="{"))
+
+
+def test_a_version_is_read() -> None:
+    assert parse_version("Docker version 26.1.5+dfsg1, build a72d7cd\n") == "26.1.5+dfsg1"
+    assert parse_version("") == ""
 
 
 def test_mtu_is_that_of_the_default_route(tmp_path: Path) -> None:
@@ -35,5 +62,5 @@ def test_mtu_is_that_of_the_default_route(tmp_path: Path) -> None:
         (tmp_path / link / "mtu").write_text(f"{mtu}\n")
     near = "eth1\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0"
     out = "eth0\t00000000\t010011AC\t0003\t0\t0\t0\t00000000\t0\t0\t0"
-    assert mtu_options(f"{HEADER}\n{near}\n{out}\n", tmp_path) == ("--mtu=1400",)
-    assert mtu_options(f"{HEADER}\n{near}\n", tmp_path) == ()
+    assert default_mtu(f"{HEADER}\n{near}\n{out}\n", tmp_path) == 1400
+    assert default_mtu(f"{HEADER}\n{near}\n", tmp_path) is None

@@ -1,0 +1,70 @@
+"""Read what a user gives for the levels' engines: the environment, files, and options for some levels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from inception.errors import UsageError
+from inception.plan.engine_options import DaemonJson, DockerdArgument, parse_dockerd_argument, split_levels
+from inception.plan.engine_settings import SettingsFile
+from inception.plan.proxies import Proxies, proxies_in
+from inception.plan.request import Inherit
+
+_LEVELS = "write LEVELS like 2, 2-4 or 3-, before a colon"
+
+
+def read_proxy(address: str | None, inherit: Inherit) -> Proxies | None:
+    """Return the proxy at `address` for HTTP and HTTPS, or else the environment's if they are inherited."""
+    found = proxies_in(os.environ) if inherit is Inherit.ALL or address is not None else None
+    if address is None:
+        return found
+    return Proxies(http=address, https=address, exempt=() if found is None else found.exempt)
+
+
+def read_authorities(files: Sequence[str]) -> tuple[str, ...]:
+    """Return the content of files of certificate authorities. Raises UsageError.
+
+    An invalid certificate in a level's bundle would keep Python's requests, and so the runner, from starting.
+    """
+    return tuple(map(_read_authority, files))
+
+
+def read_dockerd(options: Sequence[str]) -> tuple[DockerdArgument, ...]:
+    """Return the arguments of dockerd in `options`, each `[LEVELS:]ARG`. Raises UsageError."""
+    try:
+        return tuple(map(parse_dockerd_argument, options))
+    except ValueError as error:
+        raise UsageError(str(error), remedy=_LEVELS) from error
+
+
+def read_daemon_json(options: Sequence[str]) -> tuple[DaemonJson, ...]:
+    """Return the settings in the files that `options` name, each `[LEVELS:]FILE`. Raises UsageError."""
+    try:
+        named = [split_levels(option) for option in options]
+    except ValueError as error:
+        raise UsageError(str(error), remedy=_LEVELS) from error
+    return tuple(DaemonJson(levels=levels, file=SettingsFile(source=file, text=_read(file))) for levels, file in named)
+
+
+def _read_authority(file: str) -> str:
+    import ssl  # It would cost each command some milliseconds.
+
+    content = _read(file)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=content)
+    except (ssl.SSLError, ValueError) as error:
+        raise UsageError(
+            f"{file} holds no valid certificate",
+            remedy="give one in PEM, which begins with -----BEGIN CERTIFICATE-----",
+        ) from error
+    return content
+
+
+def _read(file: str) -> str:
+    try:
+        return Path(file).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise UsageError(f"{file} cannot be read: {reason}", remedy="name a file of text that is there") from error

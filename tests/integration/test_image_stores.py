@@ -1,0 +1,123 @@
+"""A level image whose engine uses containerd's image store, and no version of the API below 1.44, as Docker 29.0's."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Iterator
+
+import docker
+import pytest
+from docker.types import Mount
+
+from inception import attach
+from inception.chain.prepare import prepare
+from inception.engine.connect import Engine
+from inception.image.store import remove_image
+from inception.plan.chain import seed_volume_name
+from inception.plan.request import Request
+from tests.integration.conftest import RunInception
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("own_run_root")]
+
+TAG = "inception-level-test:containerd"
+CONFIG = {"features": {"containerd-snapshotter": True}}
+MOVE_DATABASE = "mv /seed/data-root/containerd-root/io.containerd.metadata.v1.bolt /seed/gone"
+
+
+@pytest.fixture(scope="module")
+def image(engine: Engine, level_image: str) -> Iterator[str]:
+    """Give the id at level 0 of the level image with a configuration of its own for dockerd; it has a seed."""
+    client = engine.client
+    container = client.create_container(image=level_image, command=["true"])["Id"]
+    try:
+        client.put_archive(container, "/etc", _archive("docker/daemon.json", json.dumps(CONFIG).encode()))
+        repository, _, tag = TAG.partition(":")
+        changes = ["ENV DOCKER_MIN_API_VERSION=1.44"]
+        image_id: str = client.commit(container, repository=repository, tag=tag, changes=changes)["Id"]
+    finally:
+        client.remove_container(container, force=True)
+    prepare(engine, Request(depth=1, name="warm-up", image=TAG), print)
+    yield image_id
+    remove_image(client, TAG)
+
+
+def _archive(name: str, content: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        header = tarfile.TarInfo(name)
+        header.size = len(content)
+        archive.addfile(header, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+@pytest.mark.usefixtures("unchanged_host", "image")
+def test_a_chain_on_containerds_store_runs_builds_prunes_and_grows(
+    run_inception: RunInception,
+) -> None:
+    started = run_inception("up", "--depth", "3", "--name", "stores", "--image", TAG, "--image-transfer", "graft")
+    assert started.returncode == 0, started.stderr
+    try:
+        with attach("stores") as levels:
+            assert {level.info()["Driver"] for level in (levels[1], levels[3])} == {"overlayfs"}
+            with pytest.raises(docker.errors.APIError, match=r"client version 1\.41 is too old"):
+                docker.APIClient(levels.address(3), version="1.41").ping()
+            lasting = levels.bottom.containers.run(TAG, ["sleep", "1000"], detach=True)
+            built, _ = levels.bottom.images.build(
+                fileobj=io.BytesIO(f"FROM {TAG}\nRUN echo grown > /new\n".encode()), tag="built", rm=True
+            )
+
+            _delete_images(levels[1].api)
+            lasting.reload()
+            assert lasting.status == "running"
+            assert levels.bottom.containers.run(built, ["cat", "/new"], remove=True) == b"grown\n"
+            assert levels.bottom.containers.run(TAG, ["echo", "whole"], remove=True) == b"whole\n"
+            lasting.remove(force=True)
+
+        grown = run_inception("grow", "stores")
+        assert grown.returncode == 0, grown.stderr
+        with attach("stores") as levels:
+            assert levels[4].containers.run(TAG, ["echo", "deeper"], remove=True) == b"deeper\n"
+            # No container of level 4 keeps the image's files there.
+            _delete_images(levels[4].api)
+            assert levels[4].images.list(all=True) == []
+            assert levels[3].containers.run(TAG, ["echo", "whole"], remove=True) == b"whole\n"
+    finally:
+        run_inception("down", "stores")
+
+
+def _delete_images(client: docker.APIClient) -> None:
+    """Do what `docker rmi -f` and `docker system prune -af` do to the image of the level below."""
+    client.remove_image(TAG, force=True)
+    client.prune_containers()
+    client.prune_images(filters={"dangling": False})
+    client.prune_builds()
+    with pytest.raises(docker.errors.ImageNotFound):
+        client.inspect_image(TAG)
+
+
+@pytest.mark.usefixtures("unchanged_host", "image")
+def test_verify_accepts_an_image_whose_id_differs_between_the_stores(run_inception: RunInception) -> None:
+    ended = run_inception("image", "verify", TAG, "--json")
+    assert [check for check in json.loads(ended.stdout) if check["failed"]] == []
+
+
+@pytest.mark.usefixtures("unchanged_host")
+def test_what_cannot_be_grafted_is_loaded_into_containerds_store(
+    run_inception: RunInception, engine: Engine, image: str
+) -> None:
+    mount = Mount("/seed", seed_volume_name(image), type="volume")
+    container = engine.client.create_container(
+        TAG, ["sh", "-c", MOVE_DATABASE], host_config=engine.client.create_host_config(mounts=[mount])
+    )
+    try:
+        engine.client.start(container)
+        assert engine.client.wait(container)["StatusCode"] == 0
+    finally:
+        engine.client.remove_container(container)
+    ended = run_inception("--depth", "2", "--image", TAG, "--", "docker", "run", "--rm", TAG, "echo", "loaded")
+    assert ended.stdout == b"loaded\n", ended.stderr
+    notes = [line for line in ended.stderr.decode().splitlines() if "loading it instead" in line]
+    assert len(notes) == 2, ended.stderr
+    assert "meta.db" in notes[0]

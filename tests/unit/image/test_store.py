@@ -1,0 +1,58 @@
+"""A level image and its seeds, one for each image store that was asked for."""
+
+from __future__ import annotations
+
+from unittest.mock import Mock
+
+import docker
+
+from inception.image.recipe import LABEL_ENGINE, LABEL_RECIPE
+from inception.image.store import list_images, remove_image
+from inception.plan.chain import seed_volume_name
+from inception.plan.request import ImageStore
+
+IMAGE_ID = "sha256:" + "0123456789abcdef" * 4
+
+
+def _engine(*volumes: str, **labels: str) -> Mock:
+    image = {
+        "Id": IMAGE_ID,
+        "RepoTags": ["level:1"],
+        "Size": 1,
+        "Created": 1,
+        "Labels": {LABEL_RECIPE: "digest", **labels},
+    }
+    return Mock(
+        images=Mock(return_value=[image]),
+        volumes=Mock(return_value={"Volumes": [{"Name": name} for name in volumes]}),
+        inspect_image=Mock(return_value={"Id": IMAGE_ID}),
+        containers=Mock(return_value=[]),
+        remove_volume=Mock(side_effect=lambda name: _remove(name, volumes)),
+    )
+
+
+def _remove(name: str, volumes: tuple[str, ...]) -> None:
+    if name not in volumes:
+        raise docker.errors.NotFound("404 Client Error")
+
+
+def test_each_image_store_has_a_seed_of_its_own() -> None:
+    assert len({seed_volume_name(IMAGE_ID, store) for store in ImageStore}) == len(ImageStore)
+    assert seed_volume_name(IMAGE_ID) == "inception-seed-0123456789ab"
+
+
+def test_an_image_is_listed_with_its_first_seed_and_its_engine() -> None:
+    seed = seed_volume_name(IMAGE_ID, ImageStore.CONTAINERD)
+    [image] = list_images(_engine(seed, **{LABEL_ENGINE: "28.5.2"}))
+    assert (image.seed, image.engine_version) == (seed, "28.5.2")
+    [image] = list_images(_engine())
+    assert (image.seed, image.engine_version) == (None, "")
+
+
+def test_an_image_is_removed_with_the_seeds_of_all_stores() -> None:
+    engine = _engine(seed_volume_name(IMAGE_ID), seed_volume_name(IMAGE_ID, ImageStore.CONTAINERD))
+    remove_image(engine, "level:1")
+    assert {call.args[0] for call in engine.remove_volume.call_args_list} == {
+        seed_volume_name(IMAGE_ID, store) for store in ImageStore
+    }
+    engine.remove_image.assert_called_once_with("level:1")
