@@ -152,6 +152,9 @@ def test_logs_stay_within_their_limit(run_inception: RunInception, level_image: 
         assert b"\0" not in new
         flags = _check(run_inception("exec", "--", "sh", "-c", "grep flags /proc/$(cat /run/docker.pid)/fdinfo/2"))
         assert int(flags.split()[1], 8) & os.O_APPEND
+        inspect = f"docker inspect --format '{{{{.HostConfig.LogConfig}}}}' $(docker create {level_image} true)"
+        limits = _check(run_inception("exec", "--level", "2", "--", "sh", "-c", inspect))
+        assert limits == "{json-file map[max-file:3 max-size:10m]}\n"
         assert all(previous_log(log).stat().st_size <= 2 * LOG_LIMIT for log in logs.values())
         (chain,) = json.loads(_check(run_inception("ls", "--json")))
         assert chain["condition"] == "running"

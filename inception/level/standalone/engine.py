@@ -27,6 +27,7 @@ from inception.level.failure import PhaseError
 from inception.level.log_rotation import rotate
 from inception.level.shutdown import Shutdown
 from inception.plan.engine_settings import (
+    CONTAINER_LOGS,
     NEEDED_BY_STANDALONE,
     DockerdConfiguration,
     SettingsFile,
@@ -140,6 +141,7 @@ def own_settings(settings: StandaloneSettings, data_root: Path, log_level: str) 
         **({"tls": False} if settings.port is not None and not settings.own_tls else {}),
         **({} if mtu is None else {"mtu": mtu}),
         **open_files(resource.getrlimit(resource.RLIMIT_NOFILE)[1]),
+        **CONTAINER_LOGS,
     }
 
 
