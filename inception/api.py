@@ -11,7 +11,7 @@ from inception.errors import UsageError
 from inception.plan.request import ImageStore, ImageTransfer, Inherit, NetworkMode, PidMode, Request, Storage
 
 if TYPE_CHECKING:
-    from inception.chain.levels import Levels
+    from inception.chain.level_clients import Levels
 
 ImageTransferName = Literal["auto", "graft", "load"]
 ImageStoreName = Literal["auto", "overlay2", "containerd"]
@@ -107,7 +107,7 @@ def descend(
     values = {name: value for name, value in locals().items() if name not in {"engine", "on_message"}}
     # Starting a chain takes the Docker SDK and more, which no import of this module should load.
     from inception.callbacks import ignore
-    from inception.chain.levels import Levels
+    from inception.chain.level_clients import Levels
     from inception.chain.prepare import prepare, refuse_early
     from inception.chain.running import running
     from inception.engine.connect import connect_to
@@ -153,7 +153,7 @@ def attach(name: str | None = None) -> Levels:
 
     Raises ChainError if there is no such chain.
     """
-    from inception.chain.levels import Levels
+    from inception.chain.level_clients import Levels
     from inception.chain.status import find_chain
 
     return Levels(find_chain(name).plan)

@@ -23,7 +23,7 @@ from inception.level.network import own_bridge
 from inception.linux.capabilities import held
 from inception.linux.retry import retry
 from inception.plan.chain import ChainPlan, LevelPlan
-from inception.plan.engine_settings import (
+from inception.plan.engine.settings import (
     CONTAINER_LOGS,
     NEEDED_BY_LEVELS,
     DockerdConfiguration,

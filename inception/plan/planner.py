@@ -6,11 +6,10 @@ from ipaddress import IPv4Network
 from pathlib import PurePosixPath
 
 from inception.plan.chain import CgroupNamespace, ChainPlan, LevelPlan, seed_volume_name
+from inception.plan.engine.outward import choose_outward, remarks_on
 from inception.plan.estimate import USUAL_IMAGE_SIZE, budgets, estimate, tightest
 from inception.plan.facts import Facts
-from inception.plan.limits import TimeLimits
 from inception.plan.network import DEFAULT_POOL, PoolTooSmall, Subnet, cut_subnets, cut_subnets_somewhere, packet_ttl
-from inception.plan.outward import choose_outward, remarks_on
 from inception.plan.paths import SOCKET_PATH_LIMIT, RunDirectory
 from inception.plan.pids import PidNamespace, TooFewPidNamespaces, assign_pid_namespaces
 from inception.plan.privileges import choose_privileges
@@ -18,6 +17,7 @@ from inception.plan.refusal import Refusal, check_request, misuse
 from inception.plan.request import PidMode, Request, Storage
 from inception.plan.size import MIB, show_size
 from inception.plan.storage import LevelStorage, NoOverlayOnVolumes, StorageTooSmall, assign_storage, own_data
+from inception.plan.time_limits import TimeLimits
 
 
 def plan_chain(request: Request, facts: Facts) -> ChainPlan:

@@ -26,7 +26,8 @@ from inception.level.event_log import tail
 from inception.level.failure import PhaseError
 from inception.level.log_rotation import rotate
 from inception.level.shutdown import Shutdown
-from inception.plan.engine_settings import (
+from inception.level.standalone.settings import StandaloneSettings, WrongSetting
+from inception.plan.engine.settings import (
     CONTAINER_LOGS,
     NEEDED_BY_STANDALONE,
     DockerdConfiguration,
@@ -34,8 +35,7 @@ from inception.plan.engine_settings import (
     configure,
     open_files,
 )
-from inception.plan.limits import TimeLimits
-from inception.plan.standalone import StandaloneSettings, WrongSetting
+from inception.plan.time_limits import TimeLimits
 
 _LOG = Path("/var/log/docker.log")
 """Log of dockerd with LOG=file; without it dockerd writes to standard error."""

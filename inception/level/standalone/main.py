@@ -21,6 +21,7 @@ from inception.level.shutdown import EndOfLevel, Shutdown
 from inception.level.standalone.engine import StandaloneEngine
 from inception.level.standalone.foreground import CannotRun, run_in_foreground
 from inception.level.standalone.names import start_forwarder
+from inception.level.standalone.settings import DEFAULT_SIZE, StandaloneSettings, WrongSetting
 from inception.level.storage import make_image, mend_image, mount_image, unmount_image
 from inception.linux import cgroups, fds
 from inception.linux.capabilities import held
@@ -29,7 +30,6 @@ from inception.linux.mounts import MountPoint, RemountWritable, ShareMounts, par
 from inception.linux.overlay import carries_overlay
 from inception.plan.chain import CgroupNamespace
 from inception.plan.paths import DATA_ROOT
-from inception.plan.standalone import DEFAULT_SIZE, StandaloneSettings, WrongSetting
 
 _DATA_ROOT = Path(DATA_ROOT)
 _IMAGE = _DATA_ROOT / "data-root.ext4"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from inception.plan.engine_settings import (
+from inception.plan.engine.settings import (
     CONTAINER_LOGS,
     NEEDED_BY_LEVELS,
     NEEDED_BY_STANDALONE,
