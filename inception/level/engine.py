@@ -136,7 +136,7 @@ class LevelEngine:
 
         A graft needs a dockerd that has not started yet. Raises PhaseError, OSError, and what the SDK raises.
         """
-        from inception.level.engine_client import connect_level, load_as
+        from inception.level.engine_client import connect_level, id_of_image, load_as
 
         self._events.note(
             Phase.IMAGE,
@@ -144,7 +144,10 @@ class LevelEngine:
         )
         with connect_level(self._plan, self._level.number) as client:
             load_as(client, self._seed.tarball, self._plan.image)
-        return self.image_id
+            if (image_id := id_of_image(client, self._plan.image)) is None:
+                raise PhaseError(f"{self._plan.image} was loaded, but the engine does not know it")
+        self._image_id = image_id
+        return image_id
 
     def restart_dockerd(self) -> Daemon | None:
         """Start a dockerd in place of the one that has ended; return it once it answers, or None if the engine stops.

@@ -6,7 +6,6 @@ import subprocess
 
 import pytest
 
-from inception.engine.connect import Engine
 from tests.integration.conftest import RunInception
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("unchanged_host", "own_run_root")]
@@ -119,26 +118,6 @@ def _check_removed_images(image: str, run_inception: RunInception) -> None:
         line = f"{image} was removed from the engine of level {bottom}: loading it again"
         assert grown.stderr.decode().count(line) == 1
         assert _check(run_inception("exec", "bench", "--", "hostname")) == f"bench-{bottom + 1}\n"
-
-
-@pytest.mark.usefixtures("image")
-def test_standalone_container_shares_mounts_with_its_containers(engine: Engine, run_inception: RunInception) -> None:
-    script = """
-mkdir -p /t && tar -C /t -cf - . | docker import - empty:1 >/dev/null
-docker create --name all -v /:/host:ro,rslave -v /t:/t:rshared empty:1 /none >/dev/null
-docker start all 2>&1 | grep -o 'not a shared or slave mount\\|no such file' | head -n 1
-awk '$5 == "/" {print $7 ~ /^shared:/, $8}' /proc/self/mountinfo
-"""
-    _check(run_inception("image", "build", "--quiet"))
-    created = engine.client.create_container(
-        "inception", command=["bash", "-c", script], host_config=engine.client.create_host_config(privileged=True)
-    )["Id"]
-    try:
-        engine.client.start(created)
-        engine.client.wait(created)
-        assert engine.client.logs(created).decode().splitlines() == ["no such file", "1 -"]
-    finally:
-        engine.client.remove_container(created, force=True, v=True)
 
 
 def _check(done: subprocess.CompletedProcess[bytes]) -> str:
