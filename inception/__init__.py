@@ -14,7 +14,7 @@ from __future__ import annotations
 TYPE_CHECKING = False  # As typing's, which would have to be loaded for it.
 if TYPE_CHECKING:
     from inception.api import attach, descend
-    from inception.chain.levels import Levels
+    from inception.chain.level_clients import Levels
     from inception.errors import (
         ChainError,
         EngineError,
@@ -52,7 +52,7 @@ if not TYPE_CHECKING:  # A type checker that saw this function would accept any 
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from importlib import import_module
 
-        homes = {"attach": "inception.api", "descend": "inception.api", "Levels": "inception.chain.levels"}
+        homes = {"attach": "inception.api", "descend": "inception.api", "Levels": "inception.chain.level_clients"}
         return getattr(import_module(homes.get(name, "inception.errors")), name)
 
     def __dir__() -> list[str]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from inception.errors import UsageError
 from inception.plan.request import ImageStore, ImageTransfer, Inherit, NetworkMode, PidMode, Request, Storage
 
 if TYPE_CHECKING:
-    from inception.chain.levels import Levels
+    from inception.chain.level_clients import Levels
 
 ImageTransferName = Literal["auto", "graft", "load"]
 ImageStoreName = Literal["auto", "overlay2", "containerd"]
@@ -21,6 +21,17 @@ NetworkModeName = Literal["bridge", "host", "none"]
 InheritName = Literal["all", "none"]
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
+
+
+_CHOICES: Mapping[str, type[StrEnum]] = {
+    "image_transfer": ImageTransfer,
+    "image_store": ImageStore,
+    "pid": PidMode,
+    "storage": Storage,
+    "network": NetworkMode,
+    "inherit": Inherit,
+}
+"""Arguments of `descend` that are one of a few words."""
 
 
 @contextmanager
@@ -93,44 +104,17 @@ def descend(
         ChainError: A chain of that name exists; LevelError if a level failed.
 
     """
+    values = {name: value for name, value in locals().items() if name not in {"engine", "on_message"}}
     # Starting a chain takes the Docker SDK and more, which no import of this module should load.
     from inception.callbacks import ignore
-    from inception.chain.engine_inputs import read_authorities, read_daemon_json, read_dockerd, read_proxy
-    from inception.chain.levels import Levels
-    from inception.chain.naming import generate_name
+    from inception.chain.level_clients import Levels
     from inception.chain.prepare import prepare, refuse_early
     from inception.chain.running import running
     from inception.engine.connect import connect_to
-    from inception.image.recipe import default_tag
 
-    inherited = _choice(Inherit, "inherit", inherit)
-    request = Request(
-        depth=depth,
-        name=name or generate_name(),
-        image=image or default_tag(),
-        image_transfer=_choice(ImageTransfer, "image_transfer", image_transfer),
-        image_store=_choice(ImageStore, "image_store", image_store),
-        pool=pool,
-        pid=_choice(PidMode, "pid", pid),
-        headroom=headroom,
-        storage=_choice(Storage, "storage", storage),
-        storage_size=_bytes(storage_size),
-        network=_choice(NetworkMode, "network", network),
-        dns=tuple(dns),
-        mtu=mtu,
-        patience=patience,
-        force=force,
-        restart_engines=restart_engines,
-        proxy=read_proxy(proxy, inherited),
-        registry_mirrors=tuple(registry_mirrors),
-        insecure_registries=tuple(insecure_registries),
-        ca=read_authorities(ca),
-        inherit=inherited,
-        dockerd=read_dockerd(dockerd),
-        daemon_json=read_daemon_json(daemon_json),
-    )
     if depth == 0:
         raise UsageError("depth 0 is the host itself", remedy="ask for 1 level or more")
+    request = _make_request(values)
     refuse_early(request)
     report = on_message or ignore
     with (
@@ -141,6 +125,26 @@ def descend(
         yield levels
 
 
+def _make_request(values: Mapping[str, Any]) -> Request:
+    """Return the request that the arguments of `descend` make. Raises UsageError."""
+    from inception.chain.engine_inputs import read_authorities, read_daemon_json, read_dockerd, read_proxy
+    from inception.chain.naming import generate_name
+    from inception.image.recipe import default_tag
+
+    choices = {name: _choice(kind, name, values[name]) for name, kind in _CHOICES.items()}
+    lists = {name: tuple(values[name]) for name in ("dns", "registry_mirrors", "insecure_registries")}
+    converted = {
+        "name": values["name"] or generate_name(),
+        "image": values["image"] or default_tag(),
+        "storage_size": _bytes(values["storage_size"]),
+        "proxy": read_proxy(values["proxy"], Inherit(choices["inherit"])),
+        "ca": read_authorities(values["ca"]),
+        "dockerd": read_dockerd(values["dockerd"]),
+        "daemon_json": read_daemon_json(values["daemon_json"]),
+    }
+    return Request(**{**values, **choices, **lists, **converted})
+
+
 def attach(name: str | None = None) -> Levels:
     """Return the engines of the chain `name`, by default the only one, which stays when they are closed.
 
@@ -149,7 +153,7 @@ def attach(name: str | None = None) -> Levels:
 
     Raises ChainError if there is no such chain.
     """
-    from inception.chain.levels import Levels
+    from inception.chain.level_clients import Levels
     from inception.chain.status import find_chain
 
     return Levels(find_chain(name).plan)

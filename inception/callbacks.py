@@ -1,4 +1,4 @@
-"""A callback for callers that do not want to hear of anything."""
+"""`ignore`, the callback that does nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Copy the parts of this program that run inside: in levels, and in the containers that read a machine."""
+"""Copy the parts of this program that run in levels, and in the containers that read an engine's machine."""
 
 from __future__ import annotations
 

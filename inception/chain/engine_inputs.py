@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from inception.errors import UsageError
-from inception.plan.engine_options import DaemonJson, DockerdArgument, parse_dockerd_argument, split_levels
-from inception.plan.engine_settings import SettingsFile
-from inception.plan.proxies import Proxies, proxies_in
+from inception.plan.engine.options import DaemonJson, DockerdArgument, parse_dockerd_argument, split_levels
+from inception.plan.engine.proxies import Proxies, proxies_in
+from inception.plan.engine.settings import SettingsFile
 from inception.plan.request import Inherit
 
 _LEVELS = "write LEVELS like 2, 2-4 or 3-, before a colon"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import docker
 from requests.exceptions import RequestException
 
-from inception.chain.connect import level_client
+from inception.chain.level_engines import level_client
 from inception.chain.status import ChainStatus, LevelStatus
 from inception.errors import EngineError
 from inception.plan.chain import LABEL_LEVEL

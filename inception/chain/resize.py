@@ -10,8 +10,8 @@ from pathlib import Path
 import docker
 
 from inception.callbacks import ignore
-from inception.chain.connect import level_0_engine, level_client
 from inception.chain.event_follower import follow, level_error
+from inception.chain.level_engines import level_0_engine, level_client
 from inception.chain.prepare import facts_on, refusals_as_errors
 from inception.chain.run_directory import make_level_directory
 from inception.chain.status import save_plan

@@ -11,11 +11,10 @@ from inception.linux import lifeline
 from inception.payload import copy_payload
 from inception.places import make_private
 from inception.plan.chain import ChainPlan
+from inception.plan.paths import LOGGED_PROGRAMS
 
 _PRIVATE = 0o700
 _OWNER_ONLY = 0o600
-_PROGRAMS = ("runner", "containerd", "dockerd")
-"""The programs that have a log file in the directory of their level."""
 
 
 def make_run_directory(plan: ChainPlan) -> int:
@@ -55,7 +54,7 @@ def make_level_directory(plan: ChainPlan, number: int) -> None:
     """
     Path(plan.paths.level(number)).mkdir(mode=_PRIVATE, exist_ok=True)
     locks = (plan.paths.lifeline(number), plan.paths.alive(number))
-    logs = (plan.paths.log(number, program) for program in _PROGRAMS)
+    logs = (plan.paths.log(number, program) for program in LOGGED_PROGRAMS)
     for path in (*locks, *logs):
         Path(path).touch(mode=_OWNER_ONLY)
 

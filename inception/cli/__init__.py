@@ -1,1 +1,1 @@
-"""The command line: one command a file."""
+"""The command line: options, output and errors; the commands are in `commands/`."""

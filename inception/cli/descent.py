@@ -1,4 +1,4 @@
-"""The main job on one screen: connect, prepare, descend, give the session, unwind."""
+"""Flow of `inception --depth N`: connect, prepare, descend, give the session, unwind."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup, TyperOption
 
 from inception import __version__
-from inception.cli.chains import add_commands
+from inception.cli.chain_commands import add_commands
 from inception.cli.commands import doctor, image, plan, report, run, stress
 from inception.cli.std_streams import open_closed_streams
 from inception.errors import InceptionError, Interrupted, LevelError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Annotated, Any, get_type_hints
 
@@ -52,123 +52,127 @@ Plaintext = Annotated[
 LOOPBACK = "127.0.0.1"
 
 
-def make_request(
+_Name = Annotated[str | None, typer.Option(metavar="NAME", help="Name of the chain.  [default: generated]")]
+_Image = Annotated[
+    str | None,
+    typer.Option(metavar="TAG", help="Image that all levels run from.  [default: inception's own, built when missing]"),
+]
+_OptionImageTransfer = Annotated[
+    ImageTransfer,
+    typer.Option(help="How each level's engine gets the image: share its layers (graft), or docker load it."),
+]
+_OptionImageStore = Annotated[
+    ImageStore,
+    typer.Option(help="Image store of each level's engine; auto is the one that the engine uses by itself."),
+]
+_Pool = Annotated[str | None, typer.Option(metavar="CIDR", help="IPv4 range that the levels' subnets are cut from.")]
+_Pid = Annotated[
+    PidMode,
+    typer.Option(help="Which levels get a PID namespace of their own: as many as fit, each, or level 1 alone."),
+]
+_Headroom = Annotated[int, typer.Option(metavar="N", help="Number of PID namespaces kept free below the bottom.")]
+_OptionStorage = Annotated[Storage, typer.Option(help="Where each level keeps its data-root.")]
+_StorageSize = Annotated[
+    str | None,
+    typer.Option(metavar="SIZE", help="Size of level 1's loopback file: 5GB.", envvar="VAR_LIB_DOCKER_SIZE"),
+]
+_Network = Annotated[NetworkMode, typer.Option(help="How each level is connected to the one above.")]
+_Dns = Annotated[
+    list[str] | None, typer.Option(metavar="ADDRESS", help="Name server for every level; may be repeated.")
+]
+_Mtu = Annotated[int | None, typer.Option(metavar="BYTES", help="MTU of every level.  [default: the host's]")]
+_Patience = Annotated[
+    float, typer.Option(metavar="FACTOR", help="Multiply every time limit by this; for slow machines.")
+]
+_Force = Annotated[bool, typer.Option("--force", help="Start a chain that, by the estimates, does not fit.")]
+_RestartEngines = Annotated[
+    bool,
+    typer.Option("--restart-engines", help="Start a level's dockerd again when it dies; what runs below it is kept."),
+]
+_Proxy = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Proxy of every level's engine, its builds and its containers.  [default: that of HTTP(S)_PROXY]",
+    ),
+]
+_RegistryMirrors = Annotated[
+    list[str] | None,
+    typer.Option("--registry-mirror", metavar="URL", help="Mirror of Docker Hub for every level; may be repeated."),
+]
+_InsecureRegistries = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--insecure-registry",
+        metavar="HOST[:PORT]|CIDR",
+        help="Registry that every level uses without TLS, or with any certificate; may be repeated.",
+    ),
+]
+_Ca = Annotated[
+    list[str] | None,
+    typer.Option(metavar="FILE", help="Certificate authorities (PEM) that every level trusts; may be repeated."),
+]
+_OptionInherit = Annotated[
+    Inherit,
+    typer.Option(help="Take over the proxies of the environment, and level 0's proxies and registries, or none."),
+]
+_Dockerd = Annotated[
+    list[str] | None,
+    typer.Option(metavar="[LEVELS:]ARG", help="Option of dockerd (2-4:--debug) in some or all levels; repeatable."),
+]
+_DaemonJson = Annotated[
+    list[str] | None,
+    typer.Option(metavar="[LEVELS:]FILE", help="A daemon.json for the engines of some or all levels; repeatable."),
+]
+
+
+def chain_options(
     *,
     depth: int,
-    name: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the chain.  [default: generated]")] = None,
-    image: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TAG", help="Image that all levels run from.  [default: inception's own, built when missing]"
-        ),
-    ] = None,
-    image_transfer: Annotated[
-        ImageTransfer,
-        typer.Option(help="How each level's engine gets the image: share its layers (graft), or docker load it."),
-    ] = ImageTransfer.AUTO,
-    image_store: Annotated[
-        ImageStore,
-        typer.Option(help="Image store of each level's engine; auto is the one that the engine uses by itself."),
-    ] = ImageStore.AUTO,
-    pool: Annotated[
-        str | None, typer.Option(metavar="CIDR", help="IPv4 range that the levels' subnets are cut from.")
-    ] = None,
-    pid: Annotated[
-        PidMode,
-        typer.Option(help="Which levels get a PID namespace of their own: as many as fit, each, or level 1 alone."),
-    ] = PidMode.AUTO,
-    headroom: Annotated[
-        int, typer.Option(metavar="N", help="Number of PID namespaces kept free below the bottom.")
-    ] = 1,
-    storage: Annotated[Storage, typer.Option(help="Where each level keeps its data-root.")] = Storage.AUTO,
-    storage_size: Annotated[
-        str | None,
-        typer.Option(metavar="SIZE", help="Size of level 1's loopback file: 5GB.", envvar="VAR_LIB_DOCKER_SIZE"),
-    ] = None,
-    network: Annotated[
-        NetworkMode, typer.Option(help="How each level is connected to the one above.")
-    ] = NetworkMode.BRIDGE,
-    dns: Annotated[
-        list[str] | None, typer.Option(metavar="ADDRESS", help="Name server for every level; may be repeated.")
-    ] = None,
-    mtu: Annotated[int | None, typer.Option(metavar="BYTES", help="MTU of every level.  [default: the host's]")] = None,
-    patience: Annotated[
-        float, typer.Option(metavar="FACTOR", help="Multiply every time limit by this; for slow machines.")
-    ] = 1.0,
-    force: Annotated[bool, typer.Option("--force", help="Start a chain that, by the estimates, does not fit.")] = False,
-    restart_engines: Annotated[
-        bool,
-        typer.Option(
-            "--restart-engines", help="Start a level's dockerd again when it dies; what runs below it is kept."
-        ),
-    ] = False,
-    proxy: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            help="Proxy of every level's engine, its builds and its containers.  [default: that of HTTP(S)_PROXY]",
-        ),
-    ] = None,
-    registry_mirrors: Annotated[
-        list[str] | None,
-        typer.Option("--registry-mirror", metavar="URL", help="Mirror of Docker Hub for every level; may be repeated."),
-    ] = None,
-    insecure_registries: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--insecure-registry",
-            metavar="HOST[:PORT]|CIDR",
-            help="Registry that every level uses without TLS, or with any certificate; may be repeated.",
-        ),
-    ] = None,
-    ca: Annotated[
-        list[str] | None,
-        typer.Option(metavar="FILE", help="Certificate authorities (PEM) that every level trusts; may be repeated."),
-    ] = None,
-    inherit: Annotated[
-        Inherit,
-        typer.Option(help="Take over the proxies of the environment, and level 0's proxies and registries, or none."),
-    ] = Inherit.ALL,
-    dockerd: Annotated[
-        list[str] | None,
-        typer.Option(metavar="[LEVELS:]ARG", help="Option of dockerd (2-4:--debug) in some or all levels; repeatable."),
-    ] = None,
-    daemon_json: Annotated[
-        list[str] | None,
-        typer.Option(metavar="[LEVELS:]FILE", help="A daemon.json for the engines of some or all levels; repeatable."),
-    ] = None,
-) -> Request:
-    """Return the request that these options make. Raises UsageError for one that no host could carry."""
+    name: _Name = None,
+    image: _Image = None,
+    image_transfer: _OptionImageTransfer = ImageTransfer.AUTO,
+    image_store: _OptionImageStore = ImageStore.AUTO,
+    pool: _Pool = None,
+    pid: _Pid = PidMode.AUTO,
+    headroom: _Headroom = 1,
+    storage: _OptionStorage = Storage.AUTO,
+    storage_size: _StorageSize = None,
+    network: _Network = NetworkMode.BRIDGE,
+    dns: _Dns = None,
+    mtu: _Mtu = None,
+    patience: _Patience = 1.0,
+    force: _Force = False,
+    restart_engines: _RestartEngines = False,
+    proxy: _Proxy = None,
+    registry_mirrors: _RegistryMirrors = None,
+    insecure_registries: _InsecureRegistries = None,
+    ca: _Ca = None,
+    inherit: _OptionInherit = Inherit.ALL,
+    dockerd: _Dockerd = None,
+    daemon_json: _DaemonJson = None,
+) -> None:
+    """Declare the options that make a request: their names, types, defaults and help."""
+
+
+def make_request(values: Mapping[str, Any]) -> Request:
+    """Return the request that `values` of `chain_options` make. Raises UsageError for one that no host could carry."""
     from inception.chain.engine_inputs import read_authorities, read_daemon_json, read_dockerd, read_proxy
     from inception.chain.naming import generate_name
     from inception.chain.prepare import refuse_early
     from inception.image.recipe import default_tag
 
-    request = Request(
-        depth=depth,
-        name=name or generate_name(),
-        image=image or default_tag(),
-        image_transfer=image_transfer,
-        image_store=image_store,
-        pool=pool,
-        pid=pid,
-        headroom=headroom,
-        storage=storage,
-        storage_size=None if storage_size is None else _size(storage_size),
-        network=network,
-        dns=tuple(dns or ()),
-        mtu=mtu,
-        patience=patience,
-        force=force,
-        restart_engines=restart_engines,
-        proxy=read_proxy(proxy, inherit),
-        registry_mirrors=tuple(registry_mirrors or ()),
-        insecure_registries=tuple(insecure_registries or ()),
-        ca=read_authorities(ca or ()),
-        inherit=inherit,
-        dockerd=read_dockerd(dockerd or ()),
-        daemon_json=read_daemon_json(daemon_json or ()),
-    )
+    lists = {name: tuple(values[name] or ()) for name in ("dns", "registry_mirrors", "insecure_registries")}
+    converted = {
+        "name": values["name"] or generate_name(),
+        "image": values["image"] or default_tag(),
+        "storage_size": None if values["storage_size"] is None else _size(values["storage_size"]),
+        "proxy": read_proxy(values["proxy"], values["inherit"]),
+        "ca": read_authorities(values["ca"] or ()),
+        "dockerd": read_dockerd(values["dockerd"] or ()),
+        "daemon_json": read_daemon_json(values["daemon_json"] or ()),
+    }
+    request = Request(**{**values, **lists, **converted})
     refuse_early(request)
     return request
 
@@ -200,18 +204,18 @@ def with_chain_options(
     depth_help: str = "Number of engines to nest; 0 is the host itself.",
     default_depth: int | None = None,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command every option of `make_request`; it is called with the `request` that they make.
+    """Give a command every option of `chain_options`; it is called with the `request` that they make.
 
     Without a `default_depth` the option of the depth is required.
     """
     hint = Annotated[int, typer.Option(depth_flag, "-d", metavar="N", help=depth_help)]
-    shared = parameters_of(make_request)
+    shared = parameters_of(chain_options)
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         own = [it for it in parameters_of(command) if it.name != "request"]
 
         def wrapper(**arguments: Any) -> None:
-            request = make_request(**{it.name: arguments.pop(it.name) for it in shared})
+            request = make_request({it.name: arguments.pop(it.name) for it in shared})
             command(request=request, **arguments)
 
         depth = inspect.Parameter(

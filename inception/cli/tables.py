@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from inception.plan.chain import ChainPlan
+from inception.plan.engine.proxies import without_credentials
 from inception.plan.estimate import Estimate
-from inception.plan.proxies import without_credentials
 from inception.plan.size import show_size
 from inception.stress.report.compare import Comparison
 

@@ -1,4 +1,4 @@
-"""Copy the host's own engine into the level image, to test that very engine."""
+"""Copy the binaries of the host's engine into the level image, to test that version."""
 
 from __future__ import annotations
 

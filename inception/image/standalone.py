@@ -30,6 +30,17 @@ _SETTINGS = (
     # An overlay cannot have its upper directory on a container's file system, itself an overlay.
     f'VOLUME ["{DATA_ROOT}"]',
 )
+_NS = 10**9
+_HEALTH_CHECK = {
+    "Test": ["CMD", "python3", "-I", "-m", Program.HEALTH],
+    "Interval": 10 * _NS,
+    "Timeout": 5 * _NS,
+    "Retries": 3,
+    # As long as dockerd may take to answer (`TimeLimits`); from Docker 25 on it is asked each second until it does.
+    "StartPeriod": 60 * _NS,
+    "StartInterval": 1 * _NS,
+}
+"""As the Docker API has it, in nanoseconds: a dead engine is unhealthy after half a minute."""
 _COMPILE = ("python3", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", f"{_MODULES}/inception")
 
 
@@ -53,9 +64,12 @@ def ensure_standalone(
         with translated(f"making image {tag}"), _with_program(client, level_image_id) as container:
             repository, _, version = tag.rpartition(":")
             changes = [*_SETTINGS, *(f"LABEL {name}={value}" for name, value in labels.items())]
-            image_id = str(client.commit(container, repository=repository, tag=version, changes=changes)["Id"])
+            # Not among the changes: Podman refuses a HEALTHCHECK there.
+            settings = {"Healthcheck": _HEALTH_CHECK}
+            made = client.commit(container, repository=repository, tag=version, changes=changes, conf=settings)
+            image_id = str(made["Id"])
         remove_superseded(client)
-    on_message(f"made {tag}: docker run --privileged -ti {tag.removesuffix(':latest')}")
+    on_message(f"made {tag}: docker run --privileged --rm -ti {tag.removesuffix(':latest')}")
     return image_id
 
 

@@ -1,1 +1,1 @@
-"""The programs inside a level, above all the runner. Of this package they import only `plan/` and `linux/`."""
+"""The programs inside a level, above all the runner. Of `inception` they import only `plan/` and `linux/`."""

@@ -1,4 +1,4 @@
-"""Commands of a level's shells, beside those of the level image: `descend` and `kick`."""
+"""Install `descend` and `kick` in a level; `programs/control_request.py` is what they run."""
 
 from __future__ import annotations
 

@@ -23,7 +23,8 @@ from inception.level.network import own_bridge
 from inception.linux.capabilities import held
 from inception.linux.retry import retry
 from inception.plan.chain import ChainPlan, LevelPlan
-from inception.plan.engine_settings import (
+from inception.plan.engine.settings import (
+    CONTAINER_LOGS,
     NEEDED_BY_LEVELS,
     DockerdConfiguration,
     SettingsFile,
@@ -128,6 +129,7 @@ def level_configuration(plan: ChainPlan, level: LevelPlan, data_root: Path, seed
         "mtu": plan.mtu,
         "log-level": "warn",
         **open_files(plan.open_files_limit),
+        **CONTAINER_LOGS,
     }
     if (bridge := own_bridge(plan, level)) is None:
         own["bip"] = level.subnet.bridge

@@ -1,4 +1,7 @@
-"""The watch on a level's engine: it restarts a dockerd, or ends the level, and reports a data-root that is full."""
+"""The watch on a level's engine: it restarts a dockerd, or ends the level, and reports a data-root that is full.
+
+It also keeps the level's logs within their limit.
+"""
 
 from __future__ import annotations
 
@@ -13,32 +16,36 @@ from inception.level.daemons import Daemon
 from inception.level.engine import LevelEngine
 from inception.level.event_log import EventLog
 from inception.level.failure import PhaseError, explain
+from inception.level.log_rotation import rotate
 from inception.level.shutdown import Shutdown
 from inception.linux import lifeline
 from inception.plan.chain import LABEL_LEVEL, ChainPlan
 from inception.plan.events import Phase, State
+from inception.plan.paths import LOGGED_PROGRAMS
 
 MAX_RESTARTS = 3
 RESTART_WINDOW_S = 60.0
-_DISK_POLL_S = 2.0
+"""A daemon that dies more often than that is broken."""
+MAX_DISK_NOTES = 6
+DISK_NOTE_WINDOW_S = 600.0
+"""A data-root at the edge of being full would fill the event file with notes."""
+_FILES_POLL_S = 2.0
 _FULL_BYTES = 1 << 20
 _FULL_FRACTION = 0.01
 
 
-class Restarts:
-    """Counts restarts: `MAX_RESTARTS` of them within `RESTART_WINDOW_S` seconds, on a clock that nobody sets.
+class Allowance:
+    """Counts what may happen `most` times within `window_s` seconds, on a clock that nobody sets."""
 
-    A daemon that dies over and over is broken.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, most: int, window_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._window_s = window_s
         self._clock = clock
-        self._recent: deque[float] = deque(maxlen=MAX_RESTARTS)
+        self._recent: deque[float] = deque(maxlen=most)
 
     def take_one(self) -> bool:
         """Return whether there may be one more now; if so, count it."""
         now_s = self._clock()
-        if len(self._recent) == MAX_RESTARTS and now_s - self._recent[0] < RESTART_WINDOW_S:
+        if len(self._recent) == self._recent.maxlen and now_s - self._recent[0] < self._window_s:
             return False
         self._recent.append(now_s)
         return True
@@ -61,11 +68,11 @@ class EngineWatch:
         self._number = number
         self._events = events
         self._shutdown = shutdown
-        self._restarts = Restarts()
+        self._restarts = Allowance(MAX_RESTARTS, RESTART_WINDOW_S)
 
     def start(self) -> None:
         """Start watching, until the engine is stopped."""
-        threading.Thread(target=self._watch_disk, name="watch disk", daemon=True).start()
+        threading.Thread(target=self._watch_files, name="watch files", daemon=True).start()
         for daemon in self._engine.daemons:
             threading.Thread(target=self._watch, args=(daemon,), name=f"watch {daemon.name}", daemon=True).start()
 
@@ -127,11 +134,16 @@ class EngineWatch:
             raise PhaseError(f"level {child} lives, and the new dockerd has not taken it over")
         return f", level {child} kept"
 
-    def _watch_disk(self) -> None:
+    def _watch_files(self) -> None:
+        """Report a data-root that becomes full or has room again, and rotate the level's logs."""
+        logs = [Path(self._plan.paths.log(self._number, program)) for program in LOGGED_PROGRAMS]
+        notes = Allowance(MAX_DISK_NOTES, DISK_NOTE_WINDOW_S)
         was_full = False
         while not self._engine.stopping:
-            if (full := is_full(self._engine.data_root)) != was_full:
+            if (full := is_full(self._engine.data_root)) != was_full and notes.take_one():
                 state = "is full: nothing can be written in it" if full else "has room again"
                 self._events.note(Phase.DOCKERD, f"its data-root {state}")
                 was_full = full
-            time.sleep(_DISK_POLL_S)
+            for log in logs:
+                rotate(log)
+            time.sleep(_FILES_POLL_S)

@@ -6,13 +6,13 @@ import errno
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from inception.level.failure import LevelFailure, explain
 from inception.plan.events import Event, Phase, State
-from inception.plan.paths import RunDirectory
+from inception.plan.paths import RunDirectory, previous_log
 
 _TAIL_LINES = 12
 _CRASH = ("runtime: ", "runtime/cgo: ", "fatal error: ", "panic: ")
@@ -101,13 +101,13 @@ class EventLog:
 
 
 def tail(log: Path) -> tuple[str, ...]:
-    """Return the last lines of a log, oldest first; none if there is no such log.
+    """Return the last lines of a log and of its older part, oldest first; none if there is no such log.
 
     A program in Go that crashes first reports why, and then all its threads: the lines from the former on are returned.
     """
-    try:
-        lines = log.read_text(errors="replace").splitlines()
-    except OSError:
-        return ()
+    lines: list[str] = []
+    for part in (previous_log(log), log):
+        with suppress(OSError):
+            lines += part.read_text(errors="replace").splitlines()
     crash = next((number for number, line in enumerate(lines) if line.startswith(_CRASH)), None)
     return tuple(lines[-_TAIL_LINES:] if crash is None else lines[crash : crash + _TAIL_LINES])

@@ -8,7 +8,7 @@ from typing import Any
 
 from inception.level.failure import PhaseError
 from inception.plan.chain import ChainPlan
-from inception.plan.outward import AUTHORITIES_FILE
+from inception.plan.engine.outward import AUTHORITIES_FILE
 
 _CLIENT_CONFIG = Path("/root/.docker/config.json")
 

@@ -1,1 +1,1 @@
-"""Interfaces of the kernel: mounts, control groups, capabilities, locks. Of this package they import only `plan/`."""
+"""Interfaces of the kernel: mounts, control groups, capabilities, locks. Of `inception` they import only `plan/`."""

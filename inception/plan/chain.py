@@ -1,4 +1,4 @@
-"""The plan of a chain: all that will be done, decided before anything is changed."""
+"""The plan of a chain, as `plan.json` has it: all that will be done, decided before anything is changed."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from ipaddress import IPv4Network, collapse_addresses
 from pathlib import PurePosixPath
 
 from inception.plan import codec
+from inception.plan.engine.outward import AUTHORITIES_FILE, NO_CHANGE, Outward
+from inception.plan.engine.proxies import LOCAL, Proxies
 from inception.plan.estimate import Estimate
-from inception.plan.limits import TimeLimits
 from inception.plan.network import Subnet
-from inception.plan.outward import AUTHORITIES_FILE, NO_CHANGE, Outward
 from inception.plan.paths import RunDirectory
 from inception.plan.pids import PidNamespace
 from inception.plan.privileges import Privileges
-from inception.plan.proxies import LOCAL, Proxies
 from inception.plan.request import ImageStore, ImageTransfer, NetworkMode, Request
 from inception.plan.storage import LevelStorage
+from inception.plan.time_limits import TimeLimits
 
 PLAN_VERSION = 1
 LABEL_CHAIN = "inception.chain"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from inception.plan.proxies import Proxies
+from inception.plan.engine.proxies import Proxies
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,8 @@ The run directory has the same path everywhere, so a path made here is right at 
       plan.json       the plan, written once before anything is touched
       events.jsonl    one JSON object a line, appended by every level (see `events`)
       payload/        the runner: a copy of `inception/plan` and `inception/level`
-      <k>/            level k: docker.sock, lifeline, alive, runner.log, containerd.log, dockerd.log
+      <k>/            level k: docker.sock, lifeline, alive, runner.log, containerd.log, dockerd.log,
+                      each with its older part (see `previous_log`)
       0/              the client that starts the chain, and stays if it is attached: lifeline
 
 `lifeline` is a lock file that a level holds until it unwinds; the level below unwinds once the lock is free. `alive` is
@@ -17,7 +18,7 @@ if the event file cannot be written.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 DATA_ROOT = PurePosixPath("/var/lib/docker")
 """Data-root of each level's engine."""
@@ -33,6 +34,14 @@ IMAGE_DIRECTORY = PurePosixPath("/var/lib/inception/storage")
 
 SOCKET_PATH_LIMIT = 107
 """Bytes in a unix socket's path: `sun_path` has 108, the last one a NUL (unix(7))."""
+
+LOGGED_PROGRAMS = ("runner", "containerd", "dockerd")
+"""The programs that have a log file in the directory of their level."""
+
+
+def previous_log(log: Path) -> Path:
+    """Return the file with the older part of `log`, which exists once the log has exceeded its limit."""
+    return log.with_name(f"{log.name}.1")
 
 
 @dataclass(frozen=True)

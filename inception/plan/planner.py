@@ -6,11 +6,10 @@ from ipaddress import IPv4Network
 from pathlib import PurePosixPath
 
 from inception.plan.chain import CgroupNamespace, ChainPlan, LevelPlan, seed_volume_name
+from inception.plan.engine.outward import choose_outward, remarks_on
 from inception.plan.estimate import USUAL_IMAGE_SIZE, budgets, estimate, tightest
 from inception.plan.facts import Facts
-from inception.plan.limits import TimeLimits
 from inception.plan.network import DEFAULT_POOL, PoolTooSmall, Subnet, cut_subnets, cut_subnets_somewhere, packet_ttl
-from inception.plan.outward import choose_outward, remarks_on
 from inception.plan.paths import SOCKET_PATH_LIMIT, RunDirectory
 from inception.plan.pids import PidNamespace, TooFewPidNamespaces, assign_pid_namespaces
 from inception.plan.privileges import choose_privileges
@@ -18,6 +17,7 @@ from inception.plan.refusal import Refusal, check_request, misuse
 from inception.plan.request import PidMode, Request, Storage
 from inception.plan.size import MIB, show_size
 from inception.plan.storage import LevelStorage, NoOverlayOnVolumes, StorageTooSmall, assign_storage, own_data
+from inception.plan.time_limits import TimeLimits
 
 
 def plan_chain(request: Request, facts: Facts) -> ChainPlan:
@@ -33,20 +33,6 @@ def plan_chain(request: Request, facts: Facts) -> ChainPlan:
     if not request.force:
         _check_fits(request, facts, carrier)
     outward = choose_outward(request, facts.engine)
-    levels = tuple(
-        LevelPlan(
-            number=number,
-            container=f"inception-{request.name}-{number}",
-            hostname=f"{request.name}-{number}",
-            pid_namespace=pids[number - 1],
-            # Level 1's own namespace is the root that every level below builds its cgroups in, side by side: a cgroup
-            # as deep as the chain would make the kernel walk that path at each wake-up and each page.
-            cgroup_namespace=CgroupNamespace.PRIVATE if number == 1 else CgroupNamespace.SHARED,
-            subnet=subnets[number - 1],
-            storage=storage[number - 1],
-        )
-        for number in range(1, request.depth + 1)
-    )
     return ChainPlan(
         name=request.name,
         request=request,
@@ -68,12 +54,35 @@ def plan_chain(request: Request, facts: Facts) -> ChainPlan:
         owner_uid=facts.host.owner_uid,
         owner_gid=facts.host.owner_gid,
         estimate=estimate(request.depth, request.image_transfer, carrier, _image_size(facts)),
-        levels=levels,
+        levels=_levels(request.name, pids, subnets, storage),
         remote=not facts.engine.local,
         podman=facts.engine.podman,
         restart_engines=request.restart_engines,
         outward=outward,
         remarks=tuple(remarks_on(outward)),
+    )
+
+
+def _levels(
+    name: str,
+    pids: tuple[PidNamespace, ...],
+    subnets: tuple[Subnet, ...],
+    storage: tuple[LevelStorage, ...],
+) -> tuple[LevelPlan, ...]:
+    """Return the plan of each level of the chain `name`, level 1 first."""
+    return tuple(
+        LevelPlan(
+            number=number,
+            container=f"inception-{name}-{number}",
+            hostname=f"{name}-{number}",
+            pid_namespace=pid_namespace,
+            # Level 1's own namespace is the root that every level below builds its cgroups in, side by side: a cgroup
+            # as deep as the chain would make the kernel walk that path at each wake-up and each page.
+            cgroup_namespace=CgroupNamespace.PRIVATE if number == 1 else CgroupNamespace.SHARED,
+            subnet=subnet,
+            storage=level_storage,
+        )
+        for number, (pid_namespace, subnet, level_storage) in enumerate(zip(pids, subnets, storage, strict=True), 1)
     )
 
 

@@ -33,6 +33,7 @@ class Program(StrEnum):
 
     RUNNER = "inception.level"
     STANDALONE = "inception.level.standalone.main"
+    HEALTH = "inception.level.standalone.health"
     CONTROL_REQUEST = "inception.level.programs.control_request"
     MAKE_SEED = "inception.level.programs.make_seed"
     MEASURE = "inception.level.programs.measure"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from math import inf
 
-from inception.plan.engine_checks import problems_of_engine_settings
+from inception.plan.engine.checks import problems_of_engine_settings
 from inception.plan.request import NAME_LIMIT, Request, Storage, is_name
 
 GREATEST_DEPTH = 1000

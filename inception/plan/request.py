@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from inception.plan.engine_options import DaemonJson, DockerdArgument
-from inception.plan.proxies import Proxies
+from inception.plan.engine.options import DaemonJson, DockerdArgument
+from inception.plan.engine.proxies import Proxies
 
 NAME_LIMIT = 32
 """Characters in a chain's name: short, so that socket paths stay below `paths.SOCKET_PATH_LIMIT`."""

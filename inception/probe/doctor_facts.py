@@ -1,4 +1,4 @@
-"""Facts that `doctor` judges: those that a plan is made from, and the limits of the machine."""
+"""Types of the facts that `doctor` judges: those that a plan is made from, and the limits of the machine."""
 
 from __future__ import annotations
 

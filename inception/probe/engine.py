@@ -10,8 +10,8 @@ from typing import Any
 
 import docker
 
+from inception.plan.engine.proxies import proxies_of_engine
 from inception.plan.facts import EngineFacts
-from inception.plan.proxies import proxies_of_engine
 from inception.probe.capabilities import ask_known, decide
 from inception.probe.daemon import find_daemon, sees_directory
 

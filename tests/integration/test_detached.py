@@ -16,9 +16,11 @@ import pexpect
 import pytest
 
 from inception.engine.connect import Engine
+from inception.level.log_rotation import LOG_LIMIT
 from inception.places import run_root
 from inception.plan.chain import LABEL_CHAIN
-from tests.integration.conftest import INCEPTION, RunInception
+from inception.plan.paths import LOGGED_PROGRAMS, previous_log
+from tests.integration.conftest import INCEPTION, RunInception, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("level_image", "unchanged_host", "own_run_root")]
 
@@ -131,6 +133,36 @@ def test_watch_and_follow_show_changes_until_the_chain_ends(run_inception: RunIn
     watching.expect(pexpect.EOF)
     watching.close()
     assert watching.exitstatus == 0
+
+
+def test_logs_stay_within_their_limit(run_inception: RunInception, level_image: str) -> None:
+    _check(run_inception("up", "--depth", "2", "--name", "chatty"))
+    logs = {program: run_root() / "chatty" / "2" / f"{program}.log" for program in LOGGED_PROGRAMS}
+    follow = [INCEPTION, "logs", "chatty", "--follow", "--level", "2", "--program", "containerd"]
+    with subprocess.Popen(follow, stdout=subprocess.PIPE) as following:
+        for log in logs.values():
+            with log.open("a") as file:
+                file.writelines(f"line {number} of many\n" for number in range(LOG_LIMIT // 16))
+        wait_for(lambda: all(log.stat().st_size < LOG_LIMIT for log in logs.values()), 20, "a log was not rotated")
+        run = f"for n in 1 2 3 4 5 6; do docker run --rm --network none {level_image} true || exit; done"
+        _check(run_inception("exec", "--level", "2", "--", "sh", "-c", run))
+        new = logs["containerd"].read_bytes()
+        # It appends: there is no hole where the older lines were.
+        assert 0 < len(new) < LOG_LIMIT
+        assert b"\0" not in new
+        flags = _check(run_inception("exec", "--", "sh", "-c", "grep flags /proc/$(cat /run/docker.pid)/fdinfo/2"))
+        assert int(flags.split()[1], 8) & os.O_APPEND
+        inspect = f"docker inspect --format '{{{{.HostConfig.LogConfig}}}}' $(docker create {level_image} true)"
+        limits = _check(run_inception("exec", "--level", "2", "--", "sh", "-c", inspect))
+        assert limits == "{json-file map[max-file:3 max-size:10m]}\n"
+        assert all(previous_log(log).stat().st_size <= 2 * LOG_LIMIT for log in logs.values())
+        (chain,) = json.loads(_check(run_inception("ls", "--json")))
+        assert chain["condition"] == "running"
+        _check(run_inception("down"))
+        followed = following.communicate(timeout=20)[0].splitlines()
+    filled = [line for line in followed if line.endswith(b" of many")]
+    assert filled == [b"2 containerd: line %d of many" % number for number in range(LOG_LIMIT // 16)]
+    assert followed.index(filled[-1]) < len(followed) - 6
 
 
 def test_prune_looks_into_the_private_engine_beside_another_one(

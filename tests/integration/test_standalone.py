@@ -174,6 +174,51 @@ def test_a_size_holds_and_a_killed_container_starts_again_with_its_data(run_dock
         assert ended.returncode == 5, ended.stderr
 
 
+def test_engine_is_healthy_until_it_dies_and_leaves_no_volume(run_docker: Docker) -> None:
+    def health() -> bytes:
+        return run_docker("inspect", "--format", "{{.State.Health.Status}}", NAME).stdout.strip()
+
+    volumes = run_docker("volume", "ls", "--quiet").stdout
+    # Sooner than in the image; a retry less.
+    sooner = ("--health-interval", "1s", "--health-retries", "1")
+    started = run_docker("run", "--detach", "--rm", "--name", NAME, *sooner, *OPTIONS, "inception", "sleep", "600")
+    assert started.returncode == 0, started.stderr
+    with removed(run_docker):
+        wait_for(lambda: health() == b"healthy", 20, "the engine did not become healthy")
+        assert run_docker("exec", NAME, "docker", "info").returncode == 0
+        run_docker("exec", NAME, "pkill", "-KILL", "-x", "dockerd")
+        wait_for(lambda: health() == b"unhealthy", 20, "the dead engine did not become unhealthy")
+        log = run_docker("inspect", "--format", "{{json .State.Health.Log}}", NAME).stdout
+        assert b"dockerd does not answer: Connection refused" in log
+        stop(run_docker)
+        wait_for(lambda: run_docker("inspect", NAME).returncode != 0, 10, "--rm did not remove the container")
+        assert run_docker("volume", "ls", "--quiet").stdout == volumes
+
+
+def test_containers_inside_resolve_names_of_the_users_network(run_docker: Docker, level_image: str) -> None:
+    script = """
+        libraries=$(ldd /usr/bin/getent | grep -o '/[^ ]*' | cut -c 2-)
+        tar -C / -ch usr/bin/getent $libraries | docker import - tiny >/dev/null
+        docker network create inner >/dev/null
+        for network in bridge inner host; do
+            echo $network $(docker run --rm --network $network tiny getent ahostsv4 neighbour)
+        done
+    """
+    network, neighbour = f"{NAME}-network", f"{NAME}-neighbour"
+    try:
+        assert run_docker("network", "create", network).returncode == 0
+        beside = ("--network", network, "--network-alias", "neighbour", "--name", neighbour)
+        assert run_docker("run", "--detach", "--rm", *beside, level_image, "sleep", "600").returncode == 0
+        found = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+        address = run_docker("inspect", "--format", found, neighbour).stdout.strip()
+        ended = run_docker("run", "--rm", "--network", network, *OPTIONS, "inception", "sh", "-c", script)
+        answers = [line.split()[:2] for line in ended.stdout.splitlines()]
+        assert answers == [[b"bridge", address], [b"inner", address], [b"host", address]], ended.stderr
+    finally:
+        run_docker("rm", "--force", "--volumes", neighbour)
+        run_docker("network", "rm", network)
+
+
 def test_a_wrong_setting_is_reported_in_one_line(run_docker: Docker) -> None:
     for arguments, said in (
         (("inception", "true"), "an engine needs CAP_SYS_ADMIN and CAP_NET_ADMIN: docker run with --privileged, or"),

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inception.plan.chain import ChainPlan
-from inception.plan.engine_options import DaemonJson, LevelRange, parse_dockerd_argument
-from inception.plan.engine_settings import SettingsFile
+from inception.plan.engine.options import DaemonJson, LevelRange, parse_dockerd_argument
+from inception.plan.engine.proxies import Proxies
+from inception.plan.engine.settings import SettingsFile
 from inception.plan.facts import Facts
 from inception.plan.pids import PidNamespace
 from inception.plan.planner import plan_chain
-from inception.plan.proxies import Proxies
 from inception.plan.refusal import Refusal
 from inception.plan.request import (
     ImageStore,

@@ -1,4 +1,4 @@
-"""Start a command, in a container or on the host, with our standard streams or terminal, and return its exit status.
+"""Run a command through an exec session in a container, or as a process of the host; return its exit status.
 
 A chain's bottom is reached in one hop, whatever its depth: through the engine right above it.
 """
@@ -16,8 +16,8 @@ from inception.chain.interrupts import ENDING_SIGNALS
 from inception.chain.session.connection import open_exec_connection
 from inception.chain.session.exec_handle import ExecHandle
 from inception.chain.session.exec_options import ExecOptions
+from inception.chain.session.exec_session import RequestSource, Session
 from inception.chain.session.preamble import preamble_script
-from inception.chain.session.session import RequestSource, Session
 from inception.chain.session.signals import catch_signals
 from inception.chain.session.streams import Streams
 from inception.chain.session.terminal import RawTerminal

@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Protocol, Self
 
 from inception.chain import resize
-from inception.chain.connect import level_client
 from inception.chain.interrupts import raising_interrupted
+from inception.chain.level_engines import level_client
 from inception.chain.session.control_socket import ControlSocket
 from inception.chain.session.exec_options import ExecOptions
 from inception.chain.session.run import run_session

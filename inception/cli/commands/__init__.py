@@ -1,1 +1,1 @@
-"""The commands: one command a file."""
+"""The commands of `inception`, each in the file of its name."""

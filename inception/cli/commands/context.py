@@ -24,7 +24,7 @@ def create(
 
     Use it as: docker --context inception-NAME-K
     """
-    from inception.chain.connect import require_live_level
+    from inception.chain.level_engines import require_live_level
     from inception.chain.status import find_chain
     from inception.engine.contexts import context_name, make_context
 

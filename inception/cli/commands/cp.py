@@ -44,8 +44,8 @@ def cp(
     As with docker cp: inception cp notes.txt dream:/root/. In place of the path of this machine, - stands for a tar
     archive on standard input or output.
     """
-    from inception.chain.connect import level_client, require_live_level
     from inception.chain.copy import Place
+    from inception.chain.level_engines import level_client, require_live_level
     from inception.chain.status import find_chain
 
     out = INSIDE.fullmatch(source)

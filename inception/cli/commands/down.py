@@ -23,7 +23,7 @@ def kick(*, names: selection.ChainNames = None, every: All = False, quiet: optio
 
 
 def _end(names: list[str] | None, *, every: bool, quiet: bool, at_once: bool) -> None:
-    from inception.chain.connect import level_0_engine
+    from inception.chain.level_engines import level_0_engine
     from inception.chain.status import find_chain, list_chains
     from inception.chain.teardown import remove_at_once, take_down
     from inception.engine.contexts import contexts_of, remove_contexts

@@ -49,7 +49,7 @@ def env(
 
 
 def _settings(name: str | None, level: int | None) -> dict[str, str | None]:
-    from inception.chain.connect import require_live_level
+    from inception.chain.level_engines import require_live_level
     from inception.chain.publishing.publish import certificates_of, published
     from inception.chain.status import find_chain
 

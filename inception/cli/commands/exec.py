@@ -44,7 +44,7 @@ def shell(
 
 
 def _session(name: str | None, level: int | None, command: list[str] | None, options: ExecOptions) -> int:
-    from inception.chain.connect import level_0_engine, require_live_level
+    from inception.chain.level_engines import level_0_engine, require_live_level
     from inception.chain.session.shells import Kicked, Shells
     from inception.chain.status import find_chain
     from inception.chain.teardown import remove_at_once

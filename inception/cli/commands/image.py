@@ -20,37 +20,42 @@ Base = Annotated[
 ]
 
 
+_Method = Annotated[
+    BuildMethod,
+    typer.Option(help="From a Dockerfile (needs a base image), or with mmdebstrap (needs Debian's package servers)."),
+]
+_Suite = Annotated[
+    Suite | None,
+    typer.Option(
+        help=f"Debian release of the image, which decides its engine.  [default: {DEFAULT_SUITE}]",
+        show_default=False,
+    ),
+]
+_Slim = Annotated[
+    bool, typer.Option("--slim", help="Leave out buildx, compose, git and ssh: a smaller image that builds little.")
+]
+_AptOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="OPTION",
+        help="Option for apt, as in apt.conf, while the image is built; may be repeated.",
+        show_default=False,
+    ),
+]
+_EngineFromHost = Annotated[
+    bool, typer.Option("--engine-from-host", help="Copy the host's own docker binaries into the image.")
+]
+
+
 @app.command()
 def build(
     *,
-    method: Annotated[
-        BuildMethod,
-        typer.Option(
-            help="From a Dockerfile (needs a base image), or with mmdebstrap (needs Debian's package servers)."
-        ),
-    ] = BuildMethod.AUTO,
-    suite: Annotated[
-        Suite | None,
-        typer.Option(
-            help=f"Debian release of the image, which decides its engine.  [default: {DEFAULT_SUITE}]",
-            show_default=False,
-        ),
-    ] = None,
-    slim: Annotated[
-        bool, typer.Option("--slim", help="Leave out buildx, compose, git and ssh: a smaller image that builds little.")
-    ] = False,
+    method: _Method = BuildMethod.AUTO,
+    suite: _Suite = None,
+    slim: _Slim = False,
     base: Base = None,
-    apt_option: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="OPTION",
-            help="Option for apt, as in apt.conf, while the image is built; may be repeated.",
-            show_default=False,
-        ),
-    ] = None,
-    engine_from_host: Annotated[
-        bool, typer.Option("--engine-from-host", help="Copy the host's own docker binaries into the image.")
-    ] = False,
+    apt_option: _AptOption = None,
+    engine_from_host: _EngineFromHost = False,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Build it even if it exists.")] = False,
     engine: options.EngineAddress = "auto",
     quiet: options.Quiet = False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from enum import StrEnum
 from pathlib import Path
@@ -58,24 +59,40 @@ def logs(
 
 
 class LogTail:
-    """The part of a log that has not been printed yet. The file may be missing."""
+    """The part of a log that has not been printed yet, its older part included. Both files may be missing."""
 
     def __init__(self, label: str, path: Path) -> None:
         self._label = label
         self._path = path
-        self._position = 0
+        self._position: int | None = None
 
     def lines(self) -> list[str]:
         """Return the whole lines that were added since the last call, labelled."""
         try:
             with self._path.open("rb") as log:
+                older = b""
+                if self._position is None or os.fstat(log.fileno()).st_size < self._position:
+                    older = self._unprinted_of_previous(self._position or 0)
+                    self._position = 0
                 log.seek(self._position)
                 added = log.read()
         except OSError:
             return []
-        whole = added[: added.rfind(b"\n") + 1]
-        self._position += len(whole)
+        unfinished = len(added) - (added.rfind(b"\n") + 1)
+        self._position += len(added) - unfinished
+        whole = older + added[: len(added) - unfinished]
         return [f"{self._label}: {line}" for line in whole.decode(errors="replace").splitlines()]
+
+    def _unprinted_of_previous(self, printed: int) -> bytes:
+        """Return what the log held after its first `printed` bytes before its content moved (see `log_rotation`)."""
+        from inception.plan.paths import previous_log
+
+        try:
+            content = previous_log(self._path).read_bytes()
+        except OSError:
+            return b""
+        # It is shorter than what was printed if it holds the end of a long log alone.
+        return content[printed if printed <= len(content) else 0 :]
 
 
 def _print(tails: list[LogTail]) -> None:

@@ -11,6 +11,16 @@ from inception.cli import options
 from inception.cli.exec_options import with_exec_options
 from inception.plan.request import Request
 
+_Shells = Annotated[
+    bool,
+    typer.Option(
+        "--shells", help="Give a shell at each level: exit unwinds the level, and a shell in the one above follows."
+    ),
+]
+_JsonEvents = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Write each event to FILE, one JSON object a line.")
+]
+
 
 @options.with_chain_options()
 @with_exec_options
@@ -22,21 +32,14 @@ def run(
         list[str] | None,
         typer.Argument(metavar="[-- COMMAND...]", help="Command to run at the bottom.  [default: a shell]"),
     ] = None,
-    shells: Annotated[
-        bool,
-        typer.Option(
-            "--shells", help="Give a shell at each level: exit unwinds the level, and a shell in the one above follows."
-        ),
-    ] = False,
+    shells: _Shells = False,
     publish_engine: options.Published = None,
     publish_address: options.PublishAddress = options.LOOPBACK,
     tls_san: options.TlsNames = None,
     insecure_plaintext: options.Plaintext = False,
     engine: options.EngineAddress = "auto",
     quiet: options.Quiet = False,
-    json_events: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write each event to FILE, one JSON object a line.")
-    ] = None,
+    json_events: _JsonEvents = None,
 ) -> None:
     """Descend N levels, run a shell or COMMAND there, and unwind.
 

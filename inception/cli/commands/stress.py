@@ -23,28 +23,36 @@ _DEPTH = 8
 _FAILED = 1
 
 
+_Cycles = Annotated[
+    int | None, typer.Option(min=1, metavar="M", help="Descend and unwind M times: leaks and drift.  [default: 1]")
+]
+_Churn = Annotated[
+    int, typer.Option(min=0, metavar="C", help="C short containers at each bottom, from several clients at once.")
+]
+_Soak = Annotated[
+    str | None, typer.Option(metavar="TIME", help="Hold each chain for TIME (30m) with work in every level.")
+]
+_Chaos = Annotated[bool, typer.Option("--chaos", help="Kill a dockerd, containerd, runner or shim in each descent.")]
+_Seed = Annotated[
+    int | None, typer.Option(metavar="NUMBER", help="Repeat the kills of an earlier campaign.  [default: random]")
+]
+_FailOnRegression = Annotated[
+    str | None, typer.Option(metavar="SHARE", help="With --compare: exit with 1 if a cost grew by more (20%).")
+]
+
+
 @options.with_chain_options(
     depth_flag="--max-depth", depth_help="Greatest depth, if no limit stops the chain before.", default_depth=_DEPTH
 )
 def stress(
     *,
     request: Request,
-    cycles: Annotated[
-        int | None, typer.Option(min=1, metavar="M", help="Descend and unwind M times: leaks and drift.  [default: 1]")
-    ] = None,
+    cycles: _Cycles = None,
     chains: Annotated[int, typer.Option(min=1, metavar="W", help="W chains at once.")] = 1,
-    churn: Annotated[
-        int, typer.Option(min=0, metavar="C", help="C short containers at each bottom, from several clients at once.")
-    ] = 0,
-    soak: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Hold each chain for TIME (30m) with work in every level.")
-    ] = None,
-    chaos: Annotated[
-        bool, typer.Option("--chaos", help="Kill a dockerd, containerd, runner or shim in each descent.")
-    ] = False,
-    seed: Annotated[
-        int | None, typer.Option(metavar="NUMBER", help="Repeat the kills of an earlier campaign.  [default: random]")
-    ] = None,
+    churn: _Churn = 0,
+    soak: _Soak = None,
+    chaos: _Chaos = False,
+    seed: _Seed = None,
     time_limit: Annotated[str | None, typer.Option(metavar="TIME", help="Stop after TIME (90s, 5m, 1h).")] = None,
     measure: Annotated[bool, typer.Option(help="Measure each level at the bottom.")] = True,
     output: Annotated[Path | None, typer.Option(metavar="DIR", help="Write the report's files there.")] = None,
@@ -60,9 +68,7 @@ def stress(
     fail_on_leak: Annotated[
         bool, typer.Option("--fail-on-leak", help="Exit with 1 if anything was left behind.")
     ] = False,
-    fail_on_regression: Annotated[
-        str | None, typer.Option(metavar="SHARE", help="With --compare: exit with 1 if a cost grew by more (20%).")
-    ] = None,
+    fail_on_regression: _FailOnRegression = None,
     engine: options.EngineAddress = "auto",
     quiet: options.Quiet = False,
 ) -> None:

@@ -18,8 +18,8 @@ import inception
 from inception.engine.client import open_client
 from inception.engine.private.daemons import last_message
 from inception.engine.private.layout import EngineDirectory
-from inception.engine.private.report import StartReport
 from inception.engine.private.running_levels import count_running_levels
+from inception.engine.private.start_report import StartReport
 from inception.engine.private.sweep import sweep
 from inception.engine.translate import reason
 from inception.errors import EngineError, EngineUnreachable

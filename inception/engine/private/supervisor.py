@@ -24,9 +24,9 @@ from inception.engine.private import daemons, host, kernel
 from inception.engine.private.addresses import EngineAddresses, NoFreeAddresses, choose_addresses
 from inception.engine.private.layout import EngineDirectory
 from inception.engine.private.network import Link, NetworkNamespace, host_network_locked, keep_from_ipv6, run
-from inception.engine.private.report import StartReport
 from inception.engine.private.resolvers import reachable_list
 from inception.engine.private.running_levels import count_running_levels, remove_ended_levels
+from inception.engine.private.start_report import StartReport
 from inception.engine.private.sweep import sweep
 from inception.engine.translate import reason
 from inception.errors import EngineError, InceptionError

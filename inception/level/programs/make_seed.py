@@ -16,10 +16,10 @@ from inception.level.engine_client import connect, load_as
 from inception.level.failure import PhaseError
 from inception.level.graft import data_root_in, tarball_in
 from inception.level.image_store import store_in_use, store_settings
-from inception.plan.engine_settings import DockerdConfiguration, SettingsFile, configure
-from inception.plan.limits import TimeLimits
+from inception.plan.engine.settings import DockerdConfiguration, SettingsFile, configure
 from inception.plan.paths import CONTAINERD_ROOT, SEED_DIRECTORY
 from inception.plan.request import ImageStore
+from inception.plan.time_limits import TimeLimits
 
 _SOCKET = Path("/run/docker.sock")
 _LOGS = Path("/run")

@@ -8,6 +8,7 @@ import resource
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -23,21 +24,26 @@ from inception.level.daemons import (
 )
 from inception.level.event_log import tail
 from inception.level.failure import PhaseError
+from inception.level.log_rotation import rotate
 from inception.level.shutdown import Shutdown
-from inception.plan.engine_settings import (
+from inception.level.standalone.settings import StandaloneSettings, WrongSetting
+from inception.plan.engine.settings import (
+    CONTAINER_LOGS,
     NEEDED_BY_STANDALONE,
     DockerdConfiguration,
     SettingsFile,
     configure,
     open_files,
 )
-from inception.plan.limits import TimeLimits
-from inception.plan.standalone import StandaloneSettings, WrongSetting
+from inception.plan.time_limits import TimeLimits
 
 _LOG = Path("/var/log/docker.log")
 """Log of dockerd with LOG=file; without it dockerd writes to standard error."""
 _CONTAINERD_LOG = Path("/var/log/containerd.log")
 """Always a file: each shim logs some lines about each container, whatever the log level."""
+_LOG_LIMIT = 8 << 20
+"""Bytes from which on a log is rotated: it lies on a disk, and may be all that tells of a week."""
+_LOG_POLL_S = 5.0
 SOCKET = Path("/run/docker.sock")
 # `docker stop` gives 10 s for everything, of which the command may have taken 2.
 _CONTAINERS_S = 3.0
@@ -91,6 +97,13 @@ class StandaloneEngine:
         """Report a daemon that ends unexpectedly, and request a `shutdown` then if there is one."""
         for daemon in self._daemons:
             threading.Thread(target=self._watch, args=(daemon, shutdown, on_message), daemon=True).start()
+        threading.Thread(target=self._rotate_logs, daemon=True).start()
+
+    def _rotate_logs(self) -> None:
+        while not self._stopping:
+            for log in (_CONTAINERD_LOG, _LOG):
+                rotate(log, limit=_LOG_LIMIT)
+            time.sleep(_LOG_POLL_S)
 
     def _watch(self, daemon: Daemon, shutdown: Shutdown | None, on_message: Callable[[str], None]) -> None:
         status = daemon.process.wait()
@@ -128,6 +141,7 @@ def own_settings(settings: StandaloneSettings, data_root: Path, log_level: str) 
         **({"tls": False} if settings.port is not None and not settings.own_tls else {}),
         **({} if mtu is None else {"mtu": mtu}),
         **open_files(resource.getrlimit(resource.RLIMIT_NOFILE)[1]),
+        **CONTAINER_LOGS,
     }
 
 

@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,6 +20,8 @@ from inception.level.failure import PhaseError
 from inception.level.shutdown import EndOfLevel, Shutdown
 from inception.level.standalone.engine import StandaloneEngine
 from inception.level.standalone.foreground import CannotRun, run_in_foreground
+from inception.level.standalone.names import start_forwarder
+from inception.level.standalone.settings import DEFAULT_SIZE, StandaloneSettings, WrongSetting
 from inception.level.storage import make_image, mend_image, mount_image, unmount_image
 from inception.linux import cgroups, fds
 from inception.linux.capabilities import held
@@ -27,7 +30,6 @@ from inception.linux.mounts import MountPoint, RemountWritable, ShareMounts, par
 from inception.linux.overlay import carries_overlay
 from inception.plan.chain import CgroupNamespace
 from inception.plan.paths import DATA_ROOT
-from inception.plan.standalone import DEFAULT_SIZE, StandaloneSettings, WrongSetting
 
 _DATA_ROOT = Path(DATA_ROOT)
 _IMAGE = _DATA_ROOT / "data-root.ext4"
@@ -67,10 +69,11 @@ def main() -> None:
 def run(command: Sequence[str], settings: StandaloneSettings) -> int:
     """Run `command` beside an engine; return its exit status. Raises CannotServe or CannotRun."""
     shutdown = Shutdown()
-    engine = StandaloneEngine(settings, _DATA_ROOT)
+    engine = None
     serving = not command and settings.port is not None
     try:
         prepare(settings.storage_size)
+        engine = StandaloneEngine(_with_names(settings), _DATA_ROOT)
         _boot(engine)
         engine.watch(shutdown if serving else None, _report)
         if settings.port is not None and not settings.own_tls:
@@ -87,9 +90,20 @@ def run(command: Sequence[str], settings: StandaloneSettings) -> int:
         return 0 if serving else _EXIT_STOPPED
     finally:
         shutdown.unwind_now()
-        engine.stop(_report)
+        if engine is not None:
+            engine.stop(_report)
         with _translated("what is mounted ends with this container"):
             unmount_image(_DATA_ROOT)
+
+
+def _with_names(settings: StandaloneSettings) -> StandaloneSettings:
+    """Return `settings` with which the containers inside resolve what this container resolves."""
+    try:
+        added = start_forwarder(settings.daemon_arguments)
+    except (PhaseError, OSError) as error:
+        _report(f"warning: containers here cannot resolve the names of this network: {error}")
+        return settings
+    return replace(settings, daemon_arguments=(*added, *settings.daemon_arguments))
 
 
 def _boot(engine: StandaloneEngine) -> None:

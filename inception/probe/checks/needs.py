@@ -1,4 +1,4 @@
-"""Make checks of all facts from checks of one part, skipped where that part could not be read."""
+"""Adapt a check of one part of the facts to all of them; skip it if that part was not read."""
 
 from __future__ import annotations
 

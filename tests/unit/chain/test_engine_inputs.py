@@ -7,7 +7,7 @@ import pytest
 from inception.chain.engine_inputs import read_authorities, read_daemon_json, read_dockerd, read_proxy
 from inception.chain.publishing.certificates import make_certificates
 from inception.errors import UsageError
-from inception.plan.proxies import Proxies
+from inception.plan.engine.proxies import Proxies
 from inception.plan.request import Inherit
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,12 +22,14 @@ class FakeClient:
     def __init__(self, config: dict[str, Any]) -> None:
         self.config = config
         self.committed = 0
+        self.settings: dict[str, Any] = {}
 
     def inspect_image(self, _name: str) -> dict[str, Any]:
         return {"Id": "sha256:old", "Config": self.config}
 
-    def commit(self, _container: str, **_settings: object) -> dict[str, str]:
+    def commit(self, _container: str, **settings: Any) -> dict[str, str]:
         self.committed += 1
+        self.settings = settings
         return {"Id": "sha256:new"}
 
     def create_host_config(self, **_settings: object) -> None:
@@ -82,3 +85,24 @@ def test_an_image_of_another_program_or_without_labels_is_replaced(config: dict[
     client = FakeClient(config)
     assert _ensure(client) == "sha256:new"
     assert client.committed == 1
+
+
+def test_image_has_a_health_check() -> None:
+    client = FakeClient({})
+    _ensure(client)
+    check = client.settings["conf"]["Healthcheck"]
+    assert check["Test"] == ["CMD", "python3", "-I", "-m", "inception.level.standalone.health"]
+    assert check["Timeout"] < check["Interval"]
+
+
+def test_examples_of_the_image_leave_no_volume() -> None:
+    root = Path(__file__).parents[3]
+    # A command is continued after a backslash.
+    readme = (root / "README.md").read_text().replace("\\\n", " ")
+    section = readme.partition("## The standalone image")[2].partition("\n## ")[0]
+    examples = [line for line in section.splitlines() if re.search(r"^(    |# |root@\S+# )docker run ", line)]
+    assert len(examples) >= 5
+    assert not [line for line in examples if " --rm " not in line]
+    messages: list[str] = []
+    ensure_standalone(cast("docker.APIClient", FakeClient({})), LEVEL_IMAGE, on_message=messages.append)
+    assert messages == ["made inception:latest: docker run --privileged --rm -ti inception"]

@@ -15,8 +15,8 @@ from inception.level.daemons import Daemon, containerd_config, level_configurati
 from inception.level.failure import PhaseError
 from inception.level.graft import Seed
 from inception.plan.chain import ChainPlan
-from inception.plan.engine_options import parse_dockerd_argument
-from inception.plan.engine_settings import DockerdConfiguration
+from inception.plan.engine.options import parse_dockerd_argument
+from inception.plan.engine.settings import DockerdConfiguration
 from inception.plan.request import ImageStore
 from tests.factories.plans import plan
 

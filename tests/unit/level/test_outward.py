@@ -7,7 +7,7 @@ import pytest
 
 from inception.level.failure import PhaseError
 from inception.level.outward import open_ways_outward
-from inception.plan.proxies import Proxies
+from inception.plan.engine.proxies import Proxies
 from tests.factories.plans import plan
 
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"

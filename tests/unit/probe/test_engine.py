@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from inception.plan.proxies import Proxies
+from inception.plan.engine.proxies import Proxies
 from inception.probe.engine import EngineAnswers, describe_engine, parse_networks
 
 INFO = {

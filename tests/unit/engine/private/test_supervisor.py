@@ -14,8 +14,8 @@ import pytest
 
 from inception.engine.private import supervisor
 from inception.engine.private.daemons import PrivateDaemon
-from inception.engine.private.report import StartReport
 from inception.engine.private.running_levels import count_running_levels, remove_ended_levels
+from inception.engine.private.start_report import StartReport
 from inception.engine.private.supervisor import StopRequest, wait_until_unneeded
 from inception.linux.flock import Mode, held, is_free, opened, try_take
 

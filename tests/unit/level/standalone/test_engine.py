@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from inception.level.standalone.engine import configuration, default_mtu, own_settings, parse_version
-from inception.plan.engine_settings import DockerdConfiguration, SettingsFile
-from inception.plan.standalone import StandaloneSettings, WrongSetting
+from inception.level.standalone.settings import StandaloneSettings, WrongSetting
+from inception.plan.engine.settings import DockerdConfiguration, SettingsFile
 
 HEADER = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT"
 

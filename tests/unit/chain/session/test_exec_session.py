@@ -16,7 +16,7 @@ import pytest
 from inception.chain.interrupts import ENDING_SIGNALS
 from inception.chain.session import output, termination
 from inception.chain.session.connection import ExecConnection
-from inception.chain.session.session import Session
+from inception.chain.session.exec_session import Session
 from inception.chain.session.signals import catch_signals
 from inception.chain.session.streams import STDOUT, Streams
 from inception.chain.session.terminal import Size

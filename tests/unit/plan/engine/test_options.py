@@ -4,16 +4,16 @@ from typing import Any
 
 import pytest
 
-from inception.plan.engine_options import (
+from inception.plan.engine.options import (
     DaemonJson,
     DockerdArgument,
     LevelRange,
     parse_dockerd_argument,
     split_levels,
 )
-from inception.plan.engine_settings import SettingsFile
+from inception.plan.engine.proxies import Proxies
+from inception.plan.engine.settings import SettingsFile
 from inception.plan.planner import plan_chain
-from inception.plan.proxies import Proxies
 from inception.plan.refusal import Refusal
 from tests.factories.plans import FACTS, request
 

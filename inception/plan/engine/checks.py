@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from inception.plan.engine_settings import NEEDED_BY_LEVELS, named_settings
-from inception.plan.proxies import SCHEMES, is_url
+from inception.plan.engine.proxies import SCHEMES, is_url
+from inception.plan.engine.settings import NEEDED_BY_LEVELS, named_settings
 from inception.plan.request import Request
 
 _INSTEAD = {

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from inception.plan.standalone import StandaloneSettings, WrongSetting
+from inception.level.standalone.settings import StandaloneSettings, WrongSetting
 
 
 def test_without_variables_the_settings_are_the_defaults() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from inception.plan.engine_settings import SettingsFile
+from inception.plan.engine.settings import SettingsFile
 
 _PREFIXED = re.compile(r"(?P<first>\d{1,6})(?P<upto>-(?P<last>\d{1,6})?)?:(?P<value>.*)", re.DOTALL)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from inception.plan.engine.proxies import NO_PROXIES, Proxies, is_loopback, without_credentials
 from inception.plan.facts import EngineFacts
-from inception.plan.proxies import NO_PROXIES, Proxies, is_loopback, without_credentials
 from inception.plan.request import Inherit, Request
 
 AUTHORITIES_FILE = "/etc/ssl/certs/ca-certificates.crt"

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from inception.plan.engine_settings import (
+from inception.plan.engine.settings import (
+    CONTAINER_LOGS,
     NEEDED_BY_LEVELS,
     NEEDED_BY_STANDALONE,
     DockerdConfiguration,
@@ -108,3 +109,20 @@ def test_a_file_without_settings_is_named(text: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         SettingsFile(source="x.json", text=text).settings()
     assert SettingsFile(source="x.json", text=" \n").settings() == {}
+
+
+def test_container_logs_are_limited_and_a_users_option_is_added() -> None:
+    own = dict(CONTAINER_LOGS)
+    limits = {"max-size": "10m", "max-file": "3"}
+    assert _settings(_configure(own)) == {"log-opts": limits}
+    assert _settings(_configure(own, {"log-opts": {"max-size": "1m"}})) == {"log-opts": {**limits, "max-size": "1m"}}
+    made = _configure(own, arguments=("--log-opt", "tag=it"))
+    assert made.arguments == ("--log-opt=max-size=10m", "--log-opt=max-file=3", "--log-opt", "tag=it")
+    assert "log-opts" not in _settings(made)
+
+
+def test_a_users_log_driver_gets_no_option_of_another_driver() -> None:
+    own = dict(CONTAINER_LOGS)
+    assert _settings(_configure(own, {"log-driver": "syslog"})) == {"log-driver": "syslog"}
+    made = _configure(own, arguments=("--log-driver=syslog",))
+    assert (_settings(made), made.arguments) == ({}, ("--log-driver=syslog",))

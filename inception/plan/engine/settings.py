@@ -45,6 +45,8 @@ NEEDED_BY_LEVELS = frozenset(
 """Settings that the plan decides for a level: it would not start, or not be found, with others."""
 NEEDED_BY_STANDALONE = frozenset({"config-file", "containerd", "exec-root", "pidfile"})
 """Settings that the standalone image decides."""
+CONTAINER_LOGS: Settings = {"log-opts": {"max-size": "10m", "max-file": "3"}}
+"""Limits of a container's log, which Docker lets grow without end; options of json-file, the usual driver."""
 _JOINED = frozenset({"hosts", "insecure-registries", "labels", "registry-mirrors"})
 """Lists to which a file adds; any other replaces the list before it."""
 _FLAGS = {
@@ -124,7 +126,11 @@ def configure(
     A `needed` setting in a file is passed over, and noted; those in `fixed` go before those of the files. Raises
     ValueError for a file that is no JSON object.
     """
+    given = {name for name, _ in named_settings(arguments)}
     merged: dict[str, Any] = dict(own)
+    if "log-driver" in given.union(*(file.settings() for file in files)):
+        # dockerd does not start with an option that its driver does not know.
+        merged.pop("log-opts", None)
     notes: list[str] = []
     for file in files:
         settings = file.settings()
@@ -135,7 +141,6 @@ def configure(
         merged = _merge(merged, {name: value for name, value in settings.items() if name not in needed})
     merged = _merge(merged, fixed.settings())
     merged, note = _with_network_mtu(merged, arguments, engine_version)
-    given = {name for name, _ in named_settings(arguments)}
     moved = tuple(word for name in sorted(merged.keys() & given) for word in _as_flags(name, merged[name]))
     kept = {name: value for name, value in merged.items() if name not in given}
     return DockerdConfiguration(

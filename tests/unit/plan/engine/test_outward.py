@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from inception.plan.proxies import Proxies, is_loopback, proxies_in, proxies_of_engine
+from inception.plan.engine.proxies import Proxies, is_loopback, proxies_in, proxies_of_engine
 from inception.plan.request import Inherit
 from tests.factories.plans import ENGINE, FACTS, plan
 

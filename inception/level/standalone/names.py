@@ -1,0 +1,98 @@
+"""Lets the containers inside use the resolver of a network that the user made.
+
+On such a network Docker's resolver is 127.0.0.11, which exists in this container alone: dockerd leaves it out of the
+resolv.conf of its own containers. A link-local address, which they reach, passes their queries on to it.
+"""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer, ThreadingUDPServer
+from threading import Thread
+from typing import ClassVar
+
+from inception.level.failure import PhaseError
+
+ADDRESS = "169.254.53.53"
+"""On the loopback interface: a packet of any container below is routed here, and none from outside is."""
+_UPSTREAM = "127.0.0.11"
+_PORT = 53
+_TIMEOUT_S = 10.0
+_LARGEST_MESSAGE = 65535
+_RESOLV_CONF = Path("/etc/resolv.conf")
+
+
+def needs_forwarder(resolv_conf: str, daemon_arguments: Iterable[str]) -> bool:
+    """Return whether this container has Docker's resolver, and the user gives dockerd no other one."""
+    servers = [line.split()[1:] for line in resolv_conf.splitlines() if line.startswith("nameserver")]
+    return [_UPSTREAM] in servers and not any(word.partition("=")[0] == "--dns" for word in daemon_arguments)
+
+
+def start_forwarder(daemon_arguments: tuple[str, ...]) -> tuple[str, ...]:
+    """Forward the names of the user's network, if this container is on one; return the arguments that dockerd needs.
+
+    Raises PhaseError or OSError.
+    """
+    if not needs_forwarder(_RESOLV_CONF.read_text(), daemon_arguments):
+        return ()
+    # `replace`, since another container may share this network, or this one be started again.
+    command = ("ip", "address", "replace", f"{ADDRESS}/32", "dev", "lo")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise PhaseError(f"{' '.join(command)}: {' '.join(done.stderr.split())}")
+    serve((ADDRESS, _PORT), (_UPSTREAM, _PORT))
+    return (f"--dns={ADDRESS}",)
+
+
+def serve(address: tuple[str, int], upstream: tuple[str, int]) -> None:
+    """Answer DNS queries at `address`, by UDP and TCP, with the answers of `upstream`, until this process ends.
+
+    Raises OSError.
+    """
+    udp = type("UDPForwarder", (_Datagram,), {"upstream": upstream})
+    tcp = type("TCPForwarder", (_Stream,), {"upstream": upstream})
+    for server in (ThreadingUDPServer(address, udp), _TCPServer(address, tcp)):
+        server.daemon_threads = True
+        Thread(target=server.serve_forever, name="names", daemon=True).start()
+
+
+class _TCPServer(ThreadingTCPServer):
+    allow_reuse_address = True
+
+
+class _Datagram(BaseRequestHandler):
+    """Forwards one query."""
+
+    upstream: ClassVar[tuple[str, int]]
+
+    def handle(self) -> None:
+        query, server = self.request
+        # A query without an answer is asked again by its resolver.
+        with suppress(OSError), socket.socket(type=socket.SOCK_DGRAM) as forwarded:
+            forwarded.settimeout(_TIMEOUT_S)
+            forwarded.connect(self.upstream)
+            forwarded.send(query)
+            server.sendto(forwarded.recv(_LARGEST_MESSAGE), self.client_address)
+
+
+class _Stream(BaseRequestHandler):
+    """Forwards a connection, one way in a thread of its own."""
+
+    upstream: ClassVar[tuple[str, int]]
+
+    def handle(self) -> None:
+        with suppress(OSError), socket.create_connection(self.upstream, _TIMEOUT_S) as forwarded:
+            self.request.settimeout(_TIMEOUT_S)
+            Thread(target=_copy, args=(self.request, forwarded), name="names", daemon=True).start()
+            _copy(forwarded, self.request)
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while part := source.recv(_LARGEST_MESSAGE):
+            target.sendall(part)
+        target.shutdown(socket.SHUT_WR)

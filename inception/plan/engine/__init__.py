@@ -1,0 +1,1 @@
+"""Settings of the levels' engines: checked, merged and chosen, without input or output."""
