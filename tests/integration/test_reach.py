@@ -79,13 +79,15 @@ def chain(engine: Engine, level_image: str, tmp_path_factory: pytest.TempPathFac
 def test_copies_reach_every_mount_of_a_level(level: str, tmp_path: Path) -> None:
     (tmp_path / "sent").write_bytes(sent := os.urandom(1 << 16))
     in_run_directory = str(run_root() / "reach" / f"sent-{level}")
-    for target in ("/run/sent", "/dev/shm/", "/var/lib/docker/sent", "/srv/sent", in_run_directory):
-        output_of("cp", str(tmp_path / "sent"), f"reach:{target}", "--level", level)
-        there = target + "sent" if target.endswith("/") else target
-        assert output_of("exec", "reach", "--level", level, "--", "cat", there) == sent, target
-        output_of("cp", f"reach:{there}", str(tmp_path / "back"), "--level", level)
-        assert (tmp_path / "back").read_bytes() == sent, target
-        output_of("exec", "reach", "--level", level, "--", "rm", there)
+    places = ("/run/sent", "/dev/shm/sent", "/var/lib/docker/sent", "/srv/sent", in_run_directory)
+    for place in places:
+        output_of("cp", str(tmp_path / "sent"), f"reach:{place}", "--level", level)
+    assert output_of("exec", "reach", "--level", level, "--", "cat", *places) == sent * len(places)
+    for place in places:
+        output_of("cp", f"reach:{place}", str(tmp_path / "back"), "--level", level)
+        assert (tmp_path / "back").read_bytes() == sent, place
+        (tmp_path / "back").unlink()
+    output_of("exec", "reach", "--level", level, "--", "rm", *places)
 
 
 @OUTER_AND_BOTTOM
@@ -164,8 +166,8 @@ def test_signal_reaches_the_command_of_another_user() -> None:
     assert (output, process.returncode) == (b"got it\n", 33)
 
 
-def test_unknown_user_is_refused_in_one_line() -> None:
-    assert "nosuch" in error_of("exec", "reach", "-u", "nosuch", "--", "true", status=125)
+def test_unknown_user_is_refused_by_the_engine_in_one_line() -> None:
+    assert "unable to find user nosuch" in error_of("exec", "reach", "-u", "nosuch", "--", "true", status=126)
 
 
 def test_main_job_has_the_options_of_docker_exec(run_inception: RunInception) -> None:
