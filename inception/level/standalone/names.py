@@ -45,7 +45,9 @@ def start_forwarder(daemon_arguments: tuple[str, ...]) -> tuple[str, ...]:
     if done.returncode != 0:
         raise PhaseError(f"{' '.join(command)}: {' '.join(done.stderr.split())}")
     serve((ADDRESS, _PORT), (_UPSTREAM, _PORT))
-    return (f"--dns={ADDRESS}",)
+    # An option, this one the default, replaces those of this container. With its `ndots:0` the resolver of a network
+    # that is made inside would forward no name without a dot.
+    return (f"--dns={ADDRESS}", "--dns-opt=attempts:2")
 
 
 def serve(address: tuple[str, int], upstream: tuple[str, int]) -> None:
