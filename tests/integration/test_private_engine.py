@@ -89,7 +89,7 @@ def clients(number: int, wrapper: Sequence[str] = ()) -> Iterator[list[Client]]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def state() -> Iterator[Path]:
+def state(engine: Engine) -> Iterator[Path]:  # noqa: ARG001 (it must not start in this directory)
     """A state directory of our own, with a short path; what the engine keeps is kept from test to test."""
     directory = Path(tempfile.mkdtemp(prefix="incp-"))
     with pytest.MonkeyPatch.context() as patch:
@@ -361,7 +361,7 @@ def test_a_read_only_state_directory_fails_in_one_line(monkeypatch: pytest.Monke
         pass
     assert str(caught.value) == (
         "cannot keep a private engine in /proc/nowhere/engine: No such file or directory: "
-        "name a better place with INCEPTION_STATE_DIR"
+        "name another directory with INCEPTION_STATE_DIR"
     )
 
 
