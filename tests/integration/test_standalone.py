@@ -235,4 +235,4 @@ def test_a_wrong_setting_is_reported_in_one_line(run_docker: Docker) -> None:
     ended = run_docker("run", "--rm", *variables, *OPTIONS, "inception", "true")
     assert ended.returncode == 125
     assert b"unknown flag: --nonesuch" in ended.stderr
-    assert ended.stderr.splitlines()[-1].startswith(b"inception: error: dockerd ended with status 1: see what it said")
+    assert ended.stderr.splitlines()[-1].startswith(b"inception: error: dockerd ended with status 1: see its log")
