@@ -69,7 +69,12 @@ def _label_engine(client: docker.APIClient, tag: str) -> None:
         client.remove_container(asking, force=True, v=True)
     follow(
         client.build(
-            fileobj=io.BytesIO(f"FROM {tag}\n".encode()), tag=tag, labels={LABEL_ENGINE: version}, decode=True
+            fileobj=io.BytesIO(f"FROM {tag}\n".encode()),
+            tag=tag,
+            labels={LABEL_ENGINE: version},
+            rm=True,
+            forcerm=True,
+            decode=True,
         ),
         ignore,
     )
