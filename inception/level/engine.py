@@ -9,6 +9,7 @@ import os
 import threading
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from inception.level.daemons import (
     CONTAINERD_SOCKET,
@@ -26,6 +27,9 @@ from inception.plan.chain import ChainPlan
 from inception.plan.events import Phase
 from inception.plan.paths import SEED_DIRECTORY
 from inception.plan.request import ImageStore, ImageTransfer
+
+if TYPE_CHECKING:
+    import docker
 
 _REMEDY_OF_GRAFT = "use --image-transfer auto or load"
 _BEREFT_STOP_S = 1.0
@@ -114,7 +118,7 @@ class LevelEngine:
 
     def _check_image(self, grafted: bool) -> None:
         """Check that the engine knows the image; load it where the graft has failed and loading is allowed."""
-        from inception.level.engine_client import connect_level, id_of_image, load_as
+        from inception.level.engine_client import connect_level, id_of_image
 
         image = self._plan.image
         with connect_level(self._plan, self._level.number) as client:
@@ -126,28 +130,32 @@ class LevelEngine:
             if grafted:
                 self._events.note(Phase.VERIFY, "the engine does not know the grafted image: loading it instead")
             with self._events.phase(Phase.IMAGE, log="dockerd"):
-                load_as(client, self._seed.tarball, image)
-                if (image_id := id_of_image(client, image)) is None:
-                    raise PhaseError(f"{image} was loaded, but the engine does not know it")
-                self._image_id = image_id
+                self._load_image(client)
+
+    def _load_image(self, client: docker.APIClient) -> None:
+        """Load the image from the seed's tarball, and keep its id in this engine. Raises PhaseError and APIError."""
+        from inception.level.engine_client import id_of_image, load_as
+
+        image = self._plan.image
+        load_as(client, self._seed.tarball, image)
+        if (image_id := id_of_image(client, image)) is None:
+            raise PhaseError(f"{image} was loaded, but the engine does not know it")
+        self._image_id = image_id
 
     def restore_image(self) -> str:
         """Load the image into the engine, whose users have removed it; return its id there.
 
         A graft needs a dockerd that has not started yet. Raises PhaseError, OSError, and what the SDK raises.
         """
-        from inception.level.engine_client import connect_level, id_of_image, load_as
+        from inception.level.engine_client import connect_level
 
         self._events.note(
             Phase.IMAGE,
             f"{self._plan.image} was removed from the engine of level {self._level.number}: loading it again",
         )
         with connect_level(self._plan, self._level.number) as client:
-            load_as(client, self._seed.tarball, self._plan.image)
-            if (image_id := id_of_image(client, self._plan.image)) is None:
-                raise PhaseError(f"{self._plan.image} was loaded, but the engine does not know it")
-        self._image_id = image_id
-        return image_id
+            self._load_image(client)
+        return self._image_id
 
     def restart_dockerd(self) -> Daemon | None:
         """Start a dockerd in place of the one that has ended; return it once it answers, or None if the engine stops.

@@ -229,7 +229,7 @@ def private_directory(engine: Engine, level_image: str) -> Iterator[EngineDirect
 def private_home(
     private_directory: EngineDirectory, inception_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> EngineDirectory:
-    """That engine, for the programs that a test starts."""
+    """Name the private engine's directory to the programs that a test starts."""
     inception_environment["INCEPTION_STATE_DIR"] = str(private_directory.root.parent)
     monkeypatch.setenv("INCEPTION_STATE_DIR", str(private_directory.root.parent))
     return private_directory
