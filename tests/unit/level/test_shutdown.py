@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
 
 import pytest
 
@@ -13,15 +12,12 @@ from inception.plan.protocol import SIGNAL_UNWIND
 
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 SIGNALS = (*STOPPING, SIGNAL_UNWIND)
-RESTORED = (*SIGNALS, signal.SIGUSR1)
 
 
 @pytest.fixture
-def shutdown() -> Iterator[Shutdown]:
-    before = {number: signal.getsignal(number) for number in RESTORED}
-    yield Shutdown()
-    for number, handler in before.items():
-        signal.signal(number, handler)
+def shutdown(restored_signals: None) -> Shutdown:
+    del restored_signals
+    return Shutdown()
 
 
 @pytest.mark.usefixtures("shutdown")

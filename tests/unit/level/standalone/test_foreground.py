@@ -46,6 +46,7 @@ def test_a_commands_status_is_that_of_a_shell() -> None:
         assert done.returncode == status
 
 
+@pytest.mark.usefixtures("restored_signals")
 def test_a_command_that_cannot_run_is_reported(tmp_path: Path) -> None:
     with pytest.raises(CannotRun, match="nonesuch: not found") as caught:
         run_in_foreground(["nonesuch"], grace_s=1)

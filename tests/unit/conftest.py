@@ -1,0 +1,38 @@
+"""What every unit test leaves as it was: how this process handles signals."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def unchanged_signals() -> Iterator[None]:
+    """Fail a test that leaves a signal handled otherwise, or blocked: Ctrl-C would no longer end the test run."""
+    handlers, mask = _handlers(), signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    yield
+    left = sorted(number.name for number, handler in _handlers().items() if handler != handlers[number])
+    _restore(handlers)
+    assert not left, "the test left handlers of signals: the fixture restored_signals removes them"
+    assert signal.pthread_sigmask(signal.SIG_SETMASK, mask) == mask, "the test left signals blocked"
+
+
+@pytest.fixture
+def restored_signals(unchanged_signals: None) -> Iterator[None]:
+    """Restore the handlers that a test's code leaves on purpose, as the last code of its process does."""
+    del unchanged_signals  # It must compare after this one has restored.
+    handlers = _handlers()
+    yield
+    _restore(handlers)
+
+
+def _handlers() -> dict[signal.Signals, object]:
+    return {number: signal.getsignal(number) for number in signal.Signals}
+
+
+def _restore(handlers: dict[signal.Signals, object]) -> None:
+    for number, handler in _handlers().items():
+        if handler != handlers[number]:
+            signal.signal(number, handlers[number])  # type: ignore[arg-type]
