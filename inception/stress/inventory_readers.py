@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from inception.engine.private.layout import EngineDirectory
 from inception.engine.translate import translated
 from inception.linux.mounts import parse_mountinfo
 from inception.places import run_root, state_directory
+from inception.stress.loop_devices import loop_devices as used_loop_devices
 
 PROC = Path("/proc")
 NAMESPACES = ("pid", "net")
@@ -70,10 +70,8 @@ def mounts() -> Iterator[str]:
 
 
 def loop_devices() -> Iterator[str]:
-    """Yield the loop devices in use."""
-    for backing in Path("/sys/block").glob("loop*/loop/backing_file"):
-        with suppress(OSError):  # It was detached meanwhile.
-            yield f"{backing.parts[3]} on {backing.read_text().strip()}"
+    """Yield the loop devices in use, but for those of another mount namespace with a disk of its own."""
+    yield from used_loop_devices((PROC / "self/mountinfo").read_text())
 
 
 def links() -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import subprocess
 import sys
@@ -25,7 +26,7 @@ def main() -> int:
     if os.geteuid() != 0:
         parser.error("only root can boot an engine beside the host's")
     lock = MachineLock()
-    descriptor = lock.take(lambda line: print(line, file=sys.stderr))
+    descriptor = lock.take(fcntl.LOCK_EX, lambda line: print(line, file=sys.stderr))
     state = CACHE / f"{arguments.suite}-{arguments.store}"
     try:
         # Under the lock too: its processes would show in another run's inventory.

@@ -19,10 +19,11 @@ from inception.engine.connect import Engine, EngineChoice, connect
 from inception.image.recipe import default_tag
 from inception.plan.request import Request
 from inception.stress.inventory import Inventory, diff
+from tests.isolated.run import is_isolated
+from tests.isolated.slot import LOCKS
 
 INCEPTION = str(Path(sys.executable).with_name("inception"))
 """The installed program, beside the Python that runs the tests."""
-LOCK_FILE = Path(tempfile.gettempdir()) / ".inception-tests.lock"
 LOCK_VARIABLE = "INCEPTION_TESTS_LOCK"
 """Environment variable with the descriptor of that lock, where a parent process holds it: see `tests/engines`."""
 SETTLE_S = 5.0
@@ -69,24 +70,30 @@ def wait_for(condition: Callable[[], bool], limit_s: float, message: str) -> Non
 
 
 class MachineLock:
-    """A lock that lets one run of these tests at a time use this machine."""
+    """A lock on this machine, held by its tests: shared by those that run in isolation, else exclusively."""
 
     def __init__(self) -> None:
         self._descriptor: int | None = None
 
-    def take(self, on_message: Callable[[str], None]) -> int:
-        """Wait until this run holds the lock; return its descriptor."""
+    def take(self, mode: int, on_message: Callable[[str], None]) -> int:
+        """Wait until this run holds the lock in `mode`, LOCK_SH or LOCK_EX; return its descriptor."""
         if self._descriptor is not None:
             return self._descriptor
         if (inherited := os.environ.get(LOCK_VARIABLE)) is not None:
             self._descriptor = os.dup(int(inherited))
             return self._descriptor
-        self._descriptor = os.open(LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        # Whoever waits holds the turn: those who share the lock would else always be before whoever wants it alone.
+        turn, self._descriptor = _open_lock("turn"), _open_lock("lock")
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            on_message("waiting for another run of these tests on this machine")
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(self._descriptor, mode | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if mode == fcntl.LOCK_EX:
+                    on_message("waiting for other tests on this machine")
+                fcntl.flock(self._descriptor, mode)
+        finally:
+            os.close(turn)
         return self._descriptor
 
     def release(self) -> None:
@@ -96,23 +103,30 @@ class MachineLock:
             self._descriptor = None
 
 
+def _open_lock(name: str) -> int:
+    return os.open(LOCKS / f"inception-tests-{name}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+
+
 MACHINE_LOCK = MachineLock()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
-    """Hold the machine's lock while a module of these tests runs: its inventory would show what another run does.
+    """Hold the machine's lock while one of these tests runs: its inventory would show what another run does.
 
-    The lock is held for a whole module, since module-scoped fixtures end with its last test. pytest calls this hook
-    for tests of other directories, too: they start no engine and need not wait.
+    In isolation it does not: such tests share the lock, but for those marked `whole_machine`. Otherwise the lock is
+    held for a whole module, since module-scoped fixtures end with its last test. pytest calls this hook for tests of
+    other directories, too: they start no engine and need not wait.
     """
     if not item.path.is_relative_to(Path(__file__).parent):
         return (yield)
-    MACHINE_LOCK.take(item.config.get_terminal_writer().line)
+    isolated = is_isolated()
+    shared = isolated and item.get_closest_marker("whole_machine") is None
+    MACHINE_LOCK.take(fcntl.LOCK_SH if shared else fcntl.LOCK_EX, item.config.get_terminal_writer().line)
     try:
         return (yield)
     finally:
-        if nextitem is None or nextitem.path != item.path:
+        if isolated or nextitem is None or nextitem.path != item.path:
             MACHINE_LOCK.release()
 
 

@@ -121,14 +121,17 @@ def _keys_held() -> int:
     return int(root.split()[3].partition("/")[0])
 
 
+@pytest.mark.whole_machine
 def test_missing_key_is_named(engine: Engine, plan: ChainPlan) -> None:
     _assert_wall(_with_sysctl(engine, plan, "kernel/keys/root_maxkeys", _keys_held), Cause.KEYS, 2)
 
 
+@pytest.mark.whole_machine
 def test_missing_mount_is_named(engine: Engine, plan: ChainPlan) -> None:
     _assert_wall(_with_sysctl(engine, plan, "fs/mount-max", lambda: 30), Cause.MOUNTS, 2)
 
 
+@pytest.mark.whole_machine
 def test_missing_pty_is_named(engine: Engine, plan: ChainPlan) -> None:
     taken = _SYSCTLS / "kernel/pty/nr"
     one = replace(plan, levels=plan.levels[:1])

@@ -52,7 +52,7 @@ def intended_changes(tag: str, address: str, directories: tuple[Path, ...]) -> H
     return HostChanges(
         tag=tag,
         address=address,
-        forwarding=not _forwards(),
+        forwarding=not forwards(),
         directories=tuple(str(directory) for directory in directories if not directory.exists()),
         boot=_boot(),
     )
@@ -88,7 +88,8 @@ def _others_forward() -> bool:
     return any(link == _STOCK_BRIDGE or link.startswith(_TAG_PREFIX) for _, link in socket.if_nameindex())
 
 
-def _forwards() -> bool:
+def forwards() -> bool:
+    """Return whether the host forwards packets."""
     return _FORWARDING.read_text().strip() == "1"
 
 

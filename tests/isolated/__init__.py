@@ -1,0 +1,1 @@
+"""Run commands in isolation: with namespaces, disk and engine of their own, so that several test runs go on at once."""

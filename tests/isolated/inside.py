@@ -1,0 +1,122 @@
+"""Prepare the namespaces that `run` made, and run the command there: the first process of its PID namespace."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from inception.engine.private.kernel import bind
+from inception.linux.cgroups import plan_mounts
+from inception.linux.mounts import parse_mountinfo
+from inception.plan.chain import CgroupNamespace
+from tests.isolated.slot import LOCKS
+
+MEMORY = Path("/mnt")
+"""Mount point of the memory that holds the disk's file, inside."""
+_STATE = tuple(Path("/var/lib", name) for name in ("inception", "docker", "containerd", "containers", "cni"))
+_TEMPORARY = (Path("/tmp"), Path("/var/tmp"))
+_OPEN_TO_ALL = 0o1777
+_SETTLE_S = 30.0
+_POLL_S = 0.1
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command of `arguments`, after the checkout's directory, the disk and the place to save it, if any."""
+    checkout, disk, save, *command = arguments
+    here = Path.cwd()
+    disk_file, mounted = _mount_disk(Path(disk))
+    # What lies below a directory that is covered now is opened before, and shown again after.
+    shown = (Path(checkout), LOCKS, *((Path(save).parent,) if save else ()))
+    kept = [(path, os.open(path, os.O_PATH)) for path in shown]
+    _cover(mounted)
+    for path, descriptor in kept:
+        path.mkdir(parents=True, exist_ok=True)
+        if not os.path.samestat(path.stat(), os.fstat(descriptor)):
+            bind(Path(f"/proc/self/fd/{descriptor}"), path)
+        os.close(descriptor)
+    _show_own_kernel_state()
+    os.chdir(here)
+    status = _run(command)
+    if save and status == 0:
+        _wait_until_alone()
+        subprocess.run(("umount", mounted), check=True)
+        subprocess.run(("cp", "--sparse=always", disk_file, save), check=True)
+    return status
+
+
+def _mount(*arguments: str) -> None:
+    subprocess.run(("mount", *arguments), check=True)
+
+
+def _mount_disk(template: Path) -> tuple[Path, Path]:
+    """Mount a copy of `template` that lies in memory; return the copy and its mount point."""
+    _mount("-t", "tmpfs", "-o", "size=75%,mode=700", "tmpfs", str(MEMORY))
+    copy, mounted = MEMORY / "disk.ext4", MEMORY / "disk"
+    subprocess.run(("cp", "--sparse=always", template, copy), check=True)
+    mounted.mkdir()
+    _mount("-o", "loop,discard,noinit_itable", str(copy), str(mounted))
+    return copy, mounted
+
+
+def _cover(disk: Path) -> None:
+    """Put empty directories of `disk` in place of the host's for state, temporary and run-time files."""
+    for path in (*_STATE, *_TEMPORARY):
+        ours = disk / path.relative_to("/")
+        ours.mkdir(parents=True, exist_ok=True)
+        if path in _TEMPORARY:
+            ours.chmod(_OPEN_TO_ALL)
+        path.mkdir(parents=True, exist_ok=True)
+        _mount("--bind", str(ours), str(path))
+    names = Path("/etc/resolv.conf").read_text() if Path("/etc/resolv.conf").exists() else ""
+    _mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run")
+    _mount("-t", "tmpfs", "-o", "mode=1777", "tmpfs", "/dev/shm")
+    if not (resolved := Path("/etc/resolv.conf").resolve()).exists():  # It was a link into /run.
+        resolved.parent.mkdir(parents=True, exist_ok=True)
+        resolved.write_text(names)
+
+
+def _show_own_kernel_state() -> None:
+    """Mount the kernel's file systems anew: each shows the namespaces of whoever mounts it."""
+    mounts = parse_mountinfo(Path("/proc/self/mountinfo").read_text())
+    _mount("-t", "proc", "proc", "/proc")
+    _mount("-t", "sysfs", "sysfs", "/sys")
+    groups = [mount for mount in mounts if mount.filesystem in {"cgroup", "cgroup2"}]
+    if any(mount.filesystem == "cgroup" for mount in groups):
+        _mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", "/sys/fs/cgroup")
+    for hierarchy in plan_mounts(CgroupNamespace.SHARED, groups):
+        hierarchy.target.mkdir(exist_ok=True)
+        options = ("-o", hierarchy.options) if hierarchy.options else ()
+        _mount("-t", hierarchy.filesystem, *options, hierarchy.filesystem, str(hierarchy.target))
+
+
+def _run(command: list[str]) -> int:
+    """Run `command` and wait for every process that ends meanwhile, as an init does; return the command's status."""
+    process = subprocess.Popen(command)
+    while True:
+        try:
+            number, status = os.wait()
+        except KeyboardInterrupt:
+            continue
+        if number == process.pid:
+            code = os.waitstatus_to_exitcode(status)
+            return code if code >= 0 else 128 - code
+
+
+def _wait_until_alone() -> None:
+    """Wait until all other processes have ended: a private engine stops by itself. Raises TimeoutError."""
+    deadline = time.monotonic() + _SETTLE_S
+    while True:
+        try:
+            if os.waitpid(-1, os.WNOHANG) == (0, 0):
+                time.sleep(_POLL_S)
+        except ChildProcessError:
+            return
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"processes still run after {_SETTLE_S:g} s")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
