@@ -64,14 +64,14 @@ def plan_mounts(namespace: CgroupNamespace, mounts: Iterable[MountPoint]) -> tup
         RemountCgroup(
             target=mount.target,
             filesystem=mount.filesystem,
-            options=_hierarchy_name(mount) if mount.filesystem == "cgroup" else None,
+            options=hierarchy_name(mount) if mount.filesystem == "cgroup" else None,
         )
         for mount in hierarchies
     )
 
 
-def _hierarchy_name(mount: MountPoint) -> str:
-    """Return the mount option that selects a v1 hierarchy: its controllers, or `name=systemd` and the like."""
+def hierarchy_name(mount: MountPoint) -> str:
+    """Return the mount option that selects the v1 hierarchy: its controllers, or `name=systemd` and the like."""
     flags = {"rw", "ro", "xattr", "noprefix", "clone_children", "cpuset_v2_mode", "seclabel"}
     names = [option for option in mount.super_options if option not in flags and "release_agent" not in option]
     # A hierarchy without controllers is mounted with the option "none" (cgroup-v1/cgroups.rst).

@@ -69,6 +69,11 @@ def wait_for(condition: Callable[[], bool], limit_s: float, message: str) -> Non
         time.sleep(POLL_S)
 
 
+def free_pid_namespaces() -> int:
+    """Return how many PID namespaces levels can nest: of the kernel's 32, isolation takes one."""
+    return 31 if is_isolated() else 32
+
+
 class MachineLock:
     """A lock on this machine, held by its tests: shared by those that run in isolation, else exclusively."""
 

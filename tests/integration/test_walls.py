@@ -27,6 +27,7 @@ from inception.stress.evidence import Evidence
 from inception.stress.report.record import ChainRecord
 from inception.stress.wall.explain import explain_wall
 from inception.stress.wall.model import Cause, Failure, Incident
+from tests.integration.conftest import free_pid_namespaces
 from tests.integration.small_disk import small_disk
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("level_image", "unchanged_host")]
@@ -282,13 +283,14 @@ def _fill(file: Path) -> None:
 def test_nesting_limit_of_pid_namespaces_is_named(engine: Engine, level_image: str) -> None:
     request = Request(depth=34, name="walled", image=level_image, pid=PidMode.ISOLATED, force=True)
     namespaces: dict[int, str] = {}
+    free = free_pid_namespaces()
     chain = _descend(
-        engine, prepare(engine, request, print), limit=lambda: namespaces.update(_pid_namespaces()), limited_level=32
+        engine, prepare(engine, request, print), limit=lambda: namespaces.update(_pid_namespaces()), limited_level=free
     )
-    _assert_wall(chain, Cause.PID_NAMESPACES, 33)
-    assert chain.depth_reached == 32
-    assert {*range(1, 33)} <= set(namespaces)
-    assert len({namespaces[number] for number in range(1, 33)}) == 32
+    _assert_wall(chain, Cause.PID_NAMESPACES, free + 1)
+    assert chain.depth_reached == free
+    assert {*range(1, free + 1)} <= set(namespaces)
+    assert len({namespaces[number] for number in range(1, free + 1)}) == free
 
 
 def _pid_namespaces() -> Iterator[tuple[int, str]]:

@@ -9,9 +9,8 @@ import time
 from pathlib import Path
 
 from inception.engine.private.kernel import bind
-from inception.linux.cgroups import plan_mounts
+from inception.linux.cgroups import hierarchy_name
 from inception.linux.mounts import parse_mountinfo
-from inception.plan.chain import CgroupNamespace
 from tests.isolated.slot import LOCKS
 
 MEMORY = Path("/mnt")
@@ -86,10 +85,10 @@ def _show_own_kernel_state() -> None:
     groups = [mount for mount in mounts if mount.filesystem in {"cgroup", "cgroup2"}]
     if any(mount.filesystem == "cgroup" for mount in groups):
         _mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", "/sys/fs/cgroup")
-    for hierarchy in plan_mounts(CgroupNamespace.SHARED, groups):
-        hierarchy.target.mkdir(exist_ok=True)
-        options = ("-o", hierarchy.options) if hierarchy.options else ()
-        _mount("-t", hierarchy.filesystem, *options, hierarchy.filesystem, str(hierarchy.target))
+    for mount in groups:
+        mount.target.mkdir(exist_ok=True)
+        options = ("-o", hierarchy_name(mount)) if mount.filesystem == "cgroup" else ()
+        _mount("-t", mount.filesystem, *options, mount.filesystem, str(mount.target))
 
 
 def _run(command: list[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import platform
 import shutil
@@ -102,7 +103,7 @@ def second_kernel(
 
 def _make_drives(config: pytest.Config, directory: Path, say: Say) -> Drives:
     # An engine of ours runs here for a while, which the inventories of other tests would find.
-    MACHINE_LOCK.take(config.get_terminal_writer().line)
+    MACHINE_LOCK.take(fcntl.LOCK_EX, config.get_terminal_writer().line)
     try:
         return make_drives(CACHE, directory / "program.tar", say)
     finally:
