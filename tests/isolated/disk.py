@@ -34,7 +34,11 @@ def template(cache: Path, slot: Slot) -> Path:
 
 def _make(disk: Path, slot: Slot) -> None:
     empty, filled = disk.with_suffix(".empty"), disk.with_suffix(".part")
-    subprocess.run(("mke2fs", "-q", "-F", "-t", "ext4", "-m", "0", "-E", "lazy_itable_init=1", empty, SIZE), check=True)
+    subprocess.run(
+        ("mke2fs", "-q", "-F", "-t", "ext4", "-m", "0", "-E", "lazy_itable_init=1", empty, SIZE),
+        stdout=sys.stderr,
+        check=True,
+    )
     try:
         status = run_isolated(slot, _FILL, disk=empty, save=filled)
         if status != 0:

@@ -29,7 +29,8 @@ def restored_signals(unchanged_signals: None) -> Iterator[None]:
 
 
 def _handlers() -> dict[signal.Signals, object]:
-    return {number: signal.getsignal(number) for number in signal.Signals}
+    # SIGALRM is pytest-timeout's, whose handler stays for a moment after a failed set-up.
+    return {number: signal.getsignal(number) for number in signal.Signals if number != signal.SIGALRM}
 
 
 def _restore(handlers: dict[signal.Signals, object]) -> None:
