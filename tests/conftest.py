@@ -20,6 +20,6 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the parent of pytest's temporary directory: one that pytest-xdist chose lies in the /tmp of its controller."""
+    """Make the parent of pytest's temporary directory: pytest-xdist chose it in its own /tmp."""
     if is_isolated() and config.option.basetemp:
         Path(config.option.basetemp).parent.mkdir(parents=True, exist_ok=True)

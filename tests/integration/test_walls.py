@@ -223,7 +223,7 @@ def test_limit_of_tasks_is_named(engine: Engine, plan: ChainPlan) -> None:
 
 def test_limit_of_memory_is_named(engine: Engine, plan: ChainPlan) -> None:
     def limit() -> None:
-        # Less than the next level's daemons take, on top of what cannot be reclaimed: that differs with the disk's place.
+        # Less than the next level's daemons take, on top of what cannot be reclaimed: the disk may be memory.
         used = engine.client.stats(plan.level(1).container, stream=False, one_shot=True)["memory_stats"]["stats"]
         most = str((25 << 20) + used["active_anon"] + used["inactive_anon"])
         _update(engine, plan, "--memory", most, "--memory-swap", most)()
