@@ -126,7 +126,7 @@ class RunningChain:
             level=1,
             phase=Phase.READY,
             state=State.FAIL,
-            message=UNREPORTED if self._status == RunnerExit.FAILED_UNREPORTED else "its runner ended unexpectedly",
+            message=unreported_end(self._status, self.plan.ttl_s),
             log_tail=tail(Path(self.plan.paths.log(1, "runner"))),
         )
 
@@ -148,6 +148,16 @@ class RunningChain:
         self._settled.set()
         kick(self._client, self.plan)
         self._gone.set()
+
+
+def unreported_end(status: int | None, ttl_s: float | None) -> str:
+    """Return why level 1 ended with `status` before its chain was ready, without a report of its own."""
+    if status == RunnerExit.FAILED_UNREPORTED:
+        return UNREPORTED
+    if status != RunnerExit.UNWOUND:
+        return "its runner ended unexpectedly"
+    ended = "it was ended on purpose before the chain was ready"
+    return ended if ttl_s is None else f"{ended}, or its time to live of {ttl_s:g} s was over"
 
 
 @contextmanager

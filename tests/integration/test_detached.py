@@ -226,11 +226,17 @@ def test_chain_of_another_run_root_keeps_its_name(run_inception: RunInception, t
 
 
 def test_chain_with_a_ttl_ends_by_itself(run_inception: RunInception) -> None:
-    _check(run_inception("up", "--depth", "2", "--name", "brief", "--ttl", "4s"))
-    deadline_s = time.monotonic() + 15
+    _check(run_inception("up", "--depth", "1", "--name", "brief", "--ttl", "6s"))
+    deadline_s = time.monotonic() + 20
     while (run_root() / "brief").exists():
         assert time.monotonic() < deadline_s
         time.sleep(0.1)
+
+
+def test_time_to_live_that_is_over_before_the_chain_is_ready_is_named(run_inception: RunInception) -> None:
+    done = run_inception("up", "--depth", "4", "--name", "hasty", "--ttl", "1s")
+    assert done.returncode == 125
+    assert b"or its time to live of 1 s was over" in done.stderr
 
 
 def test_chain_that_fails_to_start_leaves_nothing(run_inception: RunInception) -> None:
