@@ -8,7 +8,7 @@ from pathlib import Path
 
 from inception.errors import UsageError
 from inception.plan.engine.options import DaemonJson, DockerdArgument, parse_dockerd_argument, split_levels
-from inception.plan.engine.proxies import Proxies, proxies_in
+from inception.plan.engine.proxies import Proxies, proxies_in, with_scheme
 from inception.plan.engine.settings import SettingsFile
 from inception.plan.request import Inherit
 
@@ -20,6 +20,7 @@ def read_proxy(address: str | None, inherit: Inherit) -> Proxies | None:
     found = proxies_in(os.environ) if inherit is Inherit.ALL or address is not None else None
     if address is None:
         return found
+    address = with_scheme(address)
     return Proxies(http=address, https=address, exempt=() if found is None else found.exempt)
 
 

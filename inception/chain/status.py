@@ -138,6 +138,8 @@ def save_plan(plan: ChainPlan) -> None:
     """Replace the plan file in the run directory atomically. Raises OSError."""
     file = Path(plan.paths.plan)
     draft = file.with_suffix(".new")
+    # A proxy's password is in it.
+    draft.touch(mode=0o600)
     draft.write_text(plan.to_json())
     draft.replace(file)
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from inception.plan.chain import ChainPlan
-from inception.plan.engine.proxies import without_credentials
+from inception.plan.engine.proxies import mask_credentials
 from inception.plan.estimate import Estimate
 from inception.plan.size import show_size
 from inception.stress.report.compare import Comparison
@@ -58,9 +58,9 @@ def _ways_outward(plan: ChainPlan) -> Iterator[tuple[str, str]]:
     """Yield the rows of a plan for proxies, registries and authorities, if it has any, and remarks on them."""
     outward = plan.outward
     if outward.proxies.addresses:
-        yield "proxies", ", ".join(map(without_credentials, outward.proxies.addresses))
+        yield "proxies", ", ".join(map(mask_credentials, outward.proxies.addresses))
     if outward.registry_mirrors:
-        yield "mirrors", ", ".join(outward.registry_mirrors)
+        yield "mirrors", ", ".join(map(mask_credentials, outward.registry_mirrors))
     if outward.insecure_registries:
         yield "insecure", ", ".join(outward.insecure_registries)
     for remark in plan.remarks:

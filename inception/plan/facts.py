@@ -13,6 +13,7 @@ class EngineFacts:
 
     `local` engines see this machine's file system; the run directory reaches a remote one by its API.
     `capabilities` are those that its containers can be given, without the `CAP_` prefix, in upper case.
+    `hides_proxy`: it has a proxy with a password, which it does not tell, and which `proxies` therefore lacks.
     `privileged` says whether it can start a `--privileged` container, `podman` that it is a Podman behind Docker's API.
     """
 
@@ -31,6 +32,7 @@ class EngineFacts:
     networks: tuple[str, ...]
     podman: bool = False
     proxies: Proxies | None = None
+    hides_proxy: bool = False
     registry_mirrors: tuple[str, ...] = ()
     insecure_registries: tuple[str, ...] = ()
 

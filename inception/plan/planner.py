@@ -59,7 +59,7 @@ def plan_chain(request: Request, facts: Facts) -> ChainPlan:
         podman=facts.engine.podman,
         restart_engines=request.restart_engines,
         outward=outward,
-        remarks=tuple(remarks_on(outward)),
+        remarks=tuple(remarks_on(outward, request, facts.engine)),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import docker
 
-from inception.plan.engine.proxies import proxies_of_engine
+from inception.plan.engine.proxies import hides_proxy, proxies_of_engine
 from inception.plan.facts import EngineFacts
 from inception.probe.capabilities import ask_known, decide
 from inception.probe.daemon import find_daemon, sees_directory
@@ -98,6 +98,7 @@ def describe_engine(answers: EngineAnswers, held: tuple[str, ...]) -> EngineFact
         networks=answers.networks,
         podman=is_podman(version),
         proxies=proxies_of_engine(info),
+        hides_proxy=hides_proxy(info),
         registry_mirrors=parse_mirrors(info),
         insecure_registries=parse_insecure_registries(info),
     )

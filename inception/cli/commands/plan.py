@@ -19,11 +19,12 @@ def plan(*, request: Request, engine: options.EngineAddress = "auto", json: opti
     from inception.cli.tables import plan_table
     from inception.engine.connect import connect_to
     from inception.image.store import find_image
+    from inception.plan.engine.proxies import mask_credentials
 
     with connect_to(engine, say) as level_0:
         image_id = find_image(level_0.client, request.image)
         made = plan_on(level_0, request, image_id or "")
     if json:
-        typer.echo(made.to_json(), nl=False)
+        typer.echo(mask_credentials(made.to_json()), nl=False)
     else:
         plan_table(made, image_is_missing=image_id is None)

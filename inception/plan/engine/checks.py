@@ -24,7 +24,7 @@ def problems_of_engine_settings(request: Request) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with the engine settings of `request`, each with a remedy."""
     if request.proxy is not None:
         for address in request.proxy.addresses:
-            if not is_url(address if "://" in address else f"http://{address}", SCHEMES):
+            if not is_url(address, SCHEMES):
                 yield f"{address!r} is not the address of a proxy", "write it like http://192.0.2.1:3128"
     for mirror in request.registry_mirrors:
         if not is_url(mirror, ("http", "https")):

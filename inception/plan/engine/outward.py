@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from inception.plan.engine.proxies import NO_PROXIES, Proxies, is_loopback, without_credentials
+from inception.plan.engine.proxies import NO_PROXIES, Proxies, is_loopback, mask_credentials
 from inception.plan.facts import EngineFacts
 from inception.plan.request import Inherit, Request
 
@@ -37,12 +37,14 @@ def choose_outward(request: Request, engine: EngineFacts) -> Outward:
     )
 
 
-def remarks_on(outward: Outward) -> Iterator[str]:
-    """Yield a line for each address in `outward` that no level reaches."""
+def remarks_on(outward: Outward, request: Request, engine: EngineFacts) -> Iterator[str]:
+    """Yield a line for each address in `outward` that no level reaches, and for what could not be inherited."""
+    if engine.hides_proxy and request.inherit is Inherit.ALL and request.proxy is None:
+        yield "the level-0 engine does not tell the password of its proxy, so no level has it: name it with --proxy"
     for kind, addresses in (("proxy", outward.proxies.addresses), ("registry mirror", outward.registry_mirrors)):
         for address in filter(is_loopback, addresses):
             yield (
-                f"{kind} {without_credentials(address)} is on the host's loopback, which no level reaches: "
+                f"{kind} {mask_credentials(address)} is on the host's loopback, which no level reaches: "
                 f"let it listen on another address, or use --inherit none"
             )
 

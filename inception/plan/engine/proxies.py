@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -9,6 +10,8 @@ from urllib.parse import urlsplit
 
 _HIDDEN_CREDENTIALS = "xxxxx:xxxxx@"
 """Text that an engine's answer to `GET /info` has in place of a proxy's user and password (moby, `MaskCredentials`)."""
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s\"'\\:@]*:[^/\s\"'\\]*@")
+"""User and password in a URL, within any text: JSON in JSON, for instance."""
 LOCAL = ("localhost", "127.0.0.0/8", "::1")
 """Destinations that no proxy leads to."""
 SCHEMES = ("http", "https", "socks5", "socks5h")
@@ -74,9 +77,20 @@ def proxies_of_engine(info: Mapping[str, object]) -> Proxies | None:
     return _present(value("HttpProxy"), value("HttpsProxy"), value("NoProxy"))
 
 
+def hides_proxy(info: Mapping[str, object]) -> bool:
+    """Return whether an engine's answer to `GET /info` hides the user and password of a proxy."""
+    return any(_HIDDEN_CREDENTIALS in str(info.get(name)) for name in ("HttpProxy", "HttpsProxy"))
+
+
+def with_scheme(address: str) -> str:
+    """Return the address of a proxy as a URL: one without a scheme is that of an HTTP proxy, as for curl and Go."""
+    return address if "://" in address else f"http://{address}"
+
+
 def _present(http: str | None, https: str | None, exempt: str | None) -> Proxies | None:
     if http is None and https is None:
         return None
+    http, https = (None if it is None else with_scheme(it) for it in (http, https))
     return Proxies(http=http, https=https, exempt=tuple(it.strip() for it in (exempt or "").split(",") if it.strip()))
 
 
@@ -98,7 +112,6 @@ def is_url(text: str, schemes: tuple[str, ...]) -> bool:
         return False
 
 
-def without_credentials(address: str) -> str:
-    """Return the address of a proxy without a user and password."""
-    scheme, separator, rest = address.rpartition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
+def mask_credentials(text: str) -> str:
+    """Return `text` with the users and passwords of the URLs in it masked, for what people see."""
+    return _CREDENTIALS.sub(_HIDDEN_CREDENTIALS, text)

@@ -2,7 +2,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from inception.plan.engine.proxies import Proxies, is_loopback, proxies_in, proxies_of_engine
+import pytest
+
+from inception.plan.engine.proxies import (
+    Proxies,
+    hides_proxy,
+    is_loopback,
+    mask_credentials,
+    proxies_in,
+    proxies_of_engine,
+)
 from inception.plan.request import Inherit
 from tests.factories.plans import ENGINE, FACTS, plan
 
@@ -56,7 +65,7 @@ def test_level_0s_proxies_and_registries_are_taken_over_unless_none_is_inherited
 def test_an_address_on_the_hosts_loopback_is_remarked_in_one_line_without_its_password() -> None:
     made = plan(2, proxy=Proxies(https="http://me:secret@127.0.0.1:3128"), registry_mirrors=("http://localhost:5000",))
     proxy, mirror = made.remarks
-    assert proxy.startswith("proxy http://127.0.0.1:3128 is on the host's loopback, which no level reaches")
+    assert proxy.startswith("proxy http://xxxxx:xxxxx@127.0.0.1:3128 is on the host's loopback, which no level reaches")
     assert mirror.startswith("registry mirror http://localhost:5000 is on the host's loopback")
     assert plan(2, proxy=PROXIES).remarks == ()
 
@@ -71,6 +80,35 @@ def test_proxies_whose_credentials_an_engine_hides_are_not_taken_over() -> None:
     info = {"HttpProxy": "http://xxxxx:xxxxx@a.example:1", "HttpsProxy": "http://b.example:2", "NoProxy": "c"}
     assert proxies_of_engine(info) == Proxies(https="http://b.example:2", exempt=("c",))
     assert proxies_of_engine({"HttpProxy": "http://xxxxx:xxxxx@a.example:1"}) is None
+
+
+def test_level_0s_proxy_with_a_password_is_remarked_unless_another_is_used_or_none_is_inherited() -> None:
+    assert hides_proxy({"HttpProxy": "http://xxxxx:xxxxx@a.example:1", "HttpsProxy": ""})
+    assert not hides_proxy({"HttpProxy": "http://a.example:1"})
+    facts = replace(FACTS, engine=replace(ENGINE, hides_proxy=True))
+    (remark,) = plan(2, facts).remarks
+    assert "the level-0 engine does not tell the password of its proxy" in remark
+    assert plan(2, facts, proxy=PROXIES).remarks == plan(2, facts, inherit=Inherit.NONE).remarks == ()
+
+
+def test_address_without_a_scheme_is_that_of_an_http_proxy() -> None:
+    assert proxies_in({"HTTPS_PROXY": "me:secret@a.example:1"}) == Proxies(https="http://me:secret@a.example:1")
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("proxy http://me:secret@a.example:1", "proxy http://xxxxx:xxxxx@a.example:1"),
+        ("socks5h://me:se@cret@a.example", "socks5h://xxxxx:xxxxx@a.example"),
+        (
+            r'{\\"https-proxy\\": \\"http://:pw@a\\"} https://b/@c',
+            r'{\\"https-proxy\\": \\"http://xxxxx:xxxxx@a\\"} https://b/@c',
+        ),
+        ("ssh://me@far.example:22 and http://a:1/x@y", "ssh://me@far.example:22 and http://a:1/x@y"),
+    ],
+)
+def test_credentials_of_urls_are_masked_wherever_they_stand(text: str, masked: str) -> None:
+    assert mask_credentials(text) == masked
 
 
 def test_authorities_are_named_to_programs_that_use_openssl() -> None:
