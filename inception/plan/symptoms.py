@@ -48,6 +48,11 @@ SYMPTOMS = (
         remedy="raise kernel.pty.max",
     ),
     Symptom(
+        cause="loop-devices",
+        words=r"loop device|loop-control|/dev/loop|losetup|loop_ctl",
+        remedy="let level 1 use /dev/loop-control and free loop devices (losetup -D), or use --storage volume",
+    ),
+    Symptom(
         # attach_recursive_mnt answers ENOSPC when a mount namespace is full.
         cause="mounts",
         words=r"(mount|pivot|rootfs|unshare|bind).*no space left|no space left.*(mount|rootfs)",
@@ -68,6 +73,16 @@ SYMPTOMS = (
         words=r"resource temporarily unavailable|can't start new thread|pthread_create failed|newosproc|fork.*eagain"
         r"|processes and threads",
         remedy="raise kernel.pid_max and kernel.threads-max, or go less deep",
+    ),
+    Symptom(
+        cause="subnets",
+        words=r"pool .* is too small|no non-overlapping|could not find an available.*address pool",
+        remedy="give a wider range that nothing else uses with --pool",
+    ),
+    Symptom(
+        cause="ttl",
+        words=r"time to live exceeded|ttl exceeded|ttl expired|hop limit",
+        remedy="let no router on the way set it lower, or raise net.ipv4.ip_default_ttl: each level takes one off",
     ),
     Symptom(
         cause="engine-version",

@@ -27,7 +27,7 @@ class Rule:
     prove: Prove = predicates.message
 
 
-def _rule_of_symptom(cause: Cause, title: str, prove: Prove) -> Rule:
+def _rule_of_symptom(cause: Cause, title: str, prove: Prove = predicates.message) -> Rule:
     symptom = SYMPTOM_BY_CAUSE[cause]
     return Rule(cause=cause, title=title, remedy=symptom.remedy, pattern=symptom.words, prove=prove)
 
@@ -62,13 +62,7 @@ RULES = (
     ),
     _rule_of_symptom(Cause.OPEN_FILES, "open files", predicates.open_files),
     _rule_of_symptom(Cause.PTYS, "ptys", predicates.sysctls("kernel.pty.nr", "kernel.pty.max")),
-    Rule(
-        cause=Cause.LOOP_DEVICES,
-        title="loop devices",
-        remedy="let level 1 use /dev/loop-control and free loop devices (losetup -D), or use --storage volume",
-        pattern=r"loop device|loop-control|/dev/loop|losetup|loop_ctl",
-        prove=predicates.loop_devices,
-    ),
+    _rule_of_symptom(Cause.LOOP_DEVICES, "loop devices", predicates.loop_devices),
     Rule(cause=Cause.INODES, title="inodes", remedy="free inodes, or go less deep", prove=predicates.inodes),
     Rule(cause=Cause.DISK, title="disk", remedy="free disk space, or go less deep", prove=predicates.disk),
     Rule(
@@ -80,24 +74,14 @@ RULES = (
         prove=predicates.sysctls("fs.mount-max"),
     ),
     _rule_of_symptom(Cause.TASKS, "processes and threads", predicates.sysctls("kernel.pid_max", "kernel.threads-max")),
-    Rule(
-        cause=Cause.SUBNETS,
-        title="subnets",
-        remedy="give a wider range that nothing else uses with --pool",
-        pattern="pool .* is too small|no non-overlapping|could not find an available.*address pool",
-    ),
+    _rule_of_symptom(Cause.SUBNETS, "subnets"),
     Rule(
         cause=Cause.PATH_LENGTH,
         title="path length",
         remedy="use a shorter --name, or a shorter INCEPTION_RUN_ROOT",
         pattern="socket path .* is longer|file name too long|path too long",
     ),
-    Rule(
-        cause=Cause.TTL,
-        title="TTL",
-        remedy="let no router on the way set it lower, or raise net.ipv4.ip_default_ttl: each level takes one off",
-        pattern="time to live exceeded|ttl exceeded|ttl expired|hop limit",
-    ),
+    _rule_of_symptom(Cause.TTL, "TTL"),
     Rule(
         cause=Cause.TIME_LIMIT,
         title="the time limit",
