@@ -16,7 +16,8 @@ import tenacity
 from inception.callbacks import ignore
 from inception.engine.translate import translated
 from inception.errors import ImageError
-from inception.image.recipe import LABEL_ENGINE, engine_version_in
+from inception.image.recipe import LABEL_ENGINE
+from inception.plan.engine.settings import parse_engine_version
 
 LABEL_BUILD = "inception.build"
 """Label of a build's intermediate images; the final stage starts from scratch, so the image lacks it."""
@@ -64,7 +65,7 @@ def _label_engine(client: docker.APIClient, tag: str) -> None:
     try:
         client.start(asking)
         client.wait(asking)
-        version = engine_version_in(client.logs(asking, stderr=False).decode())
+        version = parse_engine_version(client.logs(asking, stderr=False).decode())
     finally:
         client.remove_container(asking, force=True, v=True)
     follow(

@@ -19,7 +19,8 @@ import docker
 
 from inception.engine.translate import translated
 from inception.errors import ImageError
-from inception.image.recipe import LABEL_ENGINE, Recipe, engine_version_in, package_names
+from inception.image.recipe import LABEL_ENGINE, Recipe, package_names
+from inception.plan.engine.settings import parse_engine_version
 
 SOURCE_DATE_EPOCH = 1754697600
 """Unix time: the latest time stamp of the image's files, the day of the Debian release."""
@@ -57,7 +58,7 @@ def build_by_mmdebstrap(
         translated("importing the level image"),
     ):
         first = next(root)  # It comes after all hooks.
-        labels = {**labels, LABEL_ENGINE: engine_version_in(engine_version.read_text())}
+        labels = {**labels, LABEL_ENGINE: parse_engine_version(engine_version.read_text())}
         changes = [*recipe.image_settings(), *(f"LABEL {name}={value}" for name, value in labels.items())]
         answer = client.import_image_from_stream(
             chain([first], root), repository=repository, tag=version, changes=changes

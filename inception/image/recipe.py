@@ -143,11 +143,6 @@ def _names_in(file: Path) -> tuple[str, ...]:
     return tuple(name for line in file.read_text().splitlines() for name in line.partition("#")[0].split())
 
 
-def engine_version_in(answer: str) -> str:
-    """Return the version in the answer of `dockerd --version`: "Docker version 28.5.2, build 89c5e8f"."""
-    return answer.removeprefix("Docker version ").partition(",")[0].strip()
-
-
 def _recipe_directory() -> Path:
     package = Path(__file__).resolve().parent
     for directory in (package / "recipe_files", package.parents[1] / "image"):

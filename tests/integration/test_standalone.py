@@ -73,6 +73,10 @@ def stop(run_docker: Docker) -> float:
     return time.monotonic() - started_s
 
 
+def health(run_docker: Docker) -> bytes:
+    return run_docker("inspect", "--format", "{{.State.Health.Status}}", NAME).stdout.strip()
+
+
 def test_a_command_has_an_engine_and_returns_its_status(run_docker: Docker) -> None:
     script = """
         docker info --format '{{.Driver}}'
@@ -89,7 +93,7 @@ def test_a_command_has_an_engine_and_returns_its_status(run_docker: Docker) -> N
 def test_an_engine_on_a_port_serves_and_stops_with_what_runs_in_it(run_docker: Docker, tmp_path: Path) -> None:
     variables = ("PORT=2375", "LOG=file", "DOCKER_DAEMON_ARGS=-H unix:///shared/socket --label 'for=you and me'")
     started = run_docker(
-        *("run", "--detach", "--name", NAME, "--volume", f"{tmp_path}:/shared"),
+        *("run", "--detach", "--name", NAME, "--volume", f"{tmp_path}:/shared", "--health-interval", "1s"),
         *(word for variable in variables for word in ("--env", variable)),
         *(*OPTIONS, "inception"),
     )
@@ -109,6 +113,7 @@ def test_an_engine_on_a_port_serves_and_stops_with_what_runs_in_it(run_docker: D
             inner.start(inner.create_container(TINY_IMAGE, ["sleep", "600"])["Id"])
         version = ("docker", "-H", "tcp://localhost:2375", "version", "--format", "{{.Server.Version}}")
         assert run_docker("exec", NAME, *version).returncode == 0
+        wait_for(lambda: health(run_docker) == b"healthy", 20, "the engine did not become healthy")
         logged = run_docker("exec", NAME, "cat", "/var/log/docker.log").stdout
         assert b"Daemon has completed initialization" in logged
         assert stop(run_docker) < STOP_LIMIT_S
@@ -175,19 +180,16 @@ def test_a_size_holds_and_a_killed_container_starts_again_with_its_data(run_dock
 
 
 def test_engine_is_healthy_until_it_dies_and_leaves_no_volume(run_docker: Docker) -> None:
-    def health() -> bytes:
-        return run_docker("inspect", "--format", "{{.State.Health.Status}}", NAME).stdout.strip()
-
     volumes = run_docker("volume", "ls", "--quiet").stdout
     # Sooner than in the image; a retry less.
     sooner = ("--health-interval", "1s", "--health-retries", "1")
     started = run_docker("run", "--detach", "--rm", "--name", NAME, *sooner, *OPTIONS, "inception", "sleep", "600")
     assert started.returncode == 0, started.stderr
     with removed(run_docker):
-        wait_for(lambda: health() == b"healthy", 20, "the engine did not become healthy")
+        wait_for(lambda: health(run_docker) == b"healthy", 20, "the engine did not become healthy")
         assert run_docker("exec", NAME, "docker", "info").returncode == 0
         run_docker("exec", NAME, "pkill", "-KILL", "-x", "dockerd")
-        wait_for(lambda: health() == b"unhealthy", 20, "the dead engine did not become unhealthy")
+        wait_for(lambda: health(run_docker) == b"unhealthy", 20, "the dead engine did not become unhealthy")
         log = run_docker("inspect", "--format", "{{json .State.Health.Log}}", NAME).stdout
         assert b"dockerd does not answer: Connection refused" in log
         stop(run_docker)
@@ -196,10 +198,12 @@ def test_engine_is_healthy_until_it_dies_and_leaves_no_volume(run_docker: Docker
 
 
 def test_containers_inside_resolve_names_of_the_users_network(run_docker: Docker, level_image: str) -> None:
+    # A name server of the user's, here one that answers nothing, is published at port 53 meanwhile.
     script = """
-        libraries=$(ldd /usr/bin/getent | grep -o '/[^ ]*' | cut -c 2-)
-        tar -C / -ch usr/bin/getent $libraries | docker import - tiny >/dev/null
+        libraries=$(ldd /usr/bin/getent /usr/bin/sleep | grep -o '/[^ ]*' | cut -c 2- | sort -u)
+        tar -C / -ch usr/bin/getent usr/bin/sleep $libraries | docker import - tiny >/dev/null
         docker network create inner >/dev/null
+        docker run --detach --init --publish 53:53 --publish 53:53/udp tiny sleep 600 >/dev/null
         for network in bridge inner host; do
             echo $network $(docker run --rm --network $network tiny getent ahostsv4 neighbour)
         done
@@ -217,6 +221,24 @@ def test_containers_inside_resolve_names_of_the_users_network(run_docker: Docker
     finally:
         run_docker("rm", "--force", "--volumes", neighbour)
         run_docker("network", "rm", network)
+
+
+def test_containers_inside_share_mounts_and_have_the_users_mtu(run_docker: Docker) -> None:
+    script = """
+        tar -C / -c bin lib lib64 usr | docker import - tiny >/dev/null
+        docker network create own >/dev/null
+        for network in bridge own; do docker run --rm --network $network tiny cat /sys/class/net/eth0/mtu; done
+        mkdir -p /mnt/s
+        docker run --detach --name watcher --init -v /:/host:ro,rslave tiny sleep 600 >/dev/null
+        docker run --rm --privileged -v /mnt/s:/mnt/s:rshared tiny \\
+            sh -c 'mkdir /mnt/s/d && mount -t tmpfs made-inside /mnt/s/d && echo shared >/mnt/s/d/file'
+        cat /mnt/s/d/file
+        docker exec watcher cat /host/mnt/s/d/file
+    """
+    mtu = ("--env", "DOCKER_DAEMON_ARGS=--mtu=1300")
+    ended = run_docker("run", "--rm", *mtu, *OPTIONS, "inception", "sh", "-euc", script)
+    assert (ended.stdout, ended.returncode) == (b"1300\n1300\nshared\nshared\n", 0), ended.stderr
+    assert "made-inside" not in Path("/proc/self/mountinfo").read_text()
 
 
 def test_a_wrong_setting_is_reported_in_one_line(run_docker: Docker) -> None:

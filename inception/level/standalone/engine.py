@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import resource
 import signal
 import subprocess
@@ -11,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,12 @@ from inception.plan.engine.settings import (
     CONTAINER_LOGS,
     NEEDED_BY_STANDALONE,
     DockerdConfiguration,
+    PortSecurity,
     SettingsFile,
     configure,
     open_files,
+    parse_engine_version,
+    port_security,
 )
 from inception.plan.time_limits import TimeLimits
 
@@ -58,8 +61,6 @@ class StandaloneEngine:
         self._settings = settings
         self._data_root = data_root
         self._log = _LOG if settings.log_to_file else None
-        # On a terminal, or between the lines of a command, only failures are worth a line.
-        self._log_level = "info" if settings.log_to_file else "warn"
         self._daemons: list[Daemon] = []
         self._stopping = False
 
@@ -70,7 +71,8 @@ class StandaloneEngine:
         containerd = start_containerd(self._data_root, _CONTAINERD_LOG)
         self._daemons.append(containerd)
         wait_for_socket(CONTAINERD_SOCKET, containerd, limits.containerd_s)
-        configuration = self._configure(parse_version(asked.communicate()[0]))
+        version = parse_engine_version(asked.communicate()[0])
+        configuration = configure_standalone(self._settings, image_settings(), self._data_root, version)
         for note in configuration.notes:
             on_message(f"warning: {note}")
         dockerd = start_dockerd(configuration, self._log)
@@ -83,10 +85,6 @@ class StandaloneEngine:
             negotiate(f"unix://{SOCKET}", timeout_s=limits.dockerd_s)
         except ENGINE_GONE as error:
             raise PhaseError(f"dockerd does not answer: {error}") from error
-
-    def _configure(self, engine_version: str) -> DockerdConfiguration:
-        own = own_settings(self._settings, self._data_root, self._log_level)
-        return configuration(own, image_settings(), self._settings.daemon_arguments, engine_version)
 
     def log_tail(self) -> tuple[str, ...]:
         """Return the end of the log of the daemon that was started last; none if it goes to standard error."""
@@ -126,7 +124,32 @@ class StandaloneEngine:
         killer.cancel()
 
 
-def own_settings(settings: StandaloneSettings, data_root: Path, log_level: str) -> dict[str, Any]:
+def configure_standalone(
+    settings: StandaloneSettings, files: Sequence[SettingsFile], data_root: Path, engine_version: str
+) -> DockerdConfiguration:
+    """Return our settings with the user's `files` and arguments; these win. Raises WrongSetting for an invalid file."""
+    try:
+        security = port_security(files, settings.daemon_arguments)
+        made = configure(
+            _own_settings(settings, data_root, security),
+            needed=NEEDED_BY_STANDALONE,
+            files=files,
+            arguments=settings.daemon_arguments,
+            engine_version=engine_version,
+        )
+    except ValueError as error:
+        raise WrongSetting(f"{error}: give a JSON object, as dockerd reads it") from error
+    if settings.port is None or security.verifies_clients:
+        return made
+    lacks = "no authentication" if security.encrypted else "neither encryption nor authentication"
+    note = (
+        f"everybody who reaches port {settings.port} of this container is root in it: it has {lacks}"
+        " (--tlsverify in DOCKER_DAEMON_ARGS gives both)"
+    )
+    return replace(made, notes=(note, *made.notes))
+
+
+def _own_settings(settings: StandaloneSettings, data_root: Path, security: PortSecurity) -> dict[str, Any]:
     """Return our settings of dockerd, to which the user's are added. Raises OSError."""
     hosts = [f"unix://{SOCKET}"]
     if settings.port is not None:
@@ -136,31 +159,14 @@ def own_settings(settings: StandaloneSettings, data_root: Path, log_level: str) 
         "containerd": str(CONTAINERD_SOCKET),
         "data-root": str(data_root),
         "hosts": hosts,
-        "log-level": log_level,
+        # On a terminal, or between the lines of a command, only failures are worth a line.
+        "log-level": "info" if settings.log_to_file else "warn",
         # Without it, dockerd warns and waits 15 s before it listens unencrypted.
-        **({"tls": False} if settings.port is not None and not settings.own_tls else {}),
+        **({"tls": False} if settings.port is not None and not security.encrypted else {}),
         **({} if mtu is None else {"mtu": mtu}),
         **open_files(resource.getrlimit(resource.RLIMIT_NOFILE)[1]),
         **CONTAINER_LOGS,
     }
-
-
-def configuration(
-    own: dict[str, Any], files: Sequence[SettingsFile], arguments: Sequence[str], engine_version: str
-) -> DockerdConfiguration:
-    """Return `own` settings with the user's files and arguments; these win. Raises WrongSetting for an invalid file."""
-    try:
-        return configure(
-            own, needed=NEEDED_BY_STANDALONE, files=files, arguments=arguments, engine_version=engine_version
-        )
-    except ValueError as error:
-        raise WrongSetting(f"{error}: give a JSON object, as dockerd reads it") from error
-
-
-def parse_version(answer: str) -> str:
-    """Return the version in the answer to `dockerd --version`."""
-    version = re.search(r"version (\S+?),", answer)
-    return "" if version is None else version[1]
 
 
 def default_mtu(routes: str, links: Path) -> int | None:

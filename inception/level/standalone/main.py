@@ -70,17 +70,13 @@ def run(command: Sequence[str], settings: StandaloneSettings) -> int:
     """Run `command` beside an engine; return its exit status. Raises CannotServe or CannotRun."""
     shutdown = Shutdown()
     engine = None
+    on_image = False
     serving = not command and settings.port is not None
     try:
-        prepare(settings.storage_size)
+        on_image = prepare(settings.storage_size)
         engine = StandaloneEngine(_with_names(settings), _DATA_ROOT)
         _boot(engine)
         engine.watch(shutdown if serving else None, _report)
-        if settings.port is not None and not settings.own_tls:
-            _report(
-                f"warning: everybody who reaches port {settings.port} of this container is root in it: it has neither"
-                " encryption nor authentication (--tlsverify in DOCKER_DAEMON_ARGS gives both)"
-            )
         if serving:
             _wait_for_signals()
         return run_in_foreground(command or _SHELL, grace_s=_COMMAND_GRACE_S)
@@ -92,8 +88,10 @@ def run(command: Sequence[str], settings: StandaloneSettings) -> int:
         shutdown.unwind_now()
         if engine is not None:
             engine.stop(_report)
-        with _translated("what is mounted ends with this container"):
-            unmount_image(_DATA_ROOT)
+        # A volume may lie on a loop device, too: that one is not ours.
+        if on_image:
+            with _translated("what is mounted ends with this container"):
+                unmount_image(_DATA_ROOT)
 
 
 def _with_names(settings: StandaloneSettings) -> StandaloneSettings:
@@ -121,8 +119,8 @@ def _wait_for_signals() -> NoReturn:
         signal.pause()
 
 
-def prepare(storage_size: int | None) -> None:
-    """Make this container fit for an engine. Raises CannotServe."""
+def prepare(storage_size: int | None) -> bool:
+    """Make this container fit for an engine; return whether its data are on an image of ours. Raises CannotServe."""
     mounts = parse_mountinfo(Path("/proc/self/mountinfo").read_text())
     with _translated(_OPTIONS):
         _check_capabilities()
@@ -130,9 +128,10 @@ def prepare(storage_size: int | None) -> None:
         choose_iptables()
     _clear_state(mounts)
     with _translated(f"give it a volume at {_DATA_ROOT}, room, and {_OPTIONS}"):
-        _open_data_root(storage_size)
+        on_image = _open_data_root(storage_size)
     with _translated(_OPTIONS):
         ShareMounts(Path("/")).execute()
+    return on_image
 
 
 def _check_capabilities() -> None:
@@ -149,16 +148,20 @@ def _open_settings(mounts: Sequence[MountPoint]) -> None:
     cgroups.open_hierarchies(CgroupNamespace.PRIVATE, mounts)
 
 
-def _open_data_root(size: int | None) -> None:
-    """Mount an ext4 of `size` bytes on the data-root; without a size only if no overlay can lie on it otherwise."""
+def _open_data_root(size: int | None) -> bool:
+    """Mount an ext4 of `size` bytes on the data-root; without a size only if no overlay can lie on it otherwise.
+
+    Return whether one is mounted.
+    """
     _DATA_ROOT.mkdir(parents=True, exist_ok=True)
     if _IMAGE.exists():
         mend_image(_IMAGE)
     elif size is not None or not carries_overlay(_DATA_ROOT):
         make_image(_IMAGE, DEFAULT_SIZE if size is None else size)
     else:
-        return
+        return False
     mount_image(_IMAGE, _DATA_ROOT)
+    return True
 
 
 def _clear_state(mounts: Sequence[MountPoint]) -> None:

@@ -2,13 +2,16 @@
 
 On such a network Docker's resolver is 127.0.0.11, which exists in this container alone: dockerd leaves it out of the
 resolv.conf of its own containers. A link-local address, which they reach, passes their queries on to it.
+
+The forwarder listens at another port than 53, to which the rules below lead: a container inside may be published at
+port 53 on all addresses, and dockerd's rules for that come after ours.
 """
 
 from __future__ import annotations
 
 import socket
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from socketserver import BaseRequestHandler, ThreadingTCPServer, ThreadingUDPServer
@@ -21,6 +24,9 @@ ADDRESS = "169.254.53.53"
 """On the loopback interface: a packet of any container below is routed here, and none from outside is."""
 _UPSTREAM = "127.0.0.11"
 _PORT = 53
+_LISTENING_PORT = 65353
+"""Above the ports that a kernel chooses by itself, those that `docker run -P` takes (ip_local_port_range)."""
+_NAT = ("iptables", "--wait", "--table", "nat")
 _TIMEOUT_S = 10.0
 _LARGEST_MESSAGE = 65535
 _RESOLV_CONF = Path("/etc/resolv.conf")
@@ -39,15 +45,34 @@ def start_forwarder(daemon_arguments: tuple[str, ...]) -> tuple[str, ...]:
     """
     if not needs_forwarder(_RESOLV_CONF.read_text(), daemon_arguments):
         return ()
-    # `replace`, since another container may share this network, or this one be started again.
-    command = ("ip", "address", "replace", f"{ADDRESS}/32", "dev", "lo")
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise PhaseError(f"{' '.join(command)}: {' '.join(done.stderr.split())}")
-    serve((ADDRESS, _PORT), (_UPSTREAM, _PORT))
+    # `replace` and `--check`, since another container may share this network, or this one be started again.
+    _run("ip", "address", "replace", f"{ADDRESS}/32", "dev", "lo")
+    for rule in _rules():
+        if _failure((*_NAT, "--check", *rule)) is not None:
+            _run(*_NAT, "--append", *rule)
+    serve((ADDRESS, _LISTENING_PORT), (_UPSTREAM, _PORT))
     # An option, this one the default, replaces those of this container. With its `ndots:0` the resolver of a network
     # that is made inside would forward no name without a dot.
     return (f"--dns={ADDRESS}", "--dns-opt=attempts:2")
+
+
+def _rules() -> Iterator[tuple[str, ...]]:
+    """Yield the rules that lead queries to the forwarder: of containers, and of this network namespace itself."""
+    for link in ("PREROUTING", "OUTPUT"):
+        for protocol in ("udp", "tcp"):
+            query = ("--destination", ADDRESS, "--protocol", protocol, "--dport", str(_PORT))
+            yield (link, *query, "--jump", "DNAT", "--to-destination", f"{ADDRESS}:{_LISTENING_PORT}")
+
+
+def _run(*command: str) -> None:
+    if (failure := _failure(command)) is not None:
+        raise PhaseError(f"{' '.join(command)}: {failure}")
+
+
+def _failure(command: Sequence[str]) -> str | None:
+    """Return what `command` says if it fails, on one line; None if it does not."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return None if done.returncode == 0 else " ".join(done.stderr.split())
 
 
 def serve(address: tuple[str, int], upstream: tuple[str, int]) -> None:

@@ -42,11 +42,6 @@ class StandaloneSettings:
             storage_size=_size(environment.get("VAR_LIB_DOCKER_SIZE", "")),
         )
 
-    @property
-    def own_tls(self) -> bool:
-        """Whether the user's arguments configure TLS for the port."""
-        return any(word.startswith("--tls") for word in self.daemon_arguments)
-
 
 def _log_to_file(value: str) -> bool:
     if value not in {"", "file", "stdio"}:

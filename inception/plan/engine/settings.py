@@ -7,6 +7,7 @@ the file, and leave it again where the user's command line has them.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -47,6 +48,8 @@ NEEDED_BY_STANDALONE = frozenset({"config-file", "containerd", "exec-root", "pid
 """Settings that the standalone image decides."""
 CONTAINER_LOGS: Settings = {"log-opts": {"max-size": "10m", "max-file": "3"}}
 """Limits of a container's log, which Docker lets grow without end; options of json-file, the usual driver."""
+_FALSE = frozenset({"0", "f", "F", "false", "False", "FALSE"})
+"""Values of a flag that are false (Go, strconv.ParseBool)."""
 _JOINED = frozenset({"hosts", "insecure-registries", "labels", "registry-mirrors"})
 """Lists to which a file adds; any other replaces the list before it."""
 _FLAGS = {
@@ -155,6 +158,31 @@ def open_files(hard_limit: int) -> Settings:
     hard = min(_HARD_OPEN_FILES, hard_limit)
     limits = {"Name": "nofile", "Hard": hard, "Soft": min(_SOFT_OPEN_FILES, hard)}
     return {"default-ulimits": {"nofile": limits}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PortSecurity:
+    """Protection of a dockerd's ports: TLS or not, and with TLS whether each client must show a certificate."""
+
+    encrypted: bool
+    verifies_clients: bool
+
+
+def port_security(files: Sequence[SettingsFile], arguments: Sequence[str]) -> PortSecurity:
+    """Return what `files`, then `arguments` of a dockerd make of its ports. Raises ValueError as `configure` does."""
+    chosen: dict[str, Any] = {}
+    for file in files:
+        chosen |= file.settings()
+    chosen |= {name: value not in _FALSE for name, value in named_settings(arguments)}
+    verifies = chosen.get("tlsverify")
+    # dockerd turns TLS on where anybody sets `tlsverify`, be it to false.
+    return PortSecurity(encrypted=verifies is not None or bool(chosen.get("tls")), verifies_clients=bool(verifies))
+
+
+def parse_engine_version(answer: str) -> str:
+    """Return the version in the answer to `dockerd --version`, "Docker version 28.5.2, build 89c5e8f"; "" if none."""
+    version = re.search(r"version (\S+?),", answer)
+    return "" if version is None else version[1]
 
 
 def named_settings(arguments: Iterable[str]) -> list[tuple[str, str | None]]:

@@ -9,7 +9,7 @@ import pytest
 from inception.errors import UsageError
 from inception.image.host_engine import HostFile
 from inception.image.method import DEFAULT_SUITE, Suite
-from inception.image.recipe import Recipe, default_tag, engine_version_in, find_recipe, package_names
+from inception.image.recipe import Recipe, default_tag, find_recipe, package_names
 
 
 @pytest.fixture
@@ -71,10 +71,6 @@ def test_the_staged_dockerfile_has_apt_read_the_options(directory: Path, tmp_pat
     assert "COPY . /recipe\nENV APT_CONFIG=/recipe/apt.conf\n" in (tmp_path / "staged/Dockerfile").read_text()
     read = (tmp_path / "staged/apt.conf").read_text()
     assert read == 'Acquire::Retries "3";\nAcquire::Check-Valid-Until "false";\n'
-
-
-def test_the_engines_version_is_read_from_its_answer() -> None:
-    assert engine_version_in("Docker version 26.1.5+dfsg1, build a72d7cd\n") == "26.1.5+dfsg1"
 
 
 def test_a_file_under_another_name_has_another_tag(directory: Path) -> None:

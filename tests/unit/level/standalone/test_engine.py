@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from inception.level.standalone.engine import configuration, default_mtu, own_settings, parse_version
+from inception.level.standalone.engine import configure_standalone, default_mtu
 from inception.level.standalone.settings import StandaloneSettings, WrongSetting
 from inception.plan.engine.settings import DockerdConfiguration, SettingsFile
 
@@ -14,12 +14,11 @@ HEADER = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWi
 
 
 def _configuration(settings: StandaloneSettings, *files: SettingsFile) -> DockerdConfiguration:
-    own = own_settings(settings, Path("/var/lib/docker"), "warn")
-    return configuration(own, files, settings.daemon_arguments, "26.1.5")
+    return configure_standalone(settings, files, Path("/var/lib/docker"), "26.1.5")
 
 
-def _settings(settings: StandaloneSettings) -> dict[str, Any]:
-    made: dict[str, Any] = json.loads(_configuration(settings).settings)
+def _settings(settings: StandaloneSettings, *files: SettingsFile) -> dict[str, Any]:
+    made: dict[str, Any] = json.loads(_configuration(settings, *files).settings)
     return made
 
 
@@ -32,6 +31,30 @@ def test_a_port_without_tls_gets_tls_false() -> None:
     assert _settings(StandaloneSettings(port=2375))["tls"] is False
     assert "tls" not in _settings(StandaloneSettings(port=2376, daemon_arguments=("--tlsverify",)))
     assert "tls" not in _settings(StandaloneSettings())
+    file = SettingsFile(source="d.json", text='{"tlsverify": true, "tlscert": "/c.pem"}')
+    assert "tls" not in _settings(StandaloneSettings(port=2376), file)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "file", "lacks"),
+    [
+        ((), "{}", "neither encryption nor authentication"),
+        (("--tls=false",), "{}", "neither encryption nor authentication"),
+        (("--tls",), "{}", "no authentication"),
+        ((), '{"tls": true}', "no authentication"),
+        (("--tlsverify=0",), '{"tlsverify": true}', "no authentication"),
+        (("--tlsverify", "-D"), "{}", None),
+        ((), '{"tlsverify": true}', None),
+    ],
+)
+def test_a_port_is_warned_of_by_what_it_lacks(arguments: tuple[str, ...], file: str, lacks: str | None) -> None:
+    settings = StandaloneSettings(port=2375, daemon_arguments=arguments)
+    notes = _configuration(settings, SettingsFile(source="d.json", text=file)).notes
+    if lacks is None:
+        assert notes == ()
+    else:
+        (note,) = notes
+        assert f"port 2375 of this container is root in it: it has {lacks} (" in note
 
 
 def test_the_users_arguments_win_over_settings() -> None:
@@ -49,11 +72,6 @@ def test_a_file_of_settings_is_obeyed_and_an_invalid_one_named() -> None:
     assert json.loads(made.settings)["log-level"] == "debug"
     with pytest.raises(WrongSetting, match=r"d\.json is not JSON"):
         _configuration(StandaloneSettings(), SettingsFile(source="d.json", text="{"))
-
-
-def test_a_version_is_read() -> None:
-    assert parse_version("Docker version 26.1.5+dfsg1, build a72d7cd\n") == "26.1.5+dfsg1"
-    assert parse_version("") == ""
 
 
 def test_mtu_is_that_of_the_default_route(tmp_path: Path) -> None:

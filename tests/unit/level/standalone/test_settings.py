@@ -55,8 +55,3 @@ def test_a_wrong_value_is_refused_with_a_valid_one(name: str, value: str, said: 
     with pytest.raises(WrongSetting, match=said) as caught:
         StandaloneSettings.from_environment({name: value})
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(("arguments", "own"), [("--tlsverify --tlscacert=/ca.pem", True), ("-D", False)])
-def test_tls_arguments_of_the_user_are_recognised(arguments: str, own: bool) -> None:
-    assert StandaloneSettings.from_environment({"DOCKER_DAEMON_ARGS": arguments}).own_tls is own
