@@ -4,6 +4,7 @@ PYTHON ?= python3
 DEPTH ?= 4
 SUITE ?= forky
 STORE ?= containerd
+INNER_TESTS ?= $(patsubst %,tests/integration/test_%.py,engine_settings outward reach standalone workbench)
 ENGINE_TESTS ?= tests/integration/test_descent.py tests/integration/test_detached.py
 WORKERS ?= 3
 BIN := .venv/bin
@@ -12,7 +13,7 @@ PYTHON_HERE := $(CURDIR)/$(BIN)/python
 ISOLATED := $(if $(filter 0,$(shell id -u)),--dist=worksteal --tx='$(WORKERS)*popen//python=$(PYTHON_HERE) -m tests.isolated -- $(PYTHON_HERE)')
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-integration test-vm test-engines check bench bench-deep image venv clean host-packages
+.PHONY: help run test test-unit test-integration test-vm test-engines test-inner check bench bench-deep image venv clean host-packages
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +37,9 @@ test-vm: host-packages .venv/dev.stamp ## Run the tests on a second kernel, in a
 
 test-engines: host-packages .venv/dev.stamp ## Run the main tests with another Docker at level 0 (SUITE, STORE)
 	$(BIN)/python -m tests.engines --suite $(SUITE) --store $(STORE) -- $(BIN)/pytest $(ENGINE_TESTS)
+
+test-inner: host-packages .venv/dev.stamp ## Run what depends on the engine with another Docker in the levels (SUITE)
+	$(BIN)/python -m tests.inner --suite $(SUITE) -- $(BIN)/pytest $(INNER_TESTS)
 
 check: .venv/dev.stamp ## Lint, check format, types and imports
 	$(BIN)/ruff check

@@ -30,6 +30,7 @@ for network in bridge n1 six; do
 done
 docker run --rm $IMAGE sh -c 'ulimit -Sn; ulimit -Hn'
 grep '^Max open files' /proc/$(cat /run/docker.pid)/limits | tr -s ' ' | cut -d ' ' -f 4
+docker inspect --format '{{{{index .HostConfig.LogConfig.Config "max-size"}}}}' $(docker create $IMAGE)
 docker run --rm $IMAGE sh -c 'echo $HTTPS_PROXY'
 echo "$https_proxy"
 docker info --format '{{{{json .}}}}'
@@ -70,16 +71,17 @@ def _chain(run_inception: RunInception, files: Path) -> Iterator[str]:
 @pytest.mark.usefixtures("own_run_root", "level_image")
 def test_settings_reach_levels_1_and_3_and_what_runs_there(run_inception: RunInception, files: Path) -> None:
     with _chain(run_inception, files) as said:
-        assert "warning: proxy http://127.0.0.1:3128 is on the host's loopback" in said
+        assert "warning: proxy http://xxxxx:xxxxx@127.0.0.1:3128 is on the host's loopback" in said
         for level in (1, 3):
             script = f"IMAGE=$INCEPTION_IMAGE\n{LOOK}"
             done = run_inception("exec", "settings", "--level", str(level), "--", "sh", "-c", script)
             assert done.returncode == 0, done.stderr.decode()
-            *mtus, soft, hard, daemons, inner, own, info, last, end = done.stdout.decode().splitlines()
+            *mtus, soft, hard, daemons, log_size, inner, own, info, last, end = done.stdout.decode().splitlines()
             assert mtus == ["1400", "1400", "1400"]
             assert soft == "1024"
             assert int(hard) <= 524288
             assert int(daemons) >= int(hard)
+            assert log_size == "10m"
             assert inner == own == PROXY
             described = json.loads(info)
             assert described["HttpsProxy"].endswith("@127.0.0.1:3128")

@@ -17,12 +17,12 @@ from inception.engine.connect import Engine
 from inception.image.store import remove_image
 from inception.plan.chain import seed_volume_name
 from inception.plan.request import Request
-from tests.integration.conftest import RunInception
+from tests.integration.conftest import RunInception, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("own_run_root")]
 
 TAG = "inception-level-test:containerd"
-CONFIG = {"features": {"containerd-snapshotter": True}}
+CONFIG = {"features": {"containerd-snapshotter": True}, "labels": ["of=image"], "mtu": 1400, "data-root": "/elsewhere"}
 MOVE_DATABASE = "mv /seed/data-root/containerd-root/io.containerd.metadata.v1.bolt /seed/gone"
 
 
@@ -53,17 +53,19 @@ def _archive(name: str, content: bytes) -> bytes:
 
 
 @pytest.mark.usefixtures("unchanged_host", "image")
-def test_a_chain_on_containerds_store_runs_builds_prunes_and_grows(
-    run_inception: RunInception,
-) -> None:
-    started = run_inception("up", "--depth", "3", "--name", "stores", "--image", TAG, "--image-transfer", "graft")
+def test_a_chain_on_containerds_store_runs_builds_restarts_prunes_and_grows(run_inception: RunInception) -> None:
+    options = ("--image", TAG, "--image-transfer", "graft", "--restart-engines")
+    started = run_inception("up", "--depth", "3", "--name", "stores", *options)
     assert started.returncode == 0, started.stderr
+    assert started.stderr.count(b"/etc/docker/daemon.json sets data-root, which is fixed here") == 1
     try:
         with attach("stores") as levels:
-            assert {level.info()["Driver"] for level in (levels[1], levels[3])} == {"overlayfs"}
+            seen = [levels[1].info(), levels[3].info()]
+            assert [(it["Driver"], it["Labels"]) for it in seen] == [("overlayfs", ["of=image"])] * len(seen)
             with pytest.raises(docker.errors.APIError, match=r"client version 1\.41 is too old"):
                 docker.APIClient(levels.address(3), version="1.41").ping()
             lasting = levels.bottom.containers.run(TAG, ["sleep", "1000"], detach=True)
+            _restart_bottom(run_inception)
             built, _ = levels.bottom.images.build(
                 fileobj=io.BytesIO(f"FROM {TAG}\nRUN echo grown > /new\n".encode()), tag="built", rm=True
             )
@@ -74,9 +76,11 @@ def test_a_chain_on_containerds_store_runs_builds_prunes_and_grows(
             assert levels.bottom.containers.run(built, ["cat", "/new"], remove=True) == b"grown\n"
             assert levels.bottom.containers.run(TAG, ["echo", "whole"], remove=True) == b"whole\n"
             lasting.remove(force=True)
+            _delete_images(levels[3].api)
 
         grown = run_inception("grow", "stores")
         assert grown.returncode == 0, grown.stderr
+        assert f"{TAG} was removed from the engine of level 3: loading it again" in grown.stderr.decode()
         with attach("stores") as levels:
             assert levels[4].containers.run(TAG, ["echo", "deeper"], remove=True) == b"deeper\n"
             # No container of level 4 keeps the image's files there.
@@ -85,6 +89,12 @@ def test_a_chain_on_containerds_store_runs_builds_prunes_and_grows(
             assert levels[3].containers.run(TAG, ["echo", "whole"], remove=True) == b"whole\n"
     finally:
         run_inception("down", "stores")
+
+
+def _restart_bottom(run_inception: RunInception) -> None:
+    """Kill the dockerd of level 3, and wait until another one answers."""
+    assert run_inception("exec", "stores", "--", "pkill", "-KILL", "-x", "dockerd").returncode == 0
+    wait_for(lambda: b"level 3: engine restarted in" in run_inception("tree", "stores").stdout, 20, "no restart")
 
 
 def _delete_images(client: docker.APIClient) -> None:

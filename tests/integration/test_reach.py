@@ -116,19 +116,24 @@ def test_archive_keeps_kinds_and_modes_of_files_in_a_mount(level: str, tmp_path:
     output_of("exec", "reach", "--level", level, "--", "rm", "-r", "/run/copied", "/dev/shm/copied")
 
 
-def test_copy_that_fails_says_why_in_one_line(tmp_path: Path) -> None:
+@OUTER_AND_BOTTOM
+def test_copy_that_fails_says_why_in_one_line(level: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     file = str(tmp_path / "file")
-    assert "/run/nosuch: No such file" in error_of("cp", "reach:/run/nosuch", str(tmp_path), status=125)
-    assert "/run/nosuch: No such file" in error_of("cp", "reach:/run/nosuch", "-", status=125)
-    assert "/nowhere is not a directory" in error_of("cp", file, "reach:/nowhere/file", status=125)
-    assert "/nowhere is not a directory" in error_of("cp", "-", "reach:/nowhere", status=2)
-    assert "it has no size" in error_of("cp", "reach:/proc/version", str(tmp_path), status=125)
-    assert "not look like a tar" in error_of("cp", "-", "reach:/run", status=125, stdin=b"no archive" * 1000)
-    assert "Read-only file system" in error_of("cp", file, f"reach:{SEED_DIRECTORY}/x", status=125)
-    output_of("exec", "reach", "--", "sh", "-c", "mv /usr/bin/tar /usr/bin/tar.away")
-    assert "there is no tar in the level" in error_of("cp", file, "reach:/run", status=125)
-    output_of("exec", "reach", "--", "sh", "-c", "mv /usr/bin/tar.away /usr/bin/tar")
+
+    def error(source: str, target: str, *, status: int = 125, stdin: bytes = b"") -> str:
+        return error_of("cp", source, target, "--level", level, status=status, stdin=stdin)
+
+    assert "/run/nosuch: No such file" in error("reach:/run/nosuch", str(tmp_path))
+    assert "/run/nosuch: No such file" in error("reach:/run/nosuch", "-")
+    assert "/nowhere is not a directory" in error(file, "reach:/nowhere/file")
+    assert "/nowhere is not a directory" in error("-", "reach:/nowhere", status=2)
+    assert "it has no size" in error("reach:/proc/version", str(tmp_path))
+    assert "not look like a tar" in error("-", "reach:/run", stdin=b"no archive" * 1000)
+    assert "Read-only file system" in error(file, f"reach:{SEED_DIRECTORY}/x")
+    output_of("exec", "reach", "--level", level, "--", "sh", "-c", "mv /usr/bin/tar /usr/bin/tar.away")
+    assert "there is no tar in the level" in error(file, "reach:/run")
+    output_of("exec", "reach", "--level", level, "--", "sh", "-c", "mv /usr/bin/tar.away /usr/bin/tar")
 
 
 @OUTER_AND_BOTTOM

@@ -63,7 +63,8 @@ def test_kick_in_level_2_ends_the_chain() -> None:
 def test_kick_below_a_waiting_shell_ends_the_chain() -> None:
     shell = _spawn("--depth", "1", "--name", "both")
     shell.expect_exact("[1/1]")
-    shell.sendline("descend")
+    shell.sendline('docker rmi --force "$INCEPTION_IMAGE" >/dev/null && descend')
+    shell.expect_exact("was removed from the engine of level 1: loading it again")
     shell.expect_exact("[2/2]")
     shell.sendline("kick")
     assert _status(shell) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -90,12 +91,16 @@ def test_levels_are_fit_to_build_compose_share_and_prune(image: str, run_incepti
         arguments = ("exec", "bench", "--level", str(level), "--", "bash", "-euc", script, "bash", image, str(level))
         return _check(run_inception(*arguments))
 
-    assert at(3, _BUILD).splitlines()[-2:] == ["2", "secret"]
-    assert at(3, _COMPOSE).splitlines() == ["200 OK"]
-    assert "Loaded image: archived:1" in at(3, _ARCHIVES)
-    assert "COPY Dockerfile /from-git" in at(3, _GIT)
-    for level in (1, 3):
+    def check(level: int) -> None:
+        assert at(level, _BUILD).splitlines()[-2:] == ["2", "secret"]
+        assert at(level, _COMPOSE).splitlines() == ["200 OK"]
+        assert "Loaded image: archived:1" in at(level, _ARCHIVES)
+        assert "COPY Dockerfile /from-git" in at(level, _GIT)
         assert at(level, _SHARE) == f"late-{level}\nshared\n"
+
+    # Both at once: they wait more than they work.
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(check, (1, 3)))
     _check_markers(run_inception)
     _check_removed_images(image, run_inception)
     _check(run_inception("down", "bench"))
