@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
+from inception.level.daemons import image_settings
 from inception.level.failure import PhaseError
 from inception.level.shutdown import EndOfLevel, Shutdown
 from inception.level.standalone.engine import StandaloneEngine
@@ -97,7 +98,9 @@ def run(command: Sequence[str], settings: StandaloneSettings) -> int:
 def _with_names(settings: StandaloneSettings) -> StandaloneSettings:
     """Return `settings` with which the containers inside resolve what this container resolves."""
     try:
-        added = start_forwarder(settings.daemon_arguments)
+        added = start_forwarder(image_settings(), settings.daemon_arguments)
+    except ValueError:  # The engine's boot names the file.
+        return settings
     except (PhaseError, OSError) as error:
         _report(f"warning: containers here cannot resolve the names of this network: {error}")
         return settings

@@ -19,6 +19,7 @@ from threading import Thread
 from typing import ClassVar
 
 from inception.level.failure import PhaseError
+from inception.plan.engine.settings import SettingsFile, named_settings
 
 ADDRESS = "169.254.53.53"
 """On the loopback interface: a packet of any container below is routed here, and none from outside is."""
@@ -32,18 +33,22 @@ _LARGEST_MESSAGE = 65535
 _RESOLV_CONF = Path("/etc/resolv.conf")
 
 
-def needs_forwarder(resolv_conf: str, daemon_arguments: Iterable[str]) -> bool:
-    """Return whether this container has Docker's resolver, and the user gives dockerd no other one."""
+def needs_forwarder(resolv_conf: str, files: Iterable[SettingsFile], daemon_arguments: Iterable[str]) -> bool:
+    """Return whether this container has Docker's resolver, and the user gives dockerd no other one.
+
+    Raises ValueError for a file that is no JSON object.
+    """
     servers = [line.split()[1:] for line in resolv_conf.splitlines() if line.startswith("nameserver")]
-    return [_UPSTREAM] in servers and not any(word.partition("=")[0] == "--dns" for word in daemon_arguments)
+    given = {name for name, _ in named_settings(daemon_arguments)}.union(*(file.settings() for file in files))
+    return [_UPSTREAM] in servers and "dns" not in given
 
 
-def start_forwarder(daemon_arguments: tuple[str, ...]) -> tuple[str, ...]:
+def start_forwarder(files: Iterable[SettingsFile], daemon_arguments: tuple[str, ...]) -> tuple[str, ...]:
     """Forward the names of the user's network, if this container is on one; return the arguments that dockerd needs.
 
-    Raises PhaseError or OSError.
+    Raises PhaseError, OSError, and ValueError for a file that is no JSON object.
     """
-    if not needs_forwarder(_RESOLV_CONF.read_text(), daemon_arguments):
+    if not needs_forwarder(_RESOLV_CONF.read_text(), files, daemon_arguments):
         return ()
     # `replace` and `--check`, since another container may share this network, or this one be started again.
     _run("ip", "address", "replace", f"{ADDRESS}/32", "dev", "lo")

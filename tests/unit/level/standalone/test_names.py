@@ -6,26 +6,28 @@ import threading
 import pytest
 
 from inception.level.standalone.names import needs_forwarder, serve
+from inception.plan.engine.settings import SettingsFile
 
 _LOCAL = "127.0.0.1"
 _USERS_NETWORK = "# made by Docker\nsearch example.com\nnameserver 127.0.0.11\noptions ndots:0\n"
 
 
 @pytest.mark.parametrize(
-    ("resolv_conf", "arguments", "needed"),
+    ("resolv_conf", "file", "arguments", "needed"),
     [
-        (_USERS_NETWORK, (), True),
-        (_USERS_NETWORK, ("--dns-search=example.com",), True),
-        (_USERS_NETWORK, ("--dns=192.0.2.1",), False),
-        (_USERS_NETWORK, ("--dns", "192.0.2.1"), False),
-        ("nameserver 192.0.2.1\n", (), False),
-        ("nameserver\n", (), False),
+        (_USERS_NETWORK, "{}", (), True),
+        (_USERS_NETWORK, "", ("--dns-search=example.com",), True),
+        (_USERS_NETWORK, "{}", ("--dns=192.0.2.1",), False),
+        (_USERS_NETWORK, "{}", ("--dns", "192.0.2.1"), False),
+        (_USERS_NETWORK, '{"dns": ["192.0.2.1"]}', (), False),
+        ("nameserver 192.0.2.1\n", "{}", (), False),
+        ("nameserver\n", "{}", (), False),
     ],
 )
 def test_forwarder_is_needed_on_a_users_network_alone(
-    resolv_conf: str, arguments: tuple[str, ...], needed: bool
+    resolv_conf: str, file: str, arguments: tuple[str, ...], needed: bool
 ) -> None:
-    assert needs_forwarder(resolv_conf, arguments) is needed
+    assert needs_forwarder(resolv_conf, [SettingsFile(source="d.json", text=file)], arguments) is needed
 
 
 def test_queries_are_answered_by_upstream() -> None:
