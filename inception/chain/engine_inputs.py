@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from inception.errors import UsageError
@@ -11,6 +11,7 @@ from inception.plan.engine.options import DaemonJson, DockerdArgument, parse_doc
 from inception.plan.engine.proxies import Proxies, proxies_in, with_scheme
 from inception.plan.engine.settings import SettingsFile
 from inception.plan.request import Inherit
+from inception.plan.resources import Resource, ResourceLimit, parse_limit
 
 _LEVELS = "write LEVELS like 2, 2-4 or 3-, before a colon"
 
@@ -47,6 +48,21 @@ def read_daemon_json(options: Sequence[str]) -> tuple[DaemonJson, ...]:
     except ValueError as error:
         raise UsageError(str(error), remedy=_LEVELS) from error
     return tuple(DaemonJson(levels=levels, file=SettingsFile(source=file, text=_read(file))) for levels, file in named)
+
+
+def read_limits(options: Mapping[Resource, Sequence[str]]) -> tuple[ResourceLimit, ...]:
+    """Return the limits of resources in `options`, each `[LEVELS:]AMOUNT`. Raises UsageError."""
+    return tuple(_read_limit(resource, text) for resource, texts in options.items() for text in texts)
+
+
+def _read_limit(resource: Resource, text: str) -> ResourceLimit:
+    try:
+        return parse_limit(resource, text)
+    except ValueError as error:
+        example = {Resource.CPUS: "1.5", Resource.PIDS: "2000"}.get(resource, "2GB")
+        raise UsageError(
+            f"--{resource} {text}: {error}", remedy=f"write it like {example}, or 2-4:{example} for some levels"
+        ) from error
 
 
 def _read_authority(file: str) -> str:

@@ -120,6 +120,22 @@ _Dockerd = Annotated[
     list[str] | None,
     typer.Option(metavar="[LEVELS:]ARG", help="Option of dockerd (2-4:--debug) in some or all levels; repeatable."),
 ]
+_Memory = Annotated[
+    list[str] | None,
+    typer.Option(metavar="[LEVELS:]SIZE", help="Memory of the chain, or of a level with those below it; repeatable."),
+]
+_Cpus = Annotated[
+    list[str] | None,
+    typer.Option(metavar="[LEVELS:]N", help="CPUs of the chain, or of a level with those below it; repeatable."),
+]
+_Pids = Annotated[
+    list[str] | None,
+    typer.Option(metavar="[LEVELS:]N", help="Tasks of the chain, or of a level with those below it; repeatable."),
+]
+_ShmSize = Annotated[
+    list[str] | None,
+    typer.Option(metavar="[LEVELS:]SIZE", help="Size of /dev/shm in every level or in some; repeatable."),
+]
 _DaemonJson = Annotated[
     list[str] | None,
     typer.Option(metavar="[LEVELS:]FILE", help="A daemon.json for the engines of some or all levels; repeatable."),
@@ -151,16 +167,27 @@ def chain_options(
     inherit: _OptionInherit = Inherit.ALL,
     dockerd: _Dockerd = None,
     daemon_json: _DaemonJson = None,
+    memory: _Memory = None,
+    cpus: _Cpus = None,
+    pids: _Pids = None,
+    shm_size: _ShmSize = None,
 ) -> None:
     """Declare the options that make a request: their names, types, defaults and help."""
 
 
 def make_request(values: Mapping[str, Any]) -> Request:
     """Return the request that `values` of `chain_options` make. Raises UsageError for one that no host could carry."""
-    from inception.chain.engine_inputs import read_authorities, read_daemon_json, read_dockerd, read_proxy
+    from inception.chain.engine_inputs import (
+        read_authorities,
+        read_daemon_json,
+        read_dockerd,
+        read_limits,
+        read_proxy,
+    )
     from inception.chain.naming import generate_name
     from inception.chain.prepare import refuse_early
     from inception.image.recipe import default_tag
+    from inception.plan.resources import Resource
 
     lists = {name: tuple(values[name] or ()) for name in ("dns", "registry_mirrors", "insecure_registries")}
     converted = {
@@ -172,7 +199,9 @@ def make_request(values: Mapping[str, Any]) -> Request:
         "dockerd": read_dockerd(values["dockerd"] or ()),
         "daemon_json": read_daemon_json(values["daemon_json"] or ()),
     }
-    request = Request(**{**values, **lists, **converted})
+    limited = {it: values[it.replace("-", "_")] or () for it in Resource}
+    others = {name: value for name, value in values.items() if name.replace("_", "-") not in set(Resource)}
+    request = Request(**{**others, **lists, **converted}, resources=read_limits(limited))
     refuse_early(request)
     return request
 

@@ -38,7 +38,11 @@ def plan_table(plan: ChainPlan, *, image_is_missing: bool) -> None:
     ):
         console.print(f"{name:<15} {value}", soft_wrap=True)
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for heading in ("level", "container", "pid namespace", "cgroup namespace", "bridge", "networks", "data-root"):
+    limits = ("limits",) if any(str(level.resources) for level in plan.levels) else ()
+    for heading in (
+        *("level", "container", "pid namespace", "cgroup namespace", "bridge", "networks", "data-root"),
+        *limits,
+    ):
         table.add_column(heading, no_wrap=True)
     for level in plan.levels:
         size = "" if level.storage.size is None else f" {level.storage.size / 1e9:.1f} GB"
@@ -50,6 +54,7 @@ def plan_table(plan: ChainPlan, *, image_is_missing: bool) -> None:
             level.subnet.bridge,
             str(level.subnet.network_count),
             level.storage.kind.value + size,
+            *(str(level.resources) for _ in limits),
         )
     console.print(table)
 

@@ -16,6 +16,7 @@ from inception.plan.privileges import Privileges
 from inception.plan.protocol import Program, Variable
 from inception.plan.request import NetworkMode, Storage
 
+_NANO = 10**9
 _GREATEST_PID = 4194304  # PID_MAX_LIMIT, include/linux/threads.h
 _UNKNOWN_CAPABILITY = re.compile(r"unknown capability: \"?(?:CAP_)?(?P<name>[A-Z_]+)")
 # tini reaps orphans, also where it is not process 1 (-s): the daemons' children in a shared PID namespace.
@@ -83,7 +84,10 @@ def _host_config(
     # To an engine, `host` is the namespace of the level that the engine runs in.
     config: dict[str, Any] = client.create_host_config(
         privileged=privileges.privileged or by_podman,
-        pids_limit=_pids_limit(plan) if outermost else None,
+        mem_limit=level.resources.memory,
+        nano_cpus=None if level.resources.cpus is None else round(level.resources.cpus * _NANO),
+        pids_limit=level.resources.pids or (_pids_limit(plan) if outermost else None),
+        shm_size=level.resources.shm_size,
         cap_add=list(privileges.capabilities) or None,
         security_opt=["seccomp=unconfined", "apparmor=unconfined", "label=disable"],
         device_cgroup_rules=["a *:* rwm"],

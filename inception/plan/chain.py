@@ -17,6 +17,7 @@ from inception.plan.paths import RunDirectory
 from inception.plan.pids import PidNamespace
 from inception.plan.privileges import Privileges
 from inception.plan.request import ImageStore, ImageTransfer, NetworkMode, Request
+from inception.plan.resources import NO_LIMITS, LevelResources
 from inception.plan.storage import LevelStorage
 from inception.plan.time_limits import TimeLimits
 
@@ -43,6 +44,7 @@ class LevelPlan:
     cgroup_namespace: CgroupNamespace
     subnet: Subnet
     storage: LevelStorage
+    resources: LevelResources = NO_LIMITS
 
 
 @dataclass(frozen=True, kw_only=True)

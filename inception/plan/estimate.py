@@ -6,10 +6,12 @@ inside) with images of 300 MB; `docker load` grows with the image.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from inception.plan.facts import HostFacts
 from inception.plan.request import ImageTransfer, Storage
+from inception.plan.resources import ResourceLimit, resources_of
 from inception.plan.size import show_size
 
 MEMORY_PER_LEVEL = 70_000_000
@@ -95,3 +97,16 @@ def tightest(among: tuple[Budget, ...], depth: int) -> Budget | None:
     """Return the budget that stops a chain first on its way to `depth`, or None."""
     stopping = [(budget.greatest_depth or 0, budget) for budget in among if not budget.allows(depth)]
     return min(stopping, key=lambda it: it[0])[1] if stopping else None
+
+
+def too_tight(depth: int, limits: Sequence[ResourceLimit]) -> Iterator[tuple[str, str]]:
+    """Yield each limit that is below what its level and those below it need, and the least amount that would do."""
+    for level in range(1, depth + 1):
+        resources, count = resources_of(level, limits), depth - level + 1
+        levels = f"level {level}" if count == 1 else f"levels {level} to {depth}"
+        memory, tasks = count * MEMORY_PER_LEVEL, count * TASKS_PER_LEVEL
+        if resources.memory is not None and resources.memory < memory:
+            needed = f"{show_size(memory)} that {levels} need"
+            yield f"--memory of {show_size(resources.memory)} is less than the {needed}", f"{memory // 10**6}MB"
+        if resources.pids is not None and resources.pids < tasks:
+            yield f"--pids of {resources.pids} is less than the {tasks} tasks that {levels} need", str(tasks)

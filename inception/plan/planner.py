@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from inception.plan.chain import CgroupNamespace, ChainPlan, LevelPlan, seed_volume_name
 from inception.plan.engine.outward import choose_outward, remarks_on
-from inception.plan.estimate import USUAL_IMAGE_SIZE, budgets, estimate, tightest
+from inception.plan.estimate import USUAL_IMAGE_SIZE, budgets, estimate, tightest, too_tight
 from inception.plan.facts import Facts
 from inception.plan.network import DEFAULT_POOL, PoolTooSmall, Subnet, cut_subnets, cut_subnets_somewhere, packet_ttl
 from inception.plan.paths import SOCKET_PATH_LIMIT, RunDirectory
@@ -15,6 +15,7 @@ from inception.plan.pids import PidNamespace, TooFewPidNamespaces, assign_pid_na
 from inception.plan.privileges import choose_privileges
 from inception.plan.refusal import Refusal, check_request, misuse
 from inception.plan.request import PidMode, Request, Storage
+from inception.plan.resources import LevelResources, resources_of
 from inception.plan.size import MIB, show_size
 from inception.plan.storage import LevelStorage, NoOverlayOnVolumes, StorageTooSmall, assign_storage, own_data
 from inception.plan.time_limits import TimeLimits
@@ -32,6 +33,7 @@ def plan_chain(request: Request, facts: Facts) -> ChainPlan:
     carrier = storage[0].kind if storage else request.storage
     if not request.force:
         _check_fits(request, facts, carrier)
+        _check_limits(request)
     outward = choose_outward(request, facts.engine)
     return ChainPlan(
         name=request.name,
@@ -54,7 +56,7 @@ def plan_chain(request: Request, facts: Facts) -> ChainPlan:
         owner_uid=facts.host.owner_uid,
         owner_gid=facts.host.owner_gid,
         estimate=estimate(request.depth, request.image_transfer, carrier, _image_size(facts)),
-        levels=_levels(request.name, pids, subnets, storage),
+        levels=_levels(request, pids, subnets, storage),
         remote=not facts.engine.local,
         podman=facts.engine.podman,
         restart_engines=request.restart_engines,
@@ -64,26 +66,36 @@ def plan_chain(request: Request, facts: Facts) -> ChainPlan:
 
 
 def _levels(
-    name: str,
+    request: Request,
     pids: tuple[PidNamespace, ...],
     subnets: tuple[Subnet, ...],
     storage: tuple[LevelStorage, ...],
 ) -> tuple[LevelPlan, ...]:
-    """Return the plan of each level of the chain `name`, level 1 first."""
+    """Return the plan of each level, level 1 first."""
     return tuple(
         LevelPlan(
             number=number,
-            container=f"inception-{name}-{number}",
-            hostname=f"{name}-{number}",
+            container=f"inception-{request.name}-{number}",
+            hostname=f"{request.name}-{number}",
             pid_namespace=pid_namespace,
-            # Level 1's own namespace is the root that every level below builds its cgroups in, side by side: a cgroup
-            # as deep as the chain would make the kernel walk that path at each wake-up and each page.
-            cgroup_namespace=CgroupNamespace.PRIVATE if number == 1 else CgroupNamespace.SHARED,
+            cgroup_namespace=_cgroup_namespace(number, resources),
             subnet=subnet,
             storage=level_storage,
+            resources=resources,
         )
         for number, (pid_namespace, subnet, level_storage) in enumerate(zip(pids, subnets, storage, strict=True), 1)
+        for resources in (resources_of(number, request.resources),)
     )
+
+
+def _cgroup_namespace(number: int, resources: LevelResources) -> CgroupNamespace:
+    """Return whose control group the levels below build theirs in.
+
+    It is level 1's, side by side: a cgroup as deep as the chain would make the kernel walk that path at each wake-up
+    and each page. Only a level with limits has one of its own, in which those below count.
+    """
+    private = number == 1 or resources.contains_levels_below
+    return CgroupNamespace.PRIVATE if private else CgroupNamespace.SHARED
 
 
 def _check_attached(request: Request, facts: Facts) -> None:
@@ -175,6 +187,11 @@ def _check_fits(request: Request, facts: Facts, carrier: Storage) -> None:
         f"depth {request.depth} needs {needed}, and {tight.show(tight.free or 0)} are free",
         remedy=f"go {tight.greatest_depth} deep at most, or try it all the same with --force",
     )
+
+
+def _check_limits(request: Request) -> None:
+    for problem, least in too_tight(request.depth, request.resources):
+        raise Refusal(problem, remedy=f"give {least} or more, go less deep, or try it all the same with --force")
 
 
 def _image_size(facts: Facts) -> int:

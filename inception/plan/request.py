@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from inception.plan.engine.options import DaemonJson, DockerdArgument
 from inception.plan.engine.proxies import Proxies
+from inception.plan.resources import ResourceLimit
 
 NAME_LIMIT = 32
 """Characters in a chain's name: short, so that socket paths stay below `paths.SOCKET_PATH_LIMIT`."""
@@ -99,6 +100,7 @@ class Request:
     inherit: Inherit = Inherit.ALL
     dockerd: tuple[DockerdArgument, ...] = ()
     daemon_json: tuple[DaemonJson, ...] = ()
+    resources: tuple[ResourceLimit, ...] = ()
 
 
 def is_name(name: str) -> bool:
