@@ -7,13 +7,14 @@ STORE ?= containerd
 INNER_TESTS ?= $(patsubst %,tests/integration/test_%.py,engine_settings outward reach standalone workbench)
 ENGINE_TESTS ?= tests/integration/test_descent.py tests/integration/test_detached.py
 WORKERS ?= 3
+MINUTES ?= 10
 BIN := .venv/bin
 PYTHON_HERE := $(CURDIR)/$(BIN)/python
 # Each worker of pytest-xdist is a process in namespaces of its own, which only root can make.
 ISOLATED := $(if $(filter 0,$(shell id -u)),--dist=worksteal --tx='$(WORKERS)*popen//python=$(PYTHON_HERE) -m tests.isolated -- $(PYTHON_HERE)')
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-integration test-vm test-engines test-inner check bench bench-deep image venv clean host-packages
+.PHONY: help run test test-unit test-integration test-vm test-engines test-inner fuzz check bench bench-deep image venv clean host-packages
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +28,9 @@ test: host-packages .venv/dev.stamp ## Run all tests but those in a virtual mach
 
 test-unit: .venv/dev.stamp ## Run the tests that need no engine
 	$(BIN)/pytest tests/unit tests/property
+
+fuzz: .venv/dev.stamp ## Feed the readers of what levels write with random input for MINUTES (10)
+	$(BIN)/python -m tests.fuzz $(MINUTES)
 
 test-integration: host-packages .venv/dev.stamp ## Run the tests on real engines
 	$(BIN)/pytest tests/integration

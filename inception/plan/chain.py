@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Network, collapse_addresses
@@ -16,7 +15,7 @@ from inception.plan.network import Subnet
 from inception.plan.paths import RunDirectory
 from inception.plan.pids import PidNamespace
 from inception.plan.privileges import Privileges
-from inception.plan.request import ImageStore, ImageTransfer, NetworkMode, Request
+from inception.plan.request import ImageStore, ImageTransfer, NetworkMode, Request, is_name
 from inception.plan.resources import NO_LIMITS, LevelResources
 from inception.plan.storage import LevelStorage
 from inception.plan.time_limits import TimeLimits
@@ -118,12 +117,17 @@ class ChainPlan:
 
     @classmethod
     def from_json(cls, text: str) -> ChainPlan:
-        """Return the plan that `to_json` wrote. Raises ValueError for another version or a wrong field."""
-        fields = json.loads(text)
+        """Return the plan that `to_json` wrote. Raises ValueError for another version or a wrong value."""
+        fields = codec.parse(text)
         version = fields.get("version") if isinstance(fields, dict) else None
         if version != PLAN_VERSION:
             raise ValueError(f"plan version {version!r}, not {PLAN_VERSION}")
-        return codec.decode(cls, fields)
+        plan = codec.decode(cls, fields)
+        if [level.number for level in plan.levels] != list(range(1, plan.depth + 1)):
+            raise ValueError("invalid ChainPlan: levels: their numbers are not 1 to N")
+        if not is_name(plan.name):
+            raise ValueError("invalid ChainPlan: name: it cannot name a chain")
+        return plan
 
 
 def seed_volume_name(image_id: str, store: ImageStore = ImageStore.AUTO) -> str:

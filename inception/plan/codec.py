@@ -7,6 +7,7 @@ A field missing in the JSON takes its default; a field that the class lacks is a
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
@@ -19,6 +20,8 @@ Json = Any
 """Parsed JSON, or what becomes some."""
 Kind = Any
 """A class, or a type expression such as `int | None`."""
+_SHOWN = 80
+"""Characters of a wrong value that an error message shows."""
 Decoder = Callable[[Json], Any]
 
 
@@ -35,10 +38,18 @@ def to_line(value: object) -> str:
 def from_json(kind: type[T], text: str) -> T:
     """Return the `kind` that `text` is the JSON of. Raises ValueError that names the wrong field."""
     try:
-        value = json.loads(text)
+        value = parse(text)
     except ValueError as error:
         raise ValueError(f"invalid {_name(kind)}: {error}") from error
     return decode(kind, value)
+
+
+def parse(text: str) -> Json:
+    """Return the parsed JSON `text`. Raises ValueError, also for one that is nested too deeply."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def decode(kind: type[T], value: object) -> T:
@@ -104,7 +115,7 @@ def _optional(kind: Kind) -> Decoder:
 def _sequence(item: Decoder) -> Decoder:
     def decode(value: Json) -> tuple[Any, ...]:
         if type(value) is not list:
-            raise _WrongField(f"{value!r} is not a list")
+            raise _WrongField(f"{_shortened(value)} is not a list")
         decoded: list[Any] = []
         try:
             for each in value:
@@ -123,7 +134,7 @@ def _enumeration(kind: type[Enum]) -> Decoder:
         try:
             return members[value]
         except (KeyError, TypeError):
-            raise _WrongField(f"{value!r} is not a {kind.__name__}") from None
+            raise _WrongField(f"{_shortened(value)} is not a {kind.__name__}") from None
 
     return decode
 
@@ -134,11 +145,25 @@ def _plain(kind: type) -> Decoder:
 
     def decode(value: Json) -> object:
         # By exact type: a bool is an int to isinstance.
-        if type(value) in accepted:
+        if type(value) in accepted and (kind is not float or _is_finite(value)):
             return kind(value)
-        raise _WrongField(f"{value!r} is not a {kind.__name__}")
+        raise _WrongField(f"{_shortened(value)} is not a {kind.__name__}")
 
     return decode
+
+
+def _is_finite(value: float) -> bool:
+    """Return whether arithmetic can be done with `value`: JSON allows 1e999, and integers beyond any float."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def _shortened(value: Json) -> str:
+    """Return `value` for an error message of one line."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def _record(kind: Kind) -> Decoder:
@@ -148,7 +173,7 @@ def _record(kind: Kind) -> Decoder:
 
     def decode(value: Json) -> object:
         if type(value) is not dict:
-            raise _WrongField(f"{value!r} is not an object")
+            raise _WrongField(f"{_shortened(value)} is not an object")
         name = ""
         decoded: dict[str, Any] = {}
         try:

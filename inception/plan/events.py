@@ -57,4 +57,7 @@ class Event:
     @classmethod
     def from_line(cls, line: str) -> Event:
         """Return the event of one line. Raises ValueError if it is not a whole event."""
-        return codec.from_json(cls, line)
+        event = codec.from_json(cls, line)
+        if event.level < 0:
+            raise ValueError(f"invalid Event: level: {event.level} is no level")
+        return event

@@ -85,7 +85,7 @@ class ControlRequest(NamedTuple):
         try:
             fields = json.loads(line)
             request = cls(action=Action(fields["action"]), level=int(fields["level"]), by=int(fields["by"]))
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
+        except _NO_FIELDS as error:
             raise ValueError(f"not a request: {line!r}") from error
         if request.level < 1 or request.by < 1:
             raise ValueError(f"no such level: {line!r}")
@@ -110,8 +110,12 @@ class ControlReply(NamedTuple):
             if "error" in fields:
                 return cls(error=str(fields["error"]))
             return cls(status=int(fields["status"]))
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
+        except _NO_FIELDS as error:
             raise ValueError(f"not a reply: {line!r}") from error
+
+
+_NO_FIELDS = (KeyError, TypeError, ValueError, OverflowError, RecursionError)
+"""Exceptions raised by lines that are not what they should be: any program in a level can write one."""
 
 
 def _line(fields: dict[str, object]) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import MISSING, fields
 
 import pytest
@@ -14,11 +15,11 @@ from inception.plan.events import Event
 from inception.plan.facts import EngineFacts, Facts, HostFacts
 from inception.plan.request import Request
 
-events = st.from_type(Event)
+events = st.from_type(Event).filter(lambda event: event.level >= 0)
 facts = st.from_type(Facts)
 values = st.one_of(events, facts, st.from_type(Request))
-# A NaN is unlike itself, so values that hold one cannot be compared.
-finite = values.filter(lambda value: "NaN" not in to_json(value))
+# A NaN or an infinity is no number to compute with, and is refused.
+finite = values.filter(lambda value: not {"NaN", "Infinity"} & set(re.findall(r"\w+", to_json(value))))
 
 
 @given(finite)

@@ -6,6 +6,7 @@ the command. Where the engine cannot run even that shell, its reason comes in pl
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from inception.chain.session.terminal import Size
@@ -14,6 +15,9 @@ _SCRIPT = """echo $$
 [ $# -gt 0 ] && exec "$@"
 command -v bash >/dev/null && exec bash -l
 exec sh"""
+_PROCESS_ID = re.compile(rb"\s*\d{1,10}\s*")
+_LINE_LIMIT = 64 * 1024
+"""Bytes in which an engine has said why it cannot run a command: more without a newline are taken for output."""
 # Set from inside, the window's size is there before the command looks; set by the API it could only come after.
 _SCRIPT_WITH_SIZE = "stty rows {rows} cols {columns} 2>/dev/null\n" + _SCRIPT
 
@@ -45,10 +49,10 @@ class Preamble:
         """Take in standard output, up to the first line; return the start once that line is whole."""
         self._received += output
         line, newline, rest = self._received.partition(b"\n")
-        if not newline:
+        if not newline and len(line) <= _LINE_LIMIT:
             return None
         self.complete = True
-        if line.strip().isdigit():
+        if newline and _PROCESS_ID.fullmatch(line):
             return Start(group=int(line), output=rest)
         return Start(group=None, output=self._received)
 

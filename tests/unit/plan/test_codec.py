@@ -48,6 +48,9 @@ def test_a_whole_number_is_a_float_where_one_is_due() -> None:
         ({"books": 0, "kind": []}, "kind: [] is not a Storage"),
         ({"books": 0, "full": 1}, "full: 1 is not a bool"),
         ({"books": 0, "colour": "red"}, "colour: no such field"),
+        ({"books": 0, "widths": [[float("inf")]]}, "widths[0][0]: inf is not a float"),
+        ({"books": 0, "widths": [[float("nan")]]}, "widths[0][0]: nan is not a float"),
+        ({"books": 0, "widths": [[10**400]]}, f"widths[0][0]: 1{'0' * 79}... is not a float"),
         ({}, "books: missing"),
         ([], "[] is not an object"),
     ],
@@ -88,6 +91,26 @@ def test_a_wrong_plan_is_refused_by_the_field(path: tuple[Any, ...], value: obje
     place[path[-1]] = value
     with pytest.raises(ValueError, match=f"^invalid ChainPlan: {message}$"):
         ChainPlan.from_json(json.dumps(fields))
+
+
+@pytest.mark.parametrize("numbers", [[2], [1, 1], [0, 1], [2, 1]])
+def test_a_plan_whose_levels_are_not_counted_from_1_is_refused(numbers: list[int]) -> None:
+    fields = json.loads(plan(1).to_json())
+    fields["levels"] = [{**fields["levels"][0], "number": number} for number in numbers]
+    with pytest.raises(ValueError, match="levels: their numbers are not 1 to N"):
+        ChainPlan.from_json(json.dumps(fields))
+
+
+def test_a_plan_with_the_path_of_another_place_for_its_name_is_refused() -> None:
+    with pytest.raises(ValueError, match="name: it cannot name a chain"):
+        ChainPlan.from_json(json.dumps({**json.loads(plan(1).to_json()), "name": "../etc"}))
+
+
+@pytest.mark.parametrize("kind", [ChainPlan, Event])
+def test_what_is_nested_too_deeply_is_refused(kind: type[ChainPlan | Event]) -> None:
+    read = ChainPlan.from_json if kind is ChainPlan else Event.from_line
+    with pytest.raises(ValueError, match="nested too deeply"):
+        read("[" * 100_000)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", "{}"])

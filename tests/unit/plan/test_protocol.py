@@ -23,7 +23,9 @@ def test_a_reply_is_read_as_it_was_written(reply: ControlReply) -> None:
     assert ControlReply.from_line(reply.to_line()) == reply
 
 
-@pytest.mark.parametrize("line", [b"", b"[]\n", b"{}\n", b'{"status": null}\n', b'{"status": "x"}\n'])
+@pytest.mark.parametrize(
+    "line", [b"", b"[]\n", b"{}\n", b'{"status": null}\n', b'{"status": "x"}\n', b'{"status": 1e999}\n', b"[" * 4096]
+)
 def test_a_line_that_is_no_reply_is_refused(line: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - of json's, int's or ours, with whatever text
         ControlReply.from_line(line)

@@ -80,8 +80,8 @@ def test_an_interruption_is_raised_by_answer(chain: ChainPlan) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        *(b"", b"\n", b"{}\n", b"[]\n", b"descend\n", b"{" * 10_000),
-        *(_line(action="dig"), _line(level=0), _line(by=-1), _line(by="x")),
+        *(b"", b"\n", b"{}\n", b"[]\n", b"descend\n", b"{" * 10_000, b"[" * 4000 + b"\n"),
+        *(_line(action="dig"), _line(level=0), _line(by=-1), _line(by="x"), _line(by=float("inf"))),
     ],
 )
 def test_a_line_that_is_no_request_gets_no_reply(chain: ChainPlan, line: bytes) -> None:
