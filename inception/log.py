@@ -13,6 +13,7 @@ from itertools import groupby
 from inception.errors import UsageError
 from inception.plan.chain import ChainPlan
 from inception.plan.engine.proxies import mask_credentials
+from inception.plan.text import printable
 
 VARIABLE = "INCEPTION_LOG"
 """The environment variable that has the same effect as --verbose, for `debug`, or shows less, for `info`."""
@@ -28,7 +29,7 @@ class _StandardError(logging.Handler):
         # A session has the terminal in raw mode, where a line feed alone does not return to the left.
         end = "\r\n" if sys.stderr.isatty() else "\n"
         try:
-            sys.stderr.write(mask_credentials(self.format(record)) + end)
+            sys.stderr.write(printable(mask_credentials(self.format(record))) + end)
             sys.stderr.flush()
         except OSError:  # Nobody reads it: no reason to end a chain.
             pass

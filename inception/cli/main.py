@@ -17,6 +17,7 @@ from inception.cli.commands import doctor, image, plan, report, run, stress
 from inception.cli.std_streams import open_closed_streams
 from inception.errors import InceptionError, Interrupted, LevelError
 from inception.plan.engine.proxies import mask_credentials
+from inception.plan.text import printable
 
 DEFAULT_COMMAND = "run"
 _OWN_OPTIONS = frozenset({"--help", "--version", "--install-completion", "--show-completion"})
@@ -142,7 +143,7 @@ def run_arguments(arguments: list[str]) -> int:
     except (InceptionError, Interrupted) as error:
         _report(str(error))
         if isinstance(error, LevelError):
-            sys.stderr.writelines(f"    {mask_credentials(line)}\n" for line in error.log_tail)
+            sys.stderr.writelines(f"    {printable(mask_credentials(line))}\n" for line in error.log_tail)
         return error.exit_code
     except typer.TyperException as error:
         _report(f"{_as_reason(error.format_message())}: {_usage_remedy(error)}")
@@ -153,7 +154,7 @@ def run_arguments(arguments: list[str]) -> int:
 
 
 def _report(message: str) -> None:
-    sys.stderr.write(f"inception: error: {mask_credentials(' '.join(message.split()))}\n")
+    sys.stderr.write(f"inception: error: {printable(mask_credentials(' '.join(message.split())))}\n")
 
 
 def _as_reason(sentence: str) -> str:

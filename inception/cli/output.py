@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from inception.callbacks import ignore
+from inception.plan.text import printable
 
 if TYPE_CHECKING:
     from inception.chain.status import ChainStatus  # It would cost `inception --help` a third of its time.
@@ -16,7 +17,12 @@ if TYPE_CHECKING:
 
 def say(line: str) -> None:
     """Write a line for people, to standard error: standard output is for results."""
-    typer.echo(f"inception: {line}", err=True)
+    typer.echo(f"inception: {printable(line)}", err=True)
+
+
+def echo(line: str) -> None:
+    """Print a line for people in which a level's or an engine's text may stand, harmless to the terminal."""
+    typer.echo(printable(line))
 
 
 def say_unless(*, quiet: bool) -> Callable[[str], None]:
@@ -67,6 +73,7 @@ def print_json(value: object) -> None:
 
 def print_table(rows: Sequence[Sequence[str]]) -> None:
     """Print rows of as many cells each, the columns aligned; the first row is the heading."""
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         typer.echo("   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

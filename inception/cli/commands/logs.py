@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from enum import StrEnum
 from pathlib import Path
@@ -40,7 +41,10 @@ def logs(
         bool, typer.Option("--follow", "-f", help="Print new lines as they come, until the chain ends.")
     ] = False,
 ) -> None:
-    """Print the logs of a chain, with level and program on each line."""
+    """Print the logs of a chain, with level and program on each line.
+
+    A terminal gets escape sequences in a readable form, a pipe as they are.
+    """
     from inception.chain.status import find_chain
     from inception.errors import UsageError
 
@@ -96,6 +100,11 @@ class LogTail:
 
 
 def _print(tails: list[LogTail]) -> None:
+    """Print what is new: harmless to a terminal, or as it is to a pipe or a file."""
+    from inception.plan.text import printable
+
+    shown = printable if sys.stdout.isatty() else str
     for tail in tails:
         for line in tail.lines():
-            typer.echo(line)
+            sys.stdout.write(f"{shown(line)}\n")  # typer.echo would take colours out of a pipe.
+    sys.stdout.flush()

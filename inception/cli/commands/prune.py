@@ -31,7 +31,7 @@ def prune(
     from dataclasses import asdict
 
     from inception.chain.leftovers import leftovers_in_run_root, leftovers_on_engine, remove_leftover
-    from inception.cli.output import print_json
+    from inception.cli.output import echo, print_json
     from inception.places import run_root
 
     with ExitStack() as stack:
@@ -42,7 +42,7 @@ def prune(
             print_json([asdict(leftover) for leftover in leftovers])
         else:
             for leftover in leftovers:
-                typer.echo(str(leftover))
+                echo(str(leftover))
         if not leftovers:
             say("nothing is left behind")
             return

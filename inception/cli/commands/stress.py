@@ -185,14 +185,16 @@ def _write(report: Report, output: Path | None, trace: Path | None) -> None:
 
 
 def _print_verdict(report: Report) -> None:
-    typer.echo(report.verdict.headline)
+    from inception.cli.output import echo
+
+    echo(report.verdict.headline)
     if report.wall is not None:
         for line in (*report.wall.evidence, f"remedy: {report.wall.remedy}"):
-            typer.echo(f"  {line}")
+            echo(f"  {line}")
     for finding in report.verdict.findings:
-        typer.echo(f"  {finding}")
+        echo(f"  {finding}")
     for leak in report.leaks:
-        typer.echo(f"  left behind: {leak}")
+        echo(f"  left behind: {leak}")
 
 
 def _compare(old: Path, new: Path, gates: Gates) -> int:

@@ -74,8 +74,9 @@ def _detail_fields(chain: ChainStatus, details: LevelDetails) -> dict[str, Any]:
 
 
 def tree_lines(chain: ChainStatus, levels: tuple[LevelDetails, ...]) -> list[str]:
-    """Return the chain as an indented tree, its state first."""
+    """Return the chain as an indented tree, its state first, harmless to a terminal."""
     from inception.cli.output import state_text
+    from inception.plan.text import printable
 
     lines = [f"{chain.name}: {state_text(chain)}, on {chain.plan.endpoint}"]
     lines += [f"  {remark}" for remark in chain.remarks]
@@ -83,7 +84,7 @@ def tree_lines(chain: ChainStatus, levels: tuple[LevelDetails, ...]) -> list[str
         indent = "   " * (details.status.number - 1)
         lines.append(f"{indent}└─ {details.status.number}  {_level_text(chain, details)}")
         lines += [f"{indent}      container {container}" for container in details.containers or ()]
-    return lines
+    return [printable(line) for line in lines]
 
 
 def _level_text(chain: ChainStatus, details: LevelDetails) -> str:

@@ -6,6 +6,7 @@ from typing import Protocol, TextIO
 
 from inception.chain.progress import Progress
 from inception.plan.events import Event, Phase, State
+from inception.plan.text import printable
 
 
 class Canvas(Protocol):
@@ -55,7 +56,7 @@ class PlainCanvas:
 
     def say(self, line: str) -> None:
         """Write a line."""
-        self._stream.write(f"inception: {line}\n")
+        self._stream.write(f"inception: {printable(line)}\n")
         self._stream.flush()
 
     def draw(self, progress: Progress, event: Event) -> None:
@@ -69,4 +70,4 @@ class PlainCanvas:
 
 def note_line(event: Event) -> str:
     """Return the text of an event of state NOTE, with its level."""
-    return f"level {event.level}: {event.message}" if event.level else str(event.message)
+    return printable(f"level {event.level}: {event.message}" if event.level else str(event.message))

@@ -13,6 +13,7 @@ from rich.text import Text
 from inception.chain.progress import LevelProgress, LevelProgressState, Progress
 from inception.cli.drawing.canvas import note_line
 from inception.plan.events import Event, Phase, State
+from inception.plan.text import printable
 
 TOP = ("◥◤", "◥◸", "◹◸", "◹◤")
 """A top on its point, the dark half of its body going round."""
@@ -57,7 +58,7 @@ class LiveCanvas:
 
     def say(self, line: str) -> None:
         """Write a line above the animation."""
-        self._console.print(Text(line, style="dim"), soft_wrap=True)
+        self._console.print(Text(printable(line), style="dim"), soft_wrap=True)
 
     def draw(self, progress: Progress, event: Event) -> None:
         """Have the animation show `progress`; write a line above it if `event` is a note."""
