@@ -6,14 +6,14 @@ import os
 import re
 import sys
 from itertools import takewhile
-from typing import Annotated, Any, NoReturn, get_type_hints
+from textwrap import shorten
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup, TyperOption
 
 from inception import __version__
-from inception.cli.chain_commands import add_commands
-from inception.cli.commands import doctor, image, plan, report, run, stress
+from inception.cli.command_table import COMMANDS, LazyCommands
 from inception.cli.std_streams import open_closed_streams
 from inception.errors import InceptionError, Interrupted, LevelError
 from inception.plan.engine.proxies import mask_credentials
@@ -33,10 +33,25 @@ class DefaultRunGroup(TyperGroup):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         _add_verbose(self)
+        self.commands = LazyCommands(_add_verbose)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 typer does not export the type
         """Parse `args`, with the default command put in where none is named."""
         return super().parse_args(ctx, with_default_command(args))
+
+    def list_commands(self, ctx: object) -> list[str]:
+        """Return the names of the commands, in the order of their table."""
+        del ctx
+        return list(self.commands)
+
+    def format_commands(self, ctx: object, formatter: Any) -> None:  # noqa: ANN401 the same
+        """Write the list of commands by their summaries, without making them."""
+        del ctx
+        width = formatter.width - 6 - max(map(len, COMMANDS))
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, shorten(entry.summary, width, placeholder="...")) for name, entry in COMMANDS.items()]
+            )
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:  # noqa: ANN401 the same
         """Return the completions of `incomplete`: commands, and the default command's options."""
@@ -80,31 +95,12 @@ def with_default_command(arguments: list[str]) -> list[str]:
     return arguments
 
 
-def _resolve_annotations(app: typer.Typer) -> None:
-    """Evaluate the annotations of all commands, once: typer would evaluate each of them several times."""
-    for info in app.registered_commands:
-        if info.callback is not None:
-            info.callback.__annotations__ = get_type_hints(info.callback, include_extras=True)
-    for group in app.registered_groups:
-        if group.typer_instance is not None:
-            _resolve_annotations(group.typer_instance)
-
-
 app = typer.Typer(
     cls=DefaultRunGroup,
     help="Nest Docker engines to any depth.",
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-# The command to run at the bottom has options of its own: inception's end where it begins.
-app.command(context_settings={"allow_interspersed_args": False})(run.run)
-app.command()(plan.plan)
-app.command()(stress.stress)
-app.command()(report.report)
-add_commands(app)
-app.command()(doctor.doctor)
-app.add_typer(image.app, name="image")
-_resolve_annotations(app)
 
 
 def _show_version(asked: bool) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from inception.cli import selection
 
-app = typer.Typer(help="Make and remove a docker context for each level.")
+app = typer.Typer(help="Make and remove a docker context for each level.", add_completion=False, rich_markup_mode=None)
 
 
 @app.command()

@@ -13,7 +13,9 @@ from inception.cli.output import print_json, print_table, say, say_unless
 from inception.errors import UsageError
 from inception.image.method import DEFAULT_SUITE, BuildMethod, Suite
 
-app = typer.Typer(help="Build and keep the image that every level runs from.")
+app = typer.Typer(
+    help="Build and keep the image that every level runs from.", add_completion=False, rich_markup_mode=None
+)
 
 Base = Annotated[
     str | None, typer.Option(metavar="IMAGE", help="Start the Dockerfile from this Debian image.", show_default=False)

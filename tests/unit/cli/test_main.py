@@ -5,16 +5,18 @@ import resource
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 
 from inception import __version__
 from inception.cli import main
+from inception.cli.command_table import COMMANDS, LazyCommands
 from inception.cli.main import run_arguments, with_default_command
 from inception.errors import EngineUnreachable, InceptionError, Interrupted, LevelError
 
-MOST_OF_TYPER = 2.0
+MOST_OF_TYPER = 1.5
 """Time that `inception --help` may take, as a multiple of what loading typer takes, without which there is no help."""
 HEAVY = {
     "docker",
@@ -169,6 +171,19 @@ def test_a_closed_standard_output_is_no_error(arguments: list[str]) -> None:
     finally:
         os.close(writer)
     assert ended.stderr == b""
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_summary_of_a_command_is_the_first_sentence_of_its_help(name: str) -> None:
+    command: Any = LazyCommands(lambda _: None)[name]
+    first = " ".join(command.help.partition("\n\n")[0].split())
+    assert first.startswith(COMMANDS[name].summary)
+
+
+def test_help_makes_no_command() -> None:
+    code = "import sys, inception.cli.main as it; it.run_arguments(['--help']); print(*sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout
+    assert not [it for it in shown.splitlines()[-1].split() if it.startswith("inception.cli.commands.")]
 
 
 def test_help_loads_nothing_heavy() -> None:
