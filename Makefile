@@ -24,7 +24,7 @@ run: host-packages .venv/run.stamp ## Descend DEPTH (4) levels: a shell at the b
 
 test: host-packages .venv/dev.stamp ## Run all tests but those in a virtual machine; as root, WORKERS (3) at once in isolation
 	$(if $(ISOLATED),$(BIN)/python -m tests.isolated)
-	$(BIN)/pytest $(ISOLATED)
+	$(BIN)/pytest $(ISOLATED) $(TESTS)
 
 test-unit: .venv/dev.stamp ## Run the tests that need no engine
 	$(BIN)/pytest tests/unit tests/property
