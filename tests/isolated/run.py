@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from inception.engine.private import host
 from inception.engine.private.network import Link, NetworkNamespace, host_network_locked, keep_from_ipv6, run
 from inception.probe.network import read_mtu
 from tests.isolated.slot import Slot
@@ -58,6 +57,6 @@ def _link(slot: Slot, network: NetworkNamespace) -> None:
         for command in link.host_commands(network.path):
             run(command)
         keep_from_ipv6(link.name)
-        host.apply(slot.changes)
+        slot.join_host()
     for command in link.inside_commands():
         network.call(run, command)

@@ -12,9 +12,12 @@ from pathlib import Path
 
 from inception.engine.private import cgroups, host
 from inception.engine.private.addresses import EngineAddresses
+from inception.engine.private.network import host_network_locked
 
 LOCKS = Path("/run/lock")
 SLOTS = 8
+_FORWARDED = LOCKS / "inception-tests-forwarding"
+"""Exists while the host forwards packets for these runs alone: the last one turns that off."""
 _POLL_S = 0.2
 _RANGE = "198.18"
 """Range for tests of network devices (RFC 2544): no host has a route to it, and the levels' pools lie elsewhere."""
@@ -22,10 +25,9 @@ _RANGE = "198.18"
 
 @dataclass(frozen=True)
 class Slot:
-    """One of the slots, counted from 0; `forwarding`: this run turns on the host's packet forwarding."""
+    """One of the slots, counted from 0."""
 
     number: int
-    forwarding: bool
 
     @property
     def name(self) -> str:
@@ -48,7 +50,13 @@ class Slot:
     def changes(self) -> host.HostChanges:
         """Changes on the host that this slot needs."""
         now = host.intended_changes(self.name, self.addresses.host, ())
-        return replace(now, forwarding=self.forwarding)
+        return replace(now, forwarding=now.forwarding or _FORWARDED.exists())
+
+    def join_host(self) -> None:
+        """Let the host forward the packets of this slot's link. Raises EngineError, OSError."""
+        if not host.forwards():
+            _FORWARDED.touch()
+        host.apply(self.changes)
 
     def control_groups(self) -> tuple[Path, ...]:
         """Return this slot's control group in each hierarchy; it may not exist."""
@@ -64,7 +72,10 @@ class Slot:
 
     def sweep(self) -> None:
         """Remove what is left of this slot on the host, also of a run that was killed. Raises OSError."""
-        host.undo(self.changes)
+        with host_network_locked():
+            host.undo(self.changes)
+            if not host.forwards():
+                _FORWARDED.unlink(missing_ok=True)
         for group in self.control_groups():
             cgroups.remove(group)
 
@@ -91,7 +102,7 @@ def _take(on_message: Callable[[str], None]) -> tuple[Slot, int]:
             except BlockingIOError:
                 os.close(descriptor)
                 continue
-            return Slot(number, forwarding=not host.forwards()), descriptor
+            return Slot(number), descriptor
         if not said:
             on_message(f"waiting for one of {SLOTS} slots")
             said = True
