@@ -151,12 +151,14 @@ def attach(name: str | None = None) -> Levels:
         with attach("dream") as levels:
             levels[1].ping()
 
-    Raises ChainError if there is no such chain.
+    Raises ChainError if there is no such chain, or if it is paused.
     """
     from inception.chain.level_clients import Levels
-    from inception.chain.status import find_chain
+    from inception.chain.status import find_chain, refuse_paused
 
-    return Levels(find_chain(name).plan)
+    plan = find_chain(name).plan
+    refuse_paused(plan)
+    return Levels(plan)
 
 
 def _choice(kind: type[_Choice], keyword: str, value: str) -> _Choice:

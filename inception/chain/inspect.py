@@ -10,7 +10,7 @@ import docker
 from requests.exceptions import RequestException
 
 from inception.chain.level_engines import level_client
-from inception.chain.status import ChainStatus, LevelStatus
+from inception.chain.status import ChainStatus, LevelStatus, is_paused
 from inception.errors import EngineError
 from inception.plan.chain import LABEL_LEVEL
 
@@ -34,7 +34,12 @@ class LevelDetails:
 
 
 def inspect_levels(chain: ChainStatus) -> tuple[LevelDetails, ...]:
-    """Return the details of all levels of the chain, level 1 first. An engine that does not answer is no error."""
+    """Return the details of all levels of the chain, level 1 first. An engine that does not answer is no error.
+
+    Those of a paused chain are not asked.
+    """
+    if is_paused(chain.plan):
+        return tuple(LevelDetails(status=level) for level in chain.levels)
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as threads:
         return tuple(threads.map(lambda level: _inspect_level(chain, level), chain.levels))
 

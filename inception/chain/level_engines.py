@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 import docker
 
 from inception.callbacks import ignore
-from inception.chain.status import ChainStatus
+from inception.chain.status import ChainStatus, refuse_paused
 from inception.engine.connect import Engine, EngineChoice, connect
 from inception.engine.endpoint import find_endpoint
 from inception.engine.private.layout import EngineDirectory
@@ -55,6 +55,7 @@ def require_live_level(status: ChainStatus, level: int | None) -> int:
     number = depth if level is None else level
     if not 1 <= number <= depth:
         raise UsageError(f"chain {status.name} has no level {number}", remedy=f"its levels are 1 to {depth}")
+    refuse_paused(status.plan)
     if not status.is_ready(number):
         state = status.levels[number - 1].state
         raise ChainError(

@@ -14,7 +14,7 @@ from inception.chain.event_follower import follow, level_error
 from inception.chain.level_engines import level_0_engine, level_client
 from inception.chain.prepare import facts_on, refusals_as_errors
 from inception.chain.run_directory import make_level_directory
-from inception.chain.status import save_plan
+from inception.chain.status import refuse_paused, save_plan
 from inception.engine.translate import translated
 from inception.errors import ChainError, LevelError
 from inception.level.containers import stop_timeout_s
@@ -78,6 +78,7 @@ def _exclusive(plan: ChainPlan) -> Iterator[ChainPlan]:
         with flock.held(Path(plan.paths.level(0)) / "change.lock"):
             current = ChainPlan.from_json(Path(plan.paths.plan).read_text())
             refuse_remote_chain(current)
+            refuse_paused(current)
             yield current
     except FileNotFoundError as error:
         raise ChainError(f"chain {plan.name} is gone", remedy="see: inception ls") from error

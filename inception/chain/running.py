@@ -14,6 +14,7 @@ import docker
 from requests.exceptions import RequestException
 
 from inception.chain.event_follower import follow, level_error
+from inception.chain.freezer import thaw
 from inception.chain.remote.mirror import Mirror
 from inception.chain.run_directory import make_run_directory
 from inception.chain.teardown import kick, take_down
@@ -136,6 +137,7 @@ class RunningChain:
         A chain that takes too long is kicked; an ending signal kicks it at once. Raises EngineError.
         """
         self._settled.set()  # From here on the end of level 1 is no failure.
+        thaw(self._client, self.plan)
         if self._waiter.is_alive():
             with suppress(Interrupted):
                 self._gone.wait(stop_timeout_s(self.plan, 1))

@@ -27,6 +27,7 @@ class ChainState(StrEnum):
 
     DESCENDING = "descending"
     RUNNING = "running"
+    PAUSED = "paused"
     UNWINDING = "unwinding"
     BROKEN = "broken"
 
@@ -134,6 +135,17 @@ def _unreadable(plan: ChainPlan, error: OSError) -> ChainStatus:
     return ChainStatus(plan=plan, state=ChainState.BROKEN, levels=levels, broken=broken)
 
 
+def is_paused(plan: ChainPlan) -> bool:
+    """Return whether a client has frozen the chain: none of its processes runs, and none of its engines answers."""
+    return Path(plan.paths.paused).exists()
+
+
+def refuse_paused(plan: ChainPlan) -> None:
+    """Raise ChainError if the chain is paused: whatever asks one of its levels would wait for ever."""
+    if is_paused(plan):
+        raise ChainError(f"chain {plan.name} is paused", remedy=f"let it go on with: inception resume {plan.name}")
+
+
 def save_plan(plan: ChainPlan) -> None:
     """Replace the plan file in the run directory atomically. Raises OSError."""
     file = Path(plan.paths.plan)
@@ -157,7 +169,7 @@ def read_status(plan: ChainPlan) -> ChainStatus:
     broken = _breakage(plan, levels, progress)
     return ChainStatus(
         plan=plan,
-        state=_chain_state(levels, broken),
+        state=_chain_state(levels, broken, paused=is_paused(plan)),
         levels=levels,
         broken=broken,
         remarks=_remarks(levels, progress),
@@ -224,10 +236,12 @@ def _reported_breakage(failure: Event, levels: tuple[LevelStatus, ...]) -> Break
     return Breakage(level=failure.level, reason=failure.message or "no reason given", log_tail=failure.log_tail)
 
 
-def _chain_state(levels: tuple[LevelStatus, ...], broken: Breakage | None) -> ChainState:
+def _chain_state(levels: tuple[LevelStatus, ...], broken: Breakage | None, *, paused: bool) -> ChainState:
     states = {level.state for level in levels}
     if broken is not None:
         return ChainState.BROKEN
+    if paused:
+        return ChainState.PAUSED
     if LevelState.UNWINDING in states:
         return ChainState.UNWINDING
     return ChainState.RUNNING if states == {LevelState.READY} else ChainState.DESCENDING

@@ -10,10 +10,11 @@ import docker
 from requests.exceptions import ConnectionError as SilentEngine
 from requests.exceptions import ReadTimeout
 
+from inception.chain.freezer import own_level_1, thaw
 from inception.engine.translate import translated
 from inception.level.containers import stop_timeout_s
 from inception.plan.chain import ChainPlan
-from inception.plan.protocol import SIGNAL_UNWIND, Variable
+from inception.plan.protocol import SIGNAL_UNWIND
 
 _REMOVAL_LIMIT_S = 30
 """Seconds for the level-0 engine to remove a container whose processes have ended."""
@@ -25,7 +26,8 @@ def take_down(client: docker.APIClient, plan: ChainPlan) -> None:
     Raises EngineError.
     """
     with translated(f"ending chain {plan.name}"), suppress(docker.errors.NotFound):
-        if (container := _own_level_1(client, plan)) is not None:
+        if (container := own_level_1(client, plan)) is not None:
+            thaw(client, plan)
             try:
                 client.kill(container, SIGNAL_UNWIND.name)
             except docker.errors.APIError as error:
@@ -48,23 +50,14 @@ def remove_at_once(client: docker.APIClient, plan: ChainPlan) -> None:
 def kick(client: docker.APIClient, plan: ChainPlan) -> None:
     """Kill level 1, and with it every level below; return when its container is removed. Raises EngineError."""
     with translated(f"kicking chain {plan.name}"), suppress(docker.errors.NotFound):
-        if (container := _own_level_1(client, plan)) is not None:
+        if (container := own_level_1(client, plan)) is not None:
+            thaw(client, plan)
             try:
                 client.remove_container(container, force=True, v=True)
             except docker.errors.APIError as error:
                 if error.status_code != HTTPStatus.CONFLICT:
                     raise
                 _wait_until_removed(client, container, _REMOVAL_LIMIT_S)  # Its removal is in progress.
-
-
-def _own_level_1(client: docker.APIClient, plan: ChainPlan) -> str | None:
-    """Return the id of level 1's container, or None if the container belongs to another chain. Raises NotFound.
-
-    Another user's chain, or one of another run root, can have the same name, and so the same container name.
-    """
-    container = client.inspect_container(plan.level(1).container)
-    own = f"{Variable.PLAN}={plan.paths.plan}" in container["Config"]["Env"]
-    return str(container["Id"]) if own else None
 
 
 def _wait_until_removed(client: docker.APIClient, container: str, limit_s: int) -> None:

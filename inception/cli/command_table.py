@@ -55,6 +55,14 @@ COMMANDS = {
     "env": CommandEntry(place="env:env", summary="Print shell settings that make docker talk to a level."),
     "cp": CommandEntry(place="cp:cp", summary="Copy a file or directory into a level or out of it."),
     "tree": CommandEntry(place="tree:tree", summary="Show the levels of a chain and what runs in them."),
+    "top": CommandEntry(
+        place="top:top",
+        summary="Show what the levels of a chain use and do: processors, memory, tasks, running containers.",
+    ),
+    "events": CommandEntry(
+        place="events:events",
+        summary="Print the events of a chain, from its beginning on: each phase of each level, and what failed.",
+    ),
     "grow": CommandEntry(
         place="grow:grow", summary="Add N levels below a chain's bottom: grow [NAME] [+N].", context_settings=_AMOUNT
     ),
@@ -63,6 +71,11 @@ COMMANDS = {
         summary="Unwind the N deepest levels of a chain: shrink [NAME] [N].",
         context_settings=_AMOUNT,
     ),
+    "pause": CommandEntry(
+        place="pause:pause",
+        summary="Freeze all processes of chains; nothing is lost, and nothing answers until they are resumed.",
+    ),
+    "resume": CommandEntry(place="pause:resume", summary="Let paused chains go on."),
     "down": CommandEntry(place="down:down", summary="Unwind chains, from the bottom up, and remove all of them."),
     "kick": CommandEntry(place="down:kick", summary="Kill chains at once, and remove all of them."),
     "prune": CommandEntry(place="prune:prune", summary="Remove what dead chains have left, after showing it."),

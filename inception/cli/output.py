@@ -73,7 +73,12 @@ def print_json(value: object) -> None:
 
 def print_table(rows: Sequence[Sequence[str]]) -> None:
     """Print rows of as many cells each, the columns aligned; the first row is the heading."""
+    for line in aligned(rows):
+        typer.echo(line)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return a line for each row, the columns aligned."""
     rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        typer.echo("   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    return ["   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

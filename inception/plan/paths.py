@@ -5,6 +5,7 @@ The run directory has the same path everywhere, so a path made here is right at 
     <run root>/<chain>/
       plan.json       the plan, written once before anything is touched
       events.jsonl    one JSON object a line, appended by every level (see `events`)
+      paused          exists while a client has frozen the chain
       payload/        the runner: a copy of `inception/plan` and `inception/level`
       <k>/            level k: docker.sock, lifeline, alive, runner.log, containerd.log, dockerd.log,
                       each with its older part (see `previous_log`)
@@ -59,6 +60,11 @@ class RunDirectory:
     def events(self) -> PurePosixPath:
         """The event file, to which every level appends."""
         return self.root / "events.jsonl"
+
+    @property
+    def paused(self) -> PurePosixPath:
+        """File that exists while a client has frozen the chain."""
+        return self.root / "paused"
 
     @property
     def payload(self) -> PurePosixPath:

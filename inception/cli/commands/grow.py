@@ -87,8 +87,9 @@ def refuse_attached(plan: ChainPlan) -> None:
 
 
 def _refuse_broken(chain: ChainStatus) -> None:
-    from inception.chain.status import ChainState
+    from inception.chain.status import ChainState, refuse_paused
     from inception.errors import ChainError
 
+    refuse_paused(chain.plan)
     if chain.state is not ChainState.RUNNING:
         raise ChainError(f"chain {chain.name} is {chain.state}", remedy=f"see: inception tree {chain.name}")
