@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from inception.probe.daemon import find_listener
+from inception.probe.daemon import find_daemon, find_listener
 from inception.probe.machine import FreeSpace, read_free_space
 
 _SNAPSHOTTER = ["driver-type", "io.containerd.snapshotter.v1"]
 _USUAL_SOCKET = "/run/containerd/containerd.sock"
+_PROC = Path("/proc")
 _DATABASES = ("io.containerd.snapshotter.v1.", "io.containerd.metadata.v1.bolt/meta.db")
 """In the paths of files that containerd holds open: a snapshotter's own database, and that of all content."""
 
@@ -38,12 +39,38 @@ def read_image_space(process: Path, containerd: str, data_root: str) -> FreeSpac
     try:
         listener = find_listener(str(root / containerd.lstrip("/")))
         # The file's own link: containerd's mounts may differ from ours.
-        file = next(_databases(Path("/proc") / str(listener)), None)
+        file = next(_databases(_PROC / str(listener)), None)
         if file is None or file.stat().st_dev == (root / data_root.lstrip("/")).stat().st_dev:
             return None
         return read_free_space(file)
     except OSError:
         return None
+
+
+def find_image_directory(endpoint: str, info: Mapping[str, Any]) -> Path | None:
+    """Return the directory on this machine in which containerd keeps the layers for the engine at `endpoint`.
+
+    `info` is that engine's answer to `GET /info`. None if it keeps images in its data-root, or if this process cannot
+    see the directory. Where containerd's mounts differ from ours, the path leads through containerd's own.
+    """
+    containerd = parse_containerd(info)
+    try:
+        if containerd is None or (daemon := find_daemon(endpoint, info)) is None:
+            return None
+        process = _PROC / str(find_listener(str(_PROC / str(daemon) / "root" / containerd.lstrip("/"))))
+        file = next(_databases(process), None)
+        return None if file is None else _directory_of(file, process / "root")
+    except OSError:
+        return None
+
+
+def _directory_of(file: Path, root: Path) -> Path | None:
+    """Return the directory of an open `file`, of a process whose file system `root` is, by a path that leads there."""
+    target = _target(file)
+    for path in (Path(target), root / target.lstrip("/")):
+        if path.exists() and path.samefile(file):
+            return path.parent
+    return None
 
 
 def _databases(process: Path) -> Iterator[Path]:

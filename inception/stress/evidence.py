@@ -25,6 +25,8 @@ _SETTINGS = (
     "user/max_pid_namespaces",
     "user/max_user_namespaces",
 )
+_GROUP_NAMES = ("{}", "docker-{}.scope", "libpod-{}", "libpod-{}.scope")
+"""Names of a container's control group: Docker's and Podman's, by themselves and by systemd."""
 _CGROUP_FILES = (
     "memory.events",
     "memory.oom_control",
@@ -120,8 +122,8 @@ def _cgroups(container: str) -> Iterator[CgroupReading]:
     for mount in parse_mountinfo((PROC / "self/mountinfo").read_text()):
         if mount.filesystem not in {"cgroup", "cgroup2"}:
             continue
-        for pattern in (f"*/{container}", f"*/docker-{container}.scope"):
-            for directory in mount.target.glob(pattern):
+        for name in _GROUP_NAMES:
+            for directory in mount.target.glob(f"*/{name.format(container)}"):
                 values = dict(_cgroup_values(directory))
                 if values:
                     yield CgroupReading(path=str(directory), values=values)

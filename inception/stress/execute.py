@@ -16,6 +16,7 @@ from inception.errors import Interrupted
 from inception.places import run_root
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
+from inception.probe.image_store import find_image_directory
 from inception.stress.campaign import Campaign, Cycle, cycles
 from inception.stress.descent import CampaignContext, Descent
 from inception.stress.eta import Eta
@@ -55,8 +56,10 @@ class Execution:
         self._image_id = image_id
         self._on_message = on_message
         self._begun_s = time.monotonic()
-        with translated("asking the engine for its data-root"):
-            self._data_root = Path(engine.client.info()["DockerRootDir"])
+        with translated("asking the engine for its directories"):
+            info = engine.client.info()
+        self._data_root = Path(info["DockerRootDir"])
+        images = find_image_directory(engine.endpoint, info)
         self._eta = Eta(campaign=campaign)
         self._done: list[tuple[CycleRecord, frozenset[Thing]]] = []
         self._inventories: list[frozenset[Thing]] = []
@@ -65,7 +68,7 @@ class Execution:
             host=engine.client,
             campaign=campaign,
             begun_s=self._begun_s,
-            places=(run_root(), self._data_root),
+            places=(run_root(), self._data_root, *([images] if images else ())),
             pid_namespaces_free=pid_namespaces_free,
             on_event=self._on_event,
         )

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from inception.probe import pids
+from inception.probe import image_store, pids
 from inception.probe.host import NotAllowed, Subject, read_host
-from inception.probe.image_store import parse_containerd, read_image_space
+from inception.probe.image_store import find_image_directory, parse_containerd, read_image_space
 from inception.probe.machine import read_free_space
 
 ENGINE = Path("/proc/self")
@@ -61,6 +61,21 @@ def test_space_is_that_of_the_snapshotter(socket_path: str, tmp_path: Path) -> N
 def test_space_is_not_known_without_a_containerd(socket_path: str, tmp_path: Path) -> None:
     assert read_image_space(ENGINE, socket_path, str(tmp_path)) is None
     assert read_image_space(ENGINE, str(tmp_path / "absent.sock"), str(tmp_path)) is None
+
+
+def test_directory_is_that_of_the_snapshotter(
+    socket_path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = {"DriverStatus": STATUS, "Containerd": {"Address": socket_path}}
+    monkeypatch.setattr(image_store, "find_daemon", lambda *_: os.getpid())
+    with ExitStack() as stack:
+        assert find_image_directory("unix:///run/docker.sock", info) is None
+        opened(stack, tmp_path, "io.containerd.snapshotter.v1.overlayfs/metadata.db")
+        found = find_image_directory("unix:///run/docker.sock", info)
+        assert found == tmp_path / "io.containerd.snapshotter.v1.overlayfs"
+        assert find_image_directory("unix:///run/docker.sock", {"DriverStatus": []}) is None
+        monkeypatch.setattr(image_store, "find_daemon", lambda *_: None)
+        assert find_image_directory("tcp://192.0.2.1:2375", info) is None
 
 
 def test_a_driver_of_containerd_does_not_tell_what_the_data_root_carries(monkeypatch: pytest.MonkeyPatch) -> None:
