@@ -17,7 +17,10 @@ from inception.plan.protocol import Program, Variable
 from inception.plan.request import NetworkMode, Storage
 
 _NANO = 10**9
-_GREATEST_PID = 4194304  # PID_MAX_LIMIT, include/linux/threads.h
+# All levels' tasks count as level 1's. Podman allows 2048 unless told otherwise, and systemd 15 % of what the kernel
+# allows (DefaultTasksMax=), which Docker's own "unlimited" leaves in place (moby issue 45188). -1, crun 1.8 writes as
+# it is, which the kernel refuses. So the greatest number is asked for by name: PID_MAX_LIMIT, include/linux/threads.h.
+_GREATEST_PID = 4194304
 _UNKNOWN_CAPABILITY = re.compile(r"unknown capability: \"?(?:CAP_)?(?P<name>[A-Z_]+)")
 # tini reaps orphans, also where it is not process 1 (-s): the daemons' children in a shared PID namespace.
 # The shell opens the runner's log, so that its first error is in there, too.
@@ -86,7 +89,7 @@ def _host_config(
         privileged=privileges.privileged or by_podman,
         mem_limit=level.resources.memory,
         nano_cpus=None if level.resources.cpus is None else round(level.resources.cpus * _NANO),
-        pids_limit=level.resources.pids or (_pids_limit(plan) if outermost else None),
+        pids_limit=level.resources.pids or (_GREATEST_PID if outermost else None),
         shm_size=level.resources.shm_size,
         cap_add=list(privileges.capabilities) or None,
         security_opt=["seccomp=unconfined", "apparmor=unconfined", "label=disable"],
@@ -107,13 +110,6 @@ def _host_config(
     config["MaskedPaths"] = []
     config["ReadonlyPaths"] = []
     return config
-
-
-def _pids_limit(plan: ChainPlan) -> int:
-    # All levels' tasks count as level 1's. Podman allows 2048 unless told otherwise, and systemd 15 % of what the
-    # kernel allows (DefaultTasksMax=), which Docker's own "unlimited" leaves in place (moby issue 45188): so the
-    # greatest number is asked for by name.
-    return -1 if plan.podman else _GREATEST_PID
 
 
 def _open_files(plan: ChainPlan) -> Ulimit:
