@@ -3,8 +3,8 @@
 PYTHON ?= python3
 DEPTH ?= 4
 SUITE ?= forky
-STORE ?= containerd
 INNER_TESTS ?= $(patsubst %,tests/integration/test_%.py,engine_settings outward reach standalone workbench)
+KIND ?= docker-28.5-containerd
 ENGINE_TESTS ?= tests/integration/test_descent.py tests/integration/test_detached.py
 WORKERS ?= 3
 MINUTES ?= 10
@@ -14,7 +14,7 @@ PYTHON_HERE := $(CURDIR)/$(BIN)/python
 ISOLATED := $(if $(filter 0,$(shell id -u)),--dist=worksteal --tx='$(WORKERS)*popen//python=$(PYTHON_HERE) -m tests.isolated -- $(PYTHON_HERE)')
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-integration test-vm test-engines test-inner fuzz check bench bench-deep image venv clean host-packages
+.PHONY: help run test test-unit test-integration test-vm test-engines engine-table test-inner fuzz check bench bench-deep image venv clean host-packages
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,8 +39,11 @@ test-vm: host-packages .venv/dev.stamp ## Run the tests on a second kernel, in a
 	@.ci/host-packages vm
 	$(BIN)/pytest tests/vm
 
-test-engines: host-packages .venv/dev.stamp ## Run the main tests with another Docker at level 0 (SUITE, STORE)
-	$(BIN)/python -m tests.engines --suite $(SUITE) --store $(STORE) -- $(BIN)/pytest $(ENGINE_TESTS)
+test-engines: host-packages .venv/dev.stamp ## Run the main tests with another engine at level 0 (KIND)
+	$(BIN)/python -m tests.isolated -- $(BIN)/python -m tests.engines $(KIND) -- $(BIN)/pytest $(ENGINE_TESTS)
+
+engine-table: host-packages .venv/dev.stamp ## Try each engine outside with each engine inside
+	$(BIN)/python -m tests.engines.table
 
 test-inner: host-packages .venv/dev.stamp ## Run what depends on the engine with another Docker in the levels (SUITE)
 	$(BIN)/python -m tests.inner --suite $(SUITE) -- $(BIN)/pytest $(INNER_TESTS)

@@ -1,1 +1,1 @@
-"""Run the tests on another Docker engine as level 0: `make test-engines SUITE=forky STORE=containerd`."""
+"""Run the tests on other engines as level 0: `make test-engines KIND=docker-28.5-containerd`, `make engine-table`."""

@@ -1,44 +1,52 @@
-"""Boot the engine of another root beside the host's: in mount and network namespaces of its own.
+"""Boot the engine of a Debian root, in a mount namespace of its own.
 
-Two dockerds in one network namespace remove each other's rules and bridges. A veth pair leads to the host, and no
-further: the tests need nothing from outside, but a host that the levels reach.
+Two engines in one network namespace remove each other's rules and bridges. So it is to run in isolation
+(`tests.isolated`), without another one; or with a network of its own that leads nowhere.
 """
 
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
-from inception.engine.client import open_client
-from inception.engine.private import cgroups
-from inception.engine.private.addresses import EngineAddresses, choose_addresses
-from inception.engine.private.network import Link, NetworkNamespace, host_network_locked, keep_from_ipv6, run
-from inception.errors import EngineError
-from inception.probe.network import read_destinations, read_mtu
+import docker
 
-_OURSELVES = Path("/proc/self")
-_NAME = "incept-engine"
-"""Of the directory in /run, the link and the control group."""
-_SHARED = Path("/run") / _NAME
-ADDRESS = f"unix://{_SHARED}/docker.sock"
+from inception.engine.client import open_client
+from inception.errors import EngineError
+from inception.plan.request import ImageStore
+from tests.engines.kinds import Kind, Program
+from tests.engines.lock import locked
+from tests.engines.root import make_root
+
+CACHE = Path(__file__).parents[2] / ".cache" / "engines"
+_SHARED = Path("/run/incept-engine")
+"""Directory that the engine sees at the same path."""
+ADDRESS = f"unix://{_SHARED}/engine.sock"
+_SETTINGS = "settings"
 _BOOT_S = 60
 _STOP_S = 30
-_BOOT = """
+_RUN_ROOT = Path("/run/inception")
+_ENTER = """
 set -e
 root=$1
 state=$2
 shared=$3
+shift 3
 mount --bind "$root" "$root"
-for place in proc sys dev tmp; do mount --rbind "/$place" "$root/$place"; done
+for place in proc sys dev tmp var/tmp; do mount --rbind "/$place" "$root/$place"; done
+# Podman's locks lie here, and the addresses that it has given.
+mount -t tmpfs tmpfs "$root/dev/shm"
+mkdir -p "$root/var/lib/cni"
+mount -t tmpfs tmpfs "$root/var/lib/cni"
 mount -t tmpfs -o mode=755 tmpfs "$root/run"
 for place in /run/inception "$shared"; do mkdir "$root$place"; mount --bind "$place" "$root$place"; done
-for place in docker containerd; do
+for place in docker containerd containers; do
     mkdir -p "$state/$place" "$root/var/lib/$place"
     mount --bind "$state/$place" "$root/var/lib/$place"
 done
@@ -49,105 +57,113 @@ cd "$root"
 pivot_root . old
 umount --lazy /old
 cd /
+ip link set lo up
 # An engine in a container loads no AppArmor profile, which would stay in the host's kernel.
 export container=docker
+"""
+_DOCKER = """
 # It ends with its parent, which becomes dockerd.
 setpriv --pdeathsig TERM containerd >"$shared/containerd.log" 2>&1 &
 until [ -S /run/containerd/containerd.sock ]; do sleep 0.05; done
-exec dockerd --config-file "$shared/daemon.json" >"$shared/dockerd.log" 2>&1
+exec dockerd --config-file "$shared/settings" >"$shared/dockerd.log" 2>&1
 """
-
-
-class Store(StrEnum):
-    """Place where an engine keeps its images."""
-
-    OVERLAY2 = "overlay2"
-    CONTAINERD = "containerd"
+_PODMAN = """
+export CONTAINERS_CONF="$shared/settings" PODMAN_IGNORE_CGROUPSV1_WARNING=1
+exec podman system service --time=0 "unix://$shared/engine.sock" >"$shared/podman.log" 2>&1
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OtherEngine:
-    """A running engine."""
+    """A running engine, with its version and storage driver."""
 
     version: str
     driver: str
 
 
 @contextmanager
-def running_engine(root: Path, state: Path, store: Store) -> Iterator[OtherEngine]:
-    """Run the engine in `root`, whose images stay in `state`, at ADDRESS; nothing else of it is left in the end.
+def running_engine(kind: Kind, *, state: Path | None = None, own_network: bool = False) -> Iterator[OtherEngine]:
+    """Run the engine at ADDRESS. Its images and volumes lie in the directory `state`: by default one in .cache.
 
-    Raises EngineError if it does not boot.
+    That one serves one engine at a time, others wait. With `own_network` it can run beside another engine. Raises
+    EngineError if it does not boot, and CalledProcessError if its root cannot be made.
     """
-    made = [place for place in (Path("/run/inception"), _SHARED) if not place.exists()]
-    for place in made:
-        place.mkdir(mode=0o755)
-    state.mkdir(parents=True, exist_ok=True)
-    network = NetworkNamespace()
-    try:
-        addresses = _link(network)
-        (_SHARED / "daemon.json").write_text(_daemon_json(addresses, store))
-        command = ("unshare", "--mount", "--propagation", "private", "--", "sh", "-c", _BOOT, "sh")
-        dockerd = network.call(subprocess.Popen, (*command, root, state, _SHARED), stdin=subprocess.DEVNULL)
+    root, state = make_root(CACHE, kind.suite), state or CACHE / "state" / kind.name
+    with locked(state):
+        for place in (_RUN_ROOT, _SHARED):
+            place.mkdir(mode=0o755, exist_ok=True)
+        (_SHARED / _SETTINGS).write_text(_settings(kind))
+        script = _ENTER + (_PODMAN if kind.program is Program.PODMAN else _DOCKER)
+        network = ("--net",) if own_network else ()
+        command = ("unshare", "--mount", *network, "--propagation", "private", "--", "sh", "-c", script, "sh")
+        process = subprocess.Popen((*command, root, state, _SHARED), stdin=subprocess.DEVNULL)
         try:
-            yield _wait_for(dockerd)
+            yield _wait_for(process)
         finally:
-            dockerd.terminate()
-            dockerd.wait(_STOP_S)
-    finally:
-        network.close()
-        _remove_traces(made)
+            with suppress(EngineError, docker.errors.DockerException):
+                remove_containers()
+            process.terminate()
+            process.wait(_STOP_S)
 
 
-def _link(network: NetworkNamespace) -> EngineAddresses:
-    with host_network_locked():
-        addresses = choose_addresses(read_destinations(_OURSELVES))
-        link = Link(name=_NAME, addresses=addresses, mtu=read_mtu(_OURSELVES))
-        for command in link.host_commands(network.path):
-            run(command)
-        keep_from_ipv6(link.name)
-    for command in link.inside_commands():
-        network.call(run, command)
-    return addresses
+def remove_containers() -> None:
+    """Remove all containers with their volumes: a Podman that ends would leave them running. Raises EngineError."""
+    with closing(open_client(ADDRESS)) as client:
+        for container in client.containers(all=True):
+            client.remove_container(container["Id"], force=True, v=True)
 
 
-def _daemon_json(addresses: EngineAddresses, store: Store) -> str:
+def _settings(kind: Kind) -> str:
+    return _podman_settings() if kind.program is Program.PODMAN else _docker_settings(kind.store)
+
+
+def _docker_settings(store: ImageStore) -> str:
+    by_containerd = store is ImageStore.CONTAINERD
+    chosen = {"features": {"containerd-snapshotter": True}} if by_containerd else {"storage-driver": store.value}
     return json.dumps(
         {
             "containerd": "/run/containerd/containerd.sock",
             "hosts": [ADDRESS],
-            "bip": addresses.bridge,
-            "default-address-pools": [{"base": addresses.pool, "size": addresses.pool_prefix}],
-            "features": {"containerd-snapshotter": store is Store.CONTAINERD},
             "exec-opts": ["native.cgroupdriver=cgroupfs"],
-            "cgroup-parent": f"/{_NAME}",
             "log-level": "warn",
-            **({"storage-driver": "overlay2"} if store is Store.OVERLAY2 else {}),
+            **chosen,
         }
     )
 
 
-def _wait_for(dockerd: subprocess.Popen[bytes]) -> OtherEngine:
+def _podman_settings() -> str:
+    """Podman asks for 1048576 files and as many processes, which it may not where it lacks CAP_SYS_RESOURCE."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    # It lowers its own limit to what the kernel can count.
+    processes = int(Path("/proc/sys/kernel/pid_max").read_text())
+    if (hard := resource.getrlimit(resource.RLIMIT_NPROC)[1]) != resource.RLIM_INFINITY:
+        processes = min(processes, hard)
+    ulimits = [f"nofile={files}:{files}", f"nproc={processes}:{processes}"]
+    return "\n".join(
+        (
+            "[containers]",
+            f"default_ulimits = {json.dumps(ulimits)}",
+            "[network]",
+            'network_config_dir = "/run/networks"',
+            "[engine]",
+            'cgroup_manager = "cgroupfs"',
+            'events_logger = "file"',
+            # Seconds for which a process stays after each command that was run in a container: 300 by default.
+            "exit_command_delay = 2",
+            "",
+        )
+    )
+
+
+def _wait_for(process: subprocess.Popen[bytes]) -> OtherEngine:
     deadline = time.monotonic() + _BOOT_S
     while True:
         try:
             with closing(open_client(ADDRESS)) as client:
-                info = client.info()
-            return OtherEngine(version=info["ServerVersion"], driver=info["Driver"])
+                return OtherEngine(version=client.version()["Version"], driver=client.info()["Driver"])
         except EngineError:
-            if dockerd.poll() is not None or time.monotonic() > deadline:
+            if process.poll() is not None or time.monotonic() > deadline:
                 for log in sorted(_SHARED.glob("*.log")):
                     print(log.read_text(errors="replace")[-2000:])
                 raise
             time.sleep(0.1)
-
-
-def _remove_traces(made: list[Path]) -> None:
-    """Remove log files, directories and control groups, which outlive the processes; the link does not."""
-    for file in _SHARED.iterdir():
-        file.unlink()
-    for place in made:
-        with suppress(OSError):  # Somebody else uses it by now.
-            place.rmdir()
-    for group in cgroups.own_groups(_NAME):
-        cgroups.remove(group)

@@ -24,8 +24,6 @@ from tests.isolated.slot import LOCKS
 
 INCEPTION = str(Path(sys.executable).with_name("inception"))
 """The installed program, beside the Python that runs the tests."""
-LOCK_VARIABLE = "INCEPTION_TESTS_LOCK"
-"""Environment variable with the descriptor of that lock, where a parent process holds it: see `tests/engines`."""
 SETTLE_S = 5.0
 """Seconds for the kernel and the engine to finish their asynchronous clean-up after a test."""
 POLL_S = 0.1
@@ -83,9 +81,6 @@ class MachineLock:
     def take(self, mode: int, on_message: Callable[[str], None]) -> int:
         """Wait until this run holds the lock in `mode`, LOCK_SH or LOCK_EX; return its descriptor."""
         if self._descriptor is not None:
-            return self._descriptor
-        if (inherited := os.environ.get(LOCK_VARIABLE)) is not None:
-            self._descriptor = os.dup(int(inherited))
             return self._descriptor
         # Whoever waits holds the turn: those who share the lock would else always be before whoever wants it alone.
         turn, self._descriptor = _open_lock("turn"), _open_lock("lock")

@@ -1,0 +1,69 @@
+"""Print a table of engines outside, as level 0, by engines inside, in the levels: `python -m tests.engines.table`.
+
+In each cell a chain descends, a container runs at its bottom, it grows and unwinds, and nothing is left. Each row is
+isolated from the others. Roots and level images are made once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from inception.cli.output import print_table
+from tests.engines.cell import Cell
+from tests.engines.engine import CACHE
+from tests.engines.kinds import INSIDE, OUTSIDE
+
+_ISOLATED = (sys.executable, "-m", "tests.isolated", "--", sys.executable, "-m")
+
+
+def main() -> int:
+    """Return 1 if a cell is not green."""
+    parser = argparse.ArgumentParser(prog="tests.engines.table", description=__doc__)
+    parser.add_argument(
+        "--outside", nargs="+", default=[it.name for it in OUTSIDE], choices=[it.name for it in OUTSIDE]
+    )
+    parser.add_argument("--inside", nargs="+", default=[it.name for it in INSIDE], choices=[it.name for it in INSIDE])
+    parser.add_argument("--json", action="store_true", help="print the cells as JSON")
+    arguments = parser.parse_args()
+    suites = sorted({it.suite for it in INSIDE if it.name in arguments.inside})
+    subprocess.run((*_ISOLATED, "tests.engines.level_images", *suites), check=False)
+    cells = [cell for outside in arguments.outside for cell in _row(outside, arguments.inside)]
+    if arguments.json:
+        print(json.dumps([asdict(cell) for cell in cells], indent=2))
+    else:
+        _print(cells, arguments.inside)
+    return 0 if all(cell.green for cell in cells) else 1
+
+
+def _row(outside: str, insides: Sequence[str]) -> list[Cell]:
+    """Return a cell for each of `insides`, also if the row ends early."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=CACHE) as directory:
+        file = Path(directory, "cells")
+        command = (*_ISOLATED, "tests.engines.row", outside, str(file), "--inside", *insides)
+        status = subprocess.run(command, stdout=sys.stderr, check=False).returncode
+        lines = file.read_text().splitlines() if file.exists() else []
+    known = {cell.inside: cell for cell in (Cell(**json.loads(line)) for line in lines)}
+    lost = f"the row ended with status {status}: see its messages"
+    return [known.get(name) or Cell(outside=outside, inside=name, cause=lost) for name in insides]
+
+
+def _print(cells: Sequence[Cell], insides: Sequence[str]) -> None:
+    rows: dict[str, list[str]] = {}
+    for cell in cells:
+        rows.setdefault(cell.outside, [cell.outside]).append(str(cell))
+    print_table([["outside \\ inside", *insides], *rows.values()])
+    for cell in cells:
+        if not cell.green:
+            print(f"{cell.outside}, {cell.inside}: {cell.cause}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
