@@ -97,14 +97,14 @@ def measure(engine: Engine, options: Options) -> Results:
         _say(f"turn {turn + 1} of {options.runs}: the floor, then depths {', '.join(map(str, options.depths))}")
         floors.append(measure_floor(engine, _say))
         for depth in options.depths:
-            ours[depth].append(descend(engine, depth, _say))
+            ours[depth].append(descend(engine, make_request(depth, "ours"), _say))
     found: list[Costs] = []
 
     def at_bottom(chain: RunningChain) -> None:
         found.append(measure_costs(engine, chain))
 
     _say("memory and disk")
-    descend(engine, options.depths[-1], _say, at_bottom)
+    descend(engine, make_request(options.depths[-1], "ours"), _say, at_bottom)
     _say("kicks")
     kicks_s = {depth: kick(engine, depth, _say) for depth in options.depths}
     _say("the naive way")

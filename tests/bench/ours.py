@@ -60,12 +60,15 @@ def make_request(depth: int, name: str) -> Request:
 
 
 def descend(
-    engine: Engine, depth: int, say: Callable[[str], None], at_bottom: Callable[[RunningChain], None] | None = None
+    engine: Engine,
+    request: Request,
+    say: Callable[[str], None],
+    at_bottom: Callable[[RunningChain], None] | None = None,
 ) -> Descent:
-    """Go `depth` levels down and up again, with `at_bottom` in between, which is not counted."""
+    """Go down and up again as `request` says, with `at_bottom` in between, which is not counted."""
     ready_s: list[float] = []
     phases_s: dict[str, list[float]] = {}
-    plan = prepare(engine, make_request(depth, "ours"), say)
+    plan = prepare(engine, request, say)
     begun_s = time.monotonic()
 
     def show(event: Event) -> None:
@@ -80,7 +83,7 @@ def descend(
             at_bottom(chain)
         turned_s = time.monotonic()
     return Descent(
-        depth=depth,
+        depth=request.depth,
         down_s=down_s,
         up_s=time.monotonic() - turned_s,
         ready_s=tuple(ready_s),
