@@ -82,12 +82,19 @@ def print_table(found: dict[Way, list[Descent]]) -> bool:
             met = met and (times <= _LIMIT or way.transfer is ImageTransfer.LOAD)
             row += f" {times:>12.2f}"
         print(row)
+    for way, descents in found.items():
+        phases = ", ".join(f"{name} {_phase_s(descents, name):.3f}" for name, _ in descents[0].phases_s)
+        print(f"seconds of {way.transfer} {way.store} to depth {way.depth}: {phases}")
     print(f"a graft takes {_LIMIT} times overlay2's at most: {'met' if met else 'MISSED'}")
     return met
 
 
 def _level_s(descents: list[Descent]) -> float:
     return median(it.level_s for it in descents)
+
+
+def _phase_s(descents: list[Descent], name: str) -> float:
+    return median(dict(it.phases_s)[name] for it in descents)
 
 
 def _image(engine: Engine) -> str:
