@@ -214,7 +214,9 @@ def debian_base(engine: Engine) -> Iterator[str]:
 
 
 @pytest.mark.slow
-def test_the_dockerfile_and_the_hosts_own_engine(engine: Engine, debian_base: str) -> None:
+def test_the_dockerfile_a_slim_image_and_the_hosts_own_engine(
+    engine: Engine, debian_base: str, run_inception: RunInception
+) -> None:
     status, said = output_of(engine.client, debian_base, "sh", "-c", "apt-get update 2>&1 && apt-cache show tini")
     if status != 0:
         pytest.skip(f"a container here does not reach Debian's packages: {said.splitlines()[-1]}")
@@ -222,13 +224,18 @@ def test_the_dockerfile_and_the_hosts_own_engine(engine: Engine, debian_base: st
         find_host_engine()
     except ImageError as error:
         pytest.skip(error.message)
-    image = build_image(engine.client, find_recipe(base=debian_base, engine_from_host=True), on_message=print)
+    slim = find_recipe(base=debian_base, engine_from_host=True, slim=True)
+    image = build_image(engine.client, slim, on_message=print)
     try:
         assert image.method is BuildMethod.DOCKERFILE
         assert len(engine.client.inspect_image(image.tag)["RootFS"]["Layers"]) == 1
         ours = subprocess.run(["dockerd", "--version"], capture_output=True, text=True, check=True).stdout
         assert output_of(engine.client, image.tag, "dockerd", "--version") == (0, ours)
         assert output_of(engine.client, image.tag, "sh", "-c", LIBRARIES_NOT_FOUND) == (0, "")
+        assert output_of(engine.client, image.tag, "sh", "-c", "git --version")[0] == 127
+        ended = run_inception("image", "verify", image.tag, "--json")
+        names = {check["name"] for check in json.loads(ended.stdout) if not check["failed"]}
+        assert (ended.returncode, "git" in names, "container" in names) == (0, False, True), ended.stdout
     finally:
         remove_image(engine.client, image.tag)
 
