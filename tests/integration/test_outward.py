@@ -126,6 +126,7 @@ def at(level: int, script: str, *arguments: str) -> list[str]:
 def test_bottom_pushes_to_registries_and_levels_pull_from_them(host: Outward) -> None:
     names = host.names()
     images = [f"{name}/by-{way}:1" for way, (name, _) in names.items()]
+    host.proxy.asked.clear()
     at(DEPTH, PUSH, *images)
     assert all(registry.holds(f"by-{way}") for way, (_, registry) in names.items())
     for level in (1, DEPTH):
@@ -142,6 +143,7 @@ def test_registry_of_an_unknown_authority_is_refused_at_level_0(engine: Engine, 
 @pytest.mark.usefixtures("chain")
 def test_names_of_docker_io_are_pulled_from_the_mirror(host: Outward) -> None:
     name, _ = host.names()["plain"]
+    host.proxy.asked.clear()
     at(DEPTH, PUSH, f"{name}/library/mirrored:1")
     for level in (1, DEPTH):
         assert at(level, PULL, "mirrored:1") == ["docker.io/library/mirrored:1", "tini"]
@@ -161,14 +163,14 @@ def test_programs_builds_and_containers_ask_the_proxy(host: Outward) -> None:
 @pytest.mark.usefixtures("chain")
 def test_engines_reach_other_levels_without_the_proxy(host: Outward) -> None:
     host.proxy.asked.clear()
-    gateway = (
-        ChainPlan.from_json((run_root() / "outward/plan.json").read_text()).level(2).subnet.bridge.partition("/")[0]
-    )
+    plan = ChainPlan.from_json((run_root() / "outward/plan.json").read_text())
+    gateway = plan.level(2).subnet.bridge.partition("/")[0]
     pull = run("exec", "outward", "--", "docker", "pull", f"{gateway}:9/image:1")
     assert "connection refused" in pull.stderr.decode()
     assert host.proxy.asked == []
 
 
+@pytest.mark.usefixtures("chain")
 def test_proxy_of_the_command_line_is_used(run_inception: RunInception, host: Outward) -> None:
     host.proxy.asked.clear()
     ask = ("python3", "-c", ASK, "http://level.test/v2/")
