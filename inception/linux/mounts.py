@@ -143,8 +143,12 @@ Mount = RemountWritable | BindReadOnly | ShareMounts | RemountCgroup | MountOver
 
 @dataclass(frozen=True, kw_only=True)
 class MountPoint:
-    """One line of /proc/self/mountinfo (proc_pid_mountinfo(5)). `super_options` are the file system's own."""
+    """One line of /proc/self/mountinfo (proc_pid_mountinfo(5)). `super_options` are the file system's own.
 
+    `root` is the path in the file system that is mounted at `target`.
+    """
+
+    root: Path
     target: Path
     filesystem: str
     source: str
@@ -160,9 +164,14 @@ def _parse_line(line: str) -> MountPoint:
     fields = line.split(" ")
     separator = fields.index("-", 6)
     return MountPoint(
-        # Spaces and the like are octal escapes.
-        target=Path(fields[4].encode().decode("unicode_escape")),
+        root=_unescaped(fields[3]),
+        target=_unescaped(fields[4]),
         filesystem=fields[separator + 1],
         source=fields[separator + 2],
         super_options=tuple(fields[separator + 3].split(",")),
     )
+
+
+def _unescaped(field: str) -> Path:
+    """Return the path of a field in which spaces and the like are octal escapes."""
+    return Path(field.encode().decode("unicode_escape"))

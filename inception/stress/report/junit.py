@@ -2,59 +2,85 @@
 
 from __future__ import annotations
 
-from xml.etree import ElementTree as ET
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from inception.stress.report.record import ChainRecord, CycleRecord, Report
+from inception.stress.report.rendering import render
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Failure:
+    kind: str
+    message: str
+    text: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Case:
+    chain: str
+    name: str
+    time: str
+    failure: _Failure | None = None
+    skipped: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Suite:
+    name: str
+    time: str
+    cases: tuple[_Case, ...]
+
+    @property
+    def failures(self) -> int:
+        return sum(case.failure is not None for case in self.cases)
+
+    @property
+    def skipped(self) -> int:
+        return sum(case.skipped for case in self.cases)
 
 
 def junit(report: Report) -> str:
     """Return the report in JUnit's format."""
-    suites = ET.Element("testsuites", name="inception stress")
-    for cycle in report.cycles:
-        suite = ET.SubElement(suites, "testsuite", name=f"cycle {cycle.number}")
-        for chain in cycle.chains:
-            _levels(suite, chain)
-            _unwound(suite, chain)
-        _host(suite, cycle)
-        _count(suite, cycle.seconds)
-    ET.indent(suites)
-    return ET.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
+    return render("junit.xml", suites=tuple(map(_suite, report.cycles)))
 
 
-def _case(suite: ET.Element, chain: str, name: str, seconds: float | None) -> ET.Element:
-    time = "0" if seconds is None else f"{seconds:.3f}"
-    return ET.SubElement(suite, "testcase", classname=f"inception.{chain}", name=name, time=time)
+def _suite(cycle: CycleRecord) -> _Suite:
+    cases = [case for chain in cycle.chains for case in (*_levels(chain), _unwound(chain))]
+    return _Suite(name=f"cycle {cycle.number}", time=_time(cycle.seconds), cases=(*cases, _host(cycle)))
 
 
-def _fail(case: ET.Element, kind: str, message: str, text: str) -> None:
-    ET.SubElement(case, "failure", type=kind, message=message).text = text
-
-
-def _levels(suite: ET.Element, chain: ChainRecord) -> None:
+def _levels(chain: ChainRecord) -> Iterator[_Case]:
     ready = {level.number: level.ready_s for level in chain.levels}
     for number in range(1, chain.depth_asked + 1):
-        case = _case(suite, chain.name, f"level {number}", ready.get(number))
-        wall = chain.wall
-        if wall is not None and number == max(wall.level or 1, 1):
-            _fail(case, wall.cause, wall.message, "\n".join((*wall.evidence, wall.remedy, *wall.log_tail)))
-        elif ready.get(number) is None:
-            ET.SubElement(case, "skipped", message="not reached")
+        seconds, failure = ready.get(number), _failure(chain, number)
+        yield _Case(
+            chain=chain.name,
+            name=f"level {number}",
+            time=_time(seconds),
+            failure=failure,
+            skipped=failure is None and seconds is None,
+        )
 
 
-def _unwound(suite: ET.Element, chain: ChainRecord) -> None:
-    case = _case(suite, chain.name, "unwinds", chain.ascent_s)
-    if chain.kicked:
-        _fail(case, "kicked", "it did not unwind in time and was kicked", "")
+def _failure(chain: ChainRecord, number: int) -> _Failure | None:
+    """Return the failure of level `number`, which is the wall if the chain met it there."""
+    wall = chain.wall
+    if wall is None or number != max(wall.level or 1, 1):
+        return None
+    text = "\n".join((*wall.evidence, wall.remedy, *wall.log_tail))
+    return _Failure(kind=wall.cause, message=wall.message, text=text)
 
 
-def _host(suite: ET.Element, cycle: CycleRecord) -> None:
-    case = _case(suite, "host", "nothing is left behind", None)
-    if cycle.leaks:
-        _fail(case, "leak", f"{len(cycle.leaks)} left behind", "\n".join(cycle.leaks))
+def _unwound(chain: ChainRecord) -> _Case:
+    kicked = _Failure(kind="kicked", message="it did not unwind in time and was kicked")
+    return _Case(chain=chain.name, name="unwinds", time=_time(chain.ascent_s), failure=kicked if chain.kicked else None)
 
 
-def _count(suite: ET.Element, seconds: float) -> None:
-    suite.set("tests", str(len(suite.findall("testcase"))))
-    suite.set("failures", str(len(suite.findall("testcase/failure"))))
-    suite.set("skipped", str(len(suite.findall("testcase/skipped"))))
-    suite.set("time", f"{seconds:.3f}")
+def _host(cycle: CycleRecord) -> _Case:
+    leak = _Failure(kind="leak", message=f"{len(cycle.leaks)} left behind", text="\n".join(cycle.leaks))
+    return _Case(chain="host", name="nothing is left behind", time=_time(None), failure=leak if cycle.leaks else None)
+
+
+def _time(seconds: float | None) -> str:
+    return "0" if seconds is None else f"{seconds:.3f}"

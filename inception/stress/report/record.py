@@ -165,7 +165,7 @@ class HostReading:
     disk_free: int | None
     inodes_free: int | None
     open_files: int | None
-    processes: int
+    processes: int | None
 
 
 @dataclass(frozen=True, kw_only=True)

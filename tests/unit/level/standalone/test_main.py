@@ -11,7 +11,8 @@ from inception.linux.mounts import MountPoint
 
 def _mounts(*targets: str) -> tuple[MountPoint, ...]:
     return tuple(
-        MountPoint(target=Path(target), filesystem="tmpfs", source="tmpfs", super_options=()) for target in targets
+        MountPoint(root=Path("/"), target=Path(target), filesystem="tmpfs", source="tmpfs", super_options=())
+        for target in targets
     )
 
 
