@@ -7,20 +7,25 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import docker
 
+from inception.engine.connect import Engine
 from inception.engine.translate import translated
 from inception.image.seed import LABEL_SEED
 from inception.linux import lifeline
+from inception.places import run_root
 from inception.plan.chain import LABEL_CHAIN
+from inception.plan.facts import RunRootSource
 from inception.plan.request import is_name
+from inception.probe.surroundings import Surroundings, find_surroundings
 
 _YOUNG_S = 5.0
 """Seconds within which a client that makes a run directory takes its lifeline."""
@@ -48,10 +53,16 @@ class Leftover:
         return f"{self.kind} {self.handle} of chain {self.chain}"
 
 
-def leftovers_on_engine(client: docker.APIClient) -> tuple[Leftover, ...]:
+def leftovers_on_engine(engine: Engine) -> tuple[Leftover, ...]:
     """Return all leftovers of dead chains on an engine, in the order to remove them. Raises EngineError."""
+    client, root = engine.client, run_root()
     with translated("looking for leftovers of chains"):
-        return (*_containers(client), *_volumes(client))
+        surroundings = (
+            find_surroundings(client, endpoint=engine.endpoint, info=client.info(), run_root=root)
+            if engine.local
+            else Surroundings()
+        )
+        return (*_containers(client, partial(run_root_here, surroundings, root)), *_volumes(client))
 
 
 def remove_leftover(client: docker.APIClient, leftover: Leftover) -> None:
@@ -82,20 +93,35 @@ def _is_dead(directory: Path) -> bool:
     return not any(lifeline.is_held(level / name) for level in levels for name in ("lifeline", "alive"))
 
 
-def _containers(client: docker.APIClient) -> Iterator[Leftover]:
+def run_root_here(surroundings: Surroundings, root: Path, mount: Mapping[str, Any]) -> Path | None:
+    """Return the run root that a level 1 has as `mount`, an engine's description, at its path here.
+
+    `root` is this client's own. None is the answer where the client does not see it, and for what is no run root.
+    """
+    if not surroundings.shares_run_root:
+        return None
+    if not surroundings.in_container:
+        return Path(mount["Source"]) if mount["Type"] == "bind" else None
+    ours = surroundings.run_root_source or RunRootSource(path=str(root))
+    volume = mount["Type"] == "volume"
+    return root if RunRootSource(path=mount["Name" if volume else "Source"], volume=volume) == ours else None
+
+
+def _containers(client: docker.APIClient, root_here: Callable[[Mapping[str, Any]], Path | None]) -> Iterator[Leftover]:
     for container in client.containers(all=True, filters={"label": LABEL_CHAIN}):
         chain = container["Labels"][LABEL_CHAIN]
-        if _is_leftover(container, chain):
+        roots = tuple(map(root_here, container.get("Mounts") or ()))
+        if _is_leftover(container["State"], tuple(root / chain for root in roots if root is not None)):
             yield Leftover(kind=Kind.CONTAINER, handle=container["Names"][0].lstrip("/"), chain=chain)
 
 
-def _is_leftover(container: dict[str, Any], chain: str) -> bool:
-    """Return whether the chain of this container is dead; its run directory may be in another run root than ours."""
-    mounts = container.get("Mounts") or ()
-    roots = [it["Source"] for it in mounts if it["Type"] == "bind" and it["Source"] == it["Destination"]]
-    if not roots:
-        return container["State"] in _ENDED
-    directories = [Path(root) / chain for root in roots]
+def _is_leftover(state: str, directories: tuple[Path, ...]) -> bool:
+    """Return whether a chain is dead whose level 1 is in `state` and whose run directory is one of `directories`.
+
+    Where no run directory is seen from here, a level 1 that runs is left alone: a client there may hold its lifeline.
+    """
+    if not directories:
+        return state in _ENDED
     return all(not directory.is_dir() or _is_dead(directory) for directory in directories)
 
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 import docker
 
 from inception.engine.client import is_socket, open_client
-from inception.engine.endpoint import Endpoint, find_endpoint
+from inception.engine.endpoint import Endpoint, find_endpoint, is_mounted
 from inception.engine.private.layout import EngineDirectory
 from inception.engine.private.lease import missing_for_private, private_engine
 from inception.engine.ssh import is_ssh
@@ -64,7 +64,8 @@ def connect(
     try:
         client = _open(place)
     except EngineUnreachable as silence:
-        if choice is EngineChoice.HOST or place.named:
+        # A socket that was mounted into a container names the engine to use.
+        if choice is EngineChoice.HOST or place.named or is_mounted(place.address):
             raise EngineUnreachable(silence.message, remedy=_remedy(place, silence)) from silence
         if (missing := missing_for_private()) is not None:
             remedy = _remedy(place, silence) if is_denied(silence) else missing.remedy

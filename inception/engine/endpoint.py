@@ -21,8 +21,11 @@ from docker.utils import kwargs_from_env, parse_host
 from inception.engine.ssh import SshTarget, is_ssh
 from inception.engine.translate import reason
 from inception.errors import UsageError
+from inception.linux.mounts import parse_mountinfo
 
 DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
+_UNIX = "unix://"
+_MOUNTINFO = Path("/proc/self/mountinfo")
 _DEFAULT_CONTEXT = "default"
 _NO_HOME = Path("/nonexistent")
 """Home directory of users without one, as in Debian's /etc/passwd."""
@@ -56,6 +59,14 @@ def find_endpoint(address: str | None, environment: Mapping[str, str]) -> Endpoi
     if name == _DEFAULT_CONTEXT:
         return Endpoint(address=DEFAULT_ADDRESS, origin="default", named=False)
     return _from_context(name, origin, configuration / "contexts")
+
+
+def is_mounted(address: str) -> bool:
+    """Return whether `address` is a unix socket that is mounted at its path, as one of the host is in a container."""
+    if not address.startswith(_UNIX):
+        return False
+    path = Path(address.removeprefix(_UNIX)).resolve()
+    return any(it.target == path for it in parse_mountinfo(_MOUNTINFO.read_text()))
 
 
 def _from_address(text: str, origin: str, environment: Mapping[str, str]) -> Endpoint:

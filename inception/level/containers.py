@@ -10,6 +10,7 @@ import docker
 from docker.types import LogConfig, Mount, Ulimit
 
 from inception.plan.chain import LABEL_CHAIN, LABEL_LEVEL, CgroupNamespace, ChainPlan, LevelPlan
+from inception.plan.facts import RunRootSource
 from inception.plan.paths import DATA_ROOT, IMAGE_DIRECTORY, SEED_DIRECTORY
 from inception.plan.pids import PidNamespace
 from inception.plan.privileges import Privileges
@@ -137,9 +138,14 @@ def _mounts(plan: ChainPlan, level: LevelPlan, labels: dict[str, str]) -> list[M
 
 
 def _shared(plan: ChainPlan, level: LevelPlan, directory: str, labels: dict[str, str]) -> Mount:
-    if plan.remote and level.number == 1:
+    if level.number > 1:
+        return bind(directory, directory)
+    if plan.remote:
         return Mount(directory, None, type="volume", labels=labels, no_copy=True)
-    return bind(directory, directory)
+    source = plan.run_root_source or RunRootSource(path=directory)
+    if source.volume:
+        return Mount(directory, source.path, type="volume", no_copy=True)
+    return bind(source.path, directory)
 
 
 def _data_root(level: LevelPlan, labels: dict[str, str]) -> Mount:

@@ -11,6 +11,7 @@ from inception.plan import codec
 from inception.plan.engine.outward import AUTHORITIES_FILE, NO_CHANGE, Outward
 from inception.plan.engine.proxies import LOCAL, Proxies
 from inception.plan.estimate import Estimate
+from inception.plan.facts import RunRootSource
 from inception.plan.network import Subnet
 from inception.plan.paths import RunDirectory
 from inception.plan.pids import PidNamespace
@@ -51,7 +52,8 @@ class ChainPlan:
     """Plan of a chain. `seed_volume` is the level-0 engine's volume that holds the seed of `image_id`.
 
     `endpoint` is the address of that engine. A chain that grows is planned from `request` again.
-    A `remote` engine does not see this machine's file system: the run directory lies in a volume of level 1 there.
+    A `remote` engine does not see the client's run root: the run directory lies in a volume of level 1 there.
+    `run_root_source` is the run root on the engine's machine, None if it has the same path there.
     `podman`: level 0 is a Podman, whose API needs other parameters for level 1. `restart_engines`: each level restarts
     a dockerd that died. `remarks` are lines that a user should read before the descent.
     Sizes are in bytes, times in seconds. `owner_uid` and `owner_gid` own the sockets and the run directory.
@@ -80,6 +82,7 @@ class ChainPlan:
     estimate: Estimate
     levels: tuple[LevelPlan, ...]
     remote: bool = False
+    run_root_source: RunRootSource | None = None
     podman: bool = False
     restart_engines: bool = False
     outward: Outward = NO_CHANGE

@@ -8,13 +8,25 @@ from inception.plan.engine.proxies import Proxies
 
 
 @dataclass(frozen=True, kw_only=True)
+class RunRootSource:
+    """Place of the run root on the engine's machine, where a client in a container has it at another path.
+
+    `path` is a directory there, or the name of a `volume` that the client has mounted as its run root.
+    """
+
+    path: str
+    volume: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class EngineFacts:
     """Facts of the level-0 engine, as it describes itself (`GET /info`, `GET /version`).
 
-    `local` engines see this machine's file system; the run directory reaches a remote one by its API.
+    `local` engines see the client's run root; the run directory reaches a remote one by its API.
     `capabilities` are those that its containers can be given, without the `CAP_` prefix, in upper case.
     `hides_proxy`: it has a proxy with a password, which it does not tell, and which `proxies` therefore lacks.
     `privileged` says whether it can start a `--privileged` container, `podman` that it is a Podman behind Docker's API.
+    `runs_client`: the client runs in a container of this engine.
     """
 
     endpoint: str
@@ -35,6 +47,7 @@ class EngineFacts:
     hides_proxy: bool = False
     registry_mirrors: tuple[str, ...] = ()
     insecure_registries: tuple[str, ...] = ()
+    runs_client: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,10 +82,14 @@ class HostFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """All facts that a plan is made from. `image_size` is in bytes, None while there is no image."""
+    """All facts that a plan is made from. `image_size` is in bytes, None while there is no image.
+
+    `run_root_source` is None where the engine sees the run root at the same path as the client.
+    """
 
     engine: EngineFacts
     host: HostFacts
     run_root: str
     image_id: str
     image_size: int | None = None
+    run_root_source: RunRootSource | None = None

@@ -58,6 +58,7 @@ def plan_chain(request: Request, facts: Facts) -> ChainPlan:
         estimate=estimate(request.depth, request.image_transfer, carrier, _image_size(facts)),
         levels=_levels(request, pids, subnets, storage),
         remote=not facts.engine.local,
+        run_root_source=facts.run_root_source,
         podman=facts.engine.podman,
         restart_engines=request.restart_engines,
         outward=outward,
@@ -99,11 +100,17 @@ def _cgroup_namespace(number: int, resources: LevelResources) -> CgroupNamespace
 
 
 def _check_attached(request: Request, facts: Facts) -> None:
-    if not request.attached and not facts.engine.local:
-        raise misuse(
-            f"a chain on the remote engine {facts.engine.endpoint} ends with the program that started it",
-            "stay attached, with: inception --depth N, or use `inception up` on that machine",
+    if request.attached or facts.engine.local:
+        return
+    if facts.engine.runs_client:
+        raise Refusal(
+            f"a chain that stays needs a run root on the engine's machine, and {facts.run_root} is in this container",
+            remedy=f"start the container with: docker run -v {facts.run_root}:{facts.run_root}",
         )
+    raise misuse(
+        f"a chain on the remote engine {facts.engine.endpoint} ends with the program that started it",
+        "stay attached, with: inception --depth N, or use `inception up` on that machine",
+    )
 
 
 def _check_socket_paths(run_directory: RunDirectory, depth: int) -> None:

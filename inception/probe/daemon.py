@@ -117,7 +117,7 @@ def engine_processes() -> Iterator[int]:
 def sees_directory(daemon: int, directory: Path) -> bool:
     """Return whether process `daemon` sees the same `directory`, or its nearest existing parent, as this process.
 
-    Without the right to look, as an ordinary user, it is assumed to.
+    Without the right to look, as an ordinary user, it is assumed to. Root without it is confined, so it is not.
     """
     ours = next(path for path in (directory, *directory.parents) if path.exists())
     theirs = _PROC / str(daemon) / "root" / ours.relative_to("/")
@@ -125,6 +125,6 @@ def sees_directory(daemon: int, directory: Path) -> bool:
         return theirs.samefile(ours)
     except PermissionError:
         # Only root may follow another process's `root` link; a unix socket as endpoint must suffice for others.
-        return True
+        return os.geteuid() != 0
     except OSError:
         return False

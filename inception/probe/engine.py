@@ -13,17 +13,16 @@ import docker
 from inception.plan.engine.proxies import hides_proxy, proxies_of_engine
 from inception.plan.facts import EngineFacts
 from inception.probe.capabilities import ask_known, decide
-from inception.probe.daemon import find_daemon, sees_directory
+from inception.probe.surroundings import Surroundings, find_surroundings
 
 _PODMAN = "Podman Engine"
 
 
 @dataclass(frozen=True, kw_only=True)
 class EngineAnswers:
-    """Answers of an engine, and its process id on this machine, None if this process cannot see it.
+    """Answers of an engine, and where this client runs as it sees it.
 
-    `networks` are its networks' IPv4 subnets (CIDR), `known` the names of capabilities that it accepts. `local`: the
-    engine sees this machine's files.
+    `networks` are its networks' IPv4 subnets (CIDR), `known` the names of capabilities that it accepts.
     """
 
     endpoint: str
@@ -31,25 +30,24 @@ class EngineAnswers:
     version: Mapping[str, Any]
     networks: tuple[str, ...]
     known: tuple[str, ...]
-    daemon: int | None
-    local: bool
+    surroundings: Surroundings
 
 
 def ask_engine(client: docker.APIClient, *, endpoint: str, local: bool, run_root: str) -> EngineAnswers:
-    """Ask the engine about itself. It counts as local only if it also sees this machine's `run_root`.
+    """Ask the engine about itself; `local`: it listens on a socket of this machine, and may see our `run_root`.
 
     Raises docker.errors.APIError if it refuses an answer.
     """
     info = client.info()
-    daemon = find_daemon(endpoint, info) if local else None
     return EngineAnswers(
         endpoint=endpoint,
         info=info,
         version=client.version(),
         networks=parse_networks(client.networks()),
         known=ask_known(client),
-        daemon=daemon,
-        local=daemon is not None and sees_directory(daemon, Path(run_root)),
+        surroundings=find_surroundings(client, endpoint=endpoint, info=info, run_root=Path(run_root))
+        if local
+        else Surroundings(),
     )
 
 
@@ -86,7 +84,7 @@ def describe_engine(answers: EngineAnswers, held: tuple[str, ...]) -> EngineFact
         name=info["Name"],
         version=version["Version"],
         api_version=version["ApiVersion"],
-        local=answers.local,
+        local=answers.surroundings.shares_run_root,
         # Engines before 20.10 support version 1 alone, and do not report it.
         cgroup_version=int(info.get("CgroupVersion", "1")),
         cgroup_driver=info["CgroupDriver"],
@@ -101,4 +99,5 @@ def describe_engine(answers: EngineAnswers, held: tuple[str, ...]) -> EngineFact
         hides_proxy=hides_proxy(info),
         registry_mirrors=parse_mirrors(info),
         insecure_registries=parse_insecure_registries(info),
+        runs_client=answers.surroundings.in_container,
     )

@@ -18,7 +18,7 @@ from inception.probe.run_reader import read_in_container
 def read_facts(client: docker.APIClient, *, endpoint: str, local: bool, image_id: str, run_root: str) -> Facts:
     """Read the facts of the engine and its machine; nothing is changed and nothing left behind.
 
-    `local`: the engine listens on this machine; the facts call it local only if it also sees this machine's `run_root`.
+    `local`: the engine listens on this machine; the facts call it local only if it also sees the client's `run_root`.
     Raises docker.errors.APIError if the engine refuses an answer, EngineError if its machine cannot be read.
     """
     answers = ask_engine(client, endpoint=endpoint, local=local, run_root=run_root)
@@ -29,6 +29,7 @@ def read_facts(client: docker.APIClient, *, endpoint: str, local: bool, image_id
         run_root=run_root,
         image_id=image_id,
         image_size=_image_size(client, image_id),
+        run_root_source=answers.surroundings.run_root_source,
     )
 
 
@@ -44,9 +45,9 @@ def _image_size(client: docker.APIClient, image_id: str) -> int | None:
 
 def _read_machine(client: docker.APIClient, answers: EngineAnswers, image_id: str) -> MachineReading:
     """Read the engine's machine through its process, or else from a container."""
-    if answers.daemon is not None:
+    if (daemon := answers.surroundings.daemon) is not None:
         try:
-            return read_host(subject_of(answers, answers.daemon))
+            return read_host(subject_of(answers, daemon))
         except NotAllowed:
             pass
     owner_uid, owner_gid = os.getuid(), os.getgid()

@@ -75,7 +75,7 @@ def _existing(directory: str) -> str:
 
 def _read_all(client: docker.APIClient, answers: EngineAnswers, image_id: str) -> FullReading:
     # Only root can look into the engine's process for all of it.
-    if answers.daemon is not None and os.geteuid() == 0:
-        subject = subject_of(answers, answers.daemon)
+    if (daemon := answers.surroundings.daemon) is not None and os.geteuid() == 0:
+        subject = subject_of(answers, daemon)
         return FullReading(machine=read_host(subject), limits=read_limits(subject.process, subject.root))
     return read_in_container(client, answers.info, image_id, owner_uid=os.getuid(), owner_gid=os.getgid())

@@ -27,11 +27,13 @@ _GREATEST_PORT = 65535
 class Publication:
     """The engine of `level` at a TCP port of `address`, which may be a wildcard; without TLS if `plain`.
 
-    `tls_names` are names that the server's certificate lists beside those of the address.
+    `reached_at` is the address for clients: that of the machine or the container that publishes it. `tls_names` are
+    names that the server's certificate lists beside those of the address.
     """
 
     level: int
     address: str
+    reached_at: str
     port: int
     plain: bool
     tls_names: tuple[str, ...] = ()
@@ -39,7 +41,7 @@ class Publication:
     @property
     def host(self) -> str:
         """Address of the engine for clients, as in DOCKER_HOST; never a wildcard."""
-        return _url(client_address(self.address), self.port)
+        return _url(self.reached_at, self.port)
 
 
 def _url(address: str, port: int) -> str:
@@ -66,8 +68,10 @@ def parse_publications(
             remedy="leave out --insecure-plaintext, or --publish-address",
         )
     places = [_parse(port, depth=depth) for port in ports]
+    reached_at = client_address(address)
     return tuple(
-        Publication(level=level, address=address, port=port, plain=plain, tls_names=names) for level, port in places
+        Publication(level=level, address=address, reached_at=reached_at, port=port, plain=plain, tls_names=names)
+        for level, port in places
     )
 
 

@@ -6,7 +6,7 @@ same path; each connection carries one line each way (`plan/protocol.py`).
 
 from __future__ import annotations
 
-import os
+import secrets
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -22,6 +22,7 @@ _REQUEST_TIMEOUT_S = 5.0
 """Seconds for a caller to send its request: it does so at once, or never."""
 _LINE_LIMIT = 4096
 """Greatest length of a request in bytes."""
+_NAME_BYTES = 4
 
 
 class ControlSocket:
@@ -31,7 +32,8 @@ class ControlSocket:
     """
 
     def __init__(self, plan: ChainPlan, serve: Callable[[ControlRequest], int]) -> None:
-        self.path = Path(plan.paths.level(0)) / f"c{os.getpid()}"
+        # No process id: clients in several containers have the same ones.
+        self.path = Path(plan.paths.level(0)) / f"c{secrets.token_hex(_NAME_BYTES)}"
         self._serve = serve
         self._socket = socket.socket(socket.AF_UNIX)
 

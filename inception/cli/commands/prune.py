@@ -35,7 +35,7 @@ def prune(
     from inception.places import run_root
 
     with ExitStack() as stack:
-        on_engines = [(it, leftovers_on_engine(it.client)) for it in _engines(engine, stack)]
+        on_engines = [(it, leftovers_on_engine(it)) for it in _engines(engine, stack)]
         directories = tuple(leftovers_in_run_root(run_root()))
         leftovers = [*(leftover for _, left in on_engines for leftover in left), *directories]
         if as_json:

@@ -212,6 +212,19 @@ def test_auto_names_the_missing_requirement_of_a_private_engine(path: Path, monk
     )
 
 
+def test_auto_starts_no_private_engine_beside_a_socket_that_was_mounted_here(
+    path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(connect, "missing_for_private", lambda: None)
+    monkeypatch.setattr(connect, "private_engine", lambda *_args: pytest.fail("a private engine was started"))
+    mountinfo = tmp_path / "mountinfo"
+    mountinfo.write_text(f"100 99 0:30 /docker.sock {path.resolve()} rw - tmpfs tmpfs rw\n")
+    monkeypatch.setattr(endpoint, "DEFAULT_ADDRESS", f"unix://{path}")
+    monkeypatch.setattr(endpoint, "_MOUNTINFO", mountinfo)
+    with pytest.raises(EngineUnreachable), connect.connect(EngineChoice.AUTO, on_message=print):
+        pass
+
+
 def test_auto_starts_a_private_engine_if_the_default_does_not_answer(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

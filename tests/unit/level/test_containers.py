@@ -9,6 +9,7 @@ import pytest
 
 from inception.level.containers import create_level, stop_timeout_s
 from inception.plan.chain import ChainPlan
+from inception.plan.facts import RunRootSource
 from tests.factories.plans import ENGINE, FACTS, plan
 
 
@@ -41,6 +42,22 @@ def test_a_deeper_level_has_the_chain_s_directory_only_and_shares_the_cgroup_nam
         ("bind", "/var/lib/inception/seed"),
         ("volume", "/var/lib/docker"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("source", "mount"),
+    [
+        (RunRootSource(path="/srv/ci"), ("bind", "/srv/ci")),
+        (RunRootSource(path="ci", volume=True), ("volume", "ci")),
+    ],
+)
+def test_level_1_alone_has_the_run_root_from_the_place_where_its_engine_sees_it(
+    source: RunRootSource, mount: tuple[str, str]
+) -> None:
+    made = plan(facts=replace(FACTS, run_root_source=source))
+    shared, inner = (_created(made, number)["HostConfig"]["Mounts"][0] for number in (1, 2))
+    assert (shared["Type"], shared["Source"], shared["Target"]) == (*mount, "/run/inception")
+    assert (inner["Type"], inner["Source"], inner["Target"]) == ("bind", *["/run/inception/dream"] * 2)
 
 
 @pytest.mark.parametrize("number", [1, 2])

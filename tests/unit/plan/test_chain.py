@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from inception.plan.chain import ChainPlan
-from inception.plan.facts import Facts
+from inception.plan.facts import Facts, RunRootSource
 from inception.plan.pids import PidNamespace
 from inception.plan.planner import plan_chain
 from inception.plan.privileges import Privileges
@@ -191,6 +191,24 @@ def test_a_plan_of_another_version_is_not_read() -> None:
     text = plan().to_json().replace('"version": 1', '"version": 99')
     with pytest.raises(ValueError, match="99"):
         ChainPlan.from_json(text)
+
+
+def test_a_detached_chain_in_a_container_without_a_shared_run_root_is_refused() -> None:
+    alone = replace(FACTS, engine=replace(ENGINE, local=False, runs_client=True))
+    refusal = _refusal(alone, attached=False)
+    assert (refusal.usage, refusal.remedy) == (
+        False,
+        "start the container with: docker run -v /run/inception:/run/inception",
+    )
+    assert plan_chain(request(), alone).remote
+    assert plan_chain(request(attached=False), replace(FACTS, engine=replace(ENGINE, runs_client=True))).levels
+
+
+def test_a_run_root_at_another_path_for_the_engine_is_planned() -> None:
+    source = RunRootSource(path="ci", volume=True)
+    made = plan_chain(request(), replace(FACTS, run_root_source=source))
+    assert (made.run_root_source, made.run_directory) == (source, "/run/inception/dream")
+    assert ChainPlan.from_json(made.to_json()) == made
 
 
 def test_a_detached_chain_on_a_remote_engine_is_refused() -> None:

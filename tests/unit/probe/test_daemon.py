@@ -136,6 +136,18 @@ def test_an_id_that_this_user_may_not_read_is_left_out(machine: Machine, monkeyp
     assert machine.find(Name="another") is None
 
 
+@pytest.mark.parametrize("user", [0, 1000])
+def test_root_without_the_right_to_look_does_not_see_the_engine_s_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: int
+) -> None:
+    def refuse(*_paths: Path) -> bool:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "samefile", refuse)
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    assert daemon.sees_directory(7, tmp_path) == (user != 0)
+
+
 def test_an_engine_that_has_ended_is_not_found(machine: Machine) -> None:
     machine.run(LISTENER, "systemd")
     machine.run(7, "dockerd", "engine-of-7")

@@ -7,6 +7,7 @@ import pytest
 
 from inception.plan.engine.proxies import Proxies
 from inception.probe.engine import EngineAnswers, describe_engine, parse_networks
+from inception.probe.surroundings import Surroundings
 
 INFO = {
     "Name": "vm",
@@ -26,8 +27,7 @@ def _answers(**changes: Any) -> EngineAnswers:
         version=VERSION,
         networks=("172.17.0.0/16",),
         known=("SYS_ADMIN", "SYS_RESOURCE"),
-        daemon=1,
-        local=True,
+        surroundings=Surroundings(daemon=1, shares_run_root=True),
     )
     return replace(answers, **changes)
 
@@ -55,7 +55,7 @@ def test_a_docker_is_not_taken_for_a_podman(components: object) -> None:
 
 def test_an_engine_without_a_cgroup_version_has_version_1() -> None:
     info = {key: value for key, value in INFO.items() if key not in {"CgroupVersion", "SecurityOptions"}}
-    facts = describe_engine(_answers(info=info, daemon=None, local=False), ())
+    facts = describe_engine(_answers(info=info, surroundings=Surroundings()), ())
     assert facts.cgroup_version == 1
     assert facts.security_options == ()
     assert not facts.local

@@ -69,7 +69,7 @@ def test_addresses_of_all_interfaces_are_read() -> None:
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "::"])  # noqa: S104 only names
 def test_clients_of_a_wildcard_are_given_an_address_of_this_host(address: str) -> None:
-    publication = Publication(level=1, address=address, port=2376, plain=False)
+    (publication,) = parse_publications(("2376",), address=address, plain=False, tls_names=(), depth=1)
     given = client_address(address)
     assert given in names_of("::")
     assert not ip_address(given).is_unspecified
@@ -77,7 +77,8 @@ def test_clients_of_a_wildcard_are_given_an_address_of_this_host(address: str) -
 
 
 def test_clients_of_one_address_are_given_that() -> None:
-    assert Publication(level=1, address="::1", port=2376, plain=False).host == "tcp://[::1]:2376"
+    (publication,) = parse_publications(("2376",), address="::1", plain=False, tls_names=(), depth=1)
+    assert publication.host == "tcp://[::1]:2376"
 
 
 def test_wildcard_of_ipv6_listens_on_ipv4_too() -> None:

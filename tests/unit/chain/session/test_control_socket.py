@@ -96,3 +96,9 @@ def test_the_socket_is_its_owners_alone_and_removed_in_the_end(chain: ChainPlan)
     with ControlSocket(chain, lambda _: 0) as control_socket:
         assert stat.S_IMODE(control_socket.path.stat().st_mode) == 0o600
     assert not control_socket.path.exists()
+
+
+def test_clients_with_the_same_process_id_have_sockets_of_their_own(chain: ChainPlan) -> None:
+    # In containers that is the rule: most clients are process 7 there.
+    with ControlSocket(chain, lambda _: 0) as one, ControlSocket(chain, lambda _: 0) as other:
+        assert one.path != other.path

@@ -1,0 +1,91 @@
+"""Leftovers: whose run directories this client can judge, so that it removes no chain that lives out of its sight."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import docker
+import pytest
+
+from inception.chain import leftovers
+from inception.chain.leftovers import leftovers_on_engine, run_root_here
+from inception.engine.connect import Engine
+from inception.linux import lifeline
+from inception.plan.chain import LABEL_CHAIN
+from inception.plan.facts import RunRootSource
+from inception.probe.surroundings import Surroundings
+
+ROOT = Path("/run/inception")
+BESIDE = Surroundings(daemon=1, shares_run_root=True)
+BIND = {"Type": "bind", "Source": "/srv/ci", "Destination": "/run/inception"}
+VOLUME = {"Type": "volume", "Name": "ci", "Source": "/volumes/ci", "Destination": "/run/inception"}
+
+
+def _inside(source: RunRootSource | None) -> Surroundings:
+    return Surroundings(shares_run_root=True, run_root_source=source, in_container=True)
+
+
+@pytest.mark.parametrize(
+    ("surroundings", "mount", "here"),
+    [
+        (BESIDE, BIND, Path("/srv/ci")),
+        (BESIDE, VOLUME, None),
+        (Surroundings(), BIND, None),
+        (Surroundings(in_container=True), BIND, None),
+        (_inside(RunRootSource(path="/srv/ci")), BIND, ROOT),
+        (_inside(RunRootSource(path="/srv/other")), BIND, None),
+        (_inside(None), BIND, None),
+        (_inside(None), {**BIND, "Source": "/run/inception"}, ROOT),
+        (_inside(RunRootSource(path="ci", volume=True)), VOLUME, ROOT),
+        (_inside(RunRootSource(path="ci")), VOLUME, None),
+    ],
+)
+def test_a_run_root_of_the_engine_is_found_here(
+    surroundings: Surroundings, mount: Mapping[str, str], here: Path | None
+) -> None:
+    assert run_root_here(surroundings, ROOT, mount) == here
+
+
+class FakeEngine:
+    """An engine with one level 1, in `state`, of the chain `dream`, whose run root is the bind mount of `root`."""
+
+    def __init__(self, root: Path, state: str) -> None:
+        self._root = root
+        self._state = state
+
+    def info(self) -> dict[str, Any]:
+        return {}
+
+    def volumes(self, **_filters: object) -> dict[str, Any]:
+        return {"Volumes": None}
+
+    def containers(self, **_filters: object) -> list[dict[str, Any]]:
+        mounts = [{"Type": "bind", "Source": str(self._root), "Destination": str(self._root)}]
+        names = {"Names": ["/inception-dream-1"], "Labels": {LABEL_CHAIN: "dream"}}
+        return [{**names, "State": self._state, "Mounts": mounts}]
+
+
+def _found(root: Path, state: str, surroundings: Surroundings, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.setattr(leftovers, "find_surroundings", lambda *_a, **_k: surroundings)
+    client = cast("docker.APIClient", FakeEngine(root, state))
+    engine = Engine(client=client, endpoint="unix:///engine.sock", local=True, private=False)
+    return [leftover.handle for leftover in leftovers_on_engine(engine)]
+
+
+def test_a_level_that_runs_is_left_alone_by_a_client_that_does_not_see_its_run_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unseen = Surroundings(in_container=True)
+    assert _found(tmp_path, "running", unseen, monkeypatch) == []
+    assert _found(tmp_path, "exited", unseen, monkeypatch) == ["inception-dream-1"]
+
+
+def test_a_level_without_a_live_run_directory_is_a_leftover_where_that_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _found(tmp_path, "running", BESIDE, monkeypatch) == ["inception-dream-1"]
+    (tmp_path / "dream" / "0").mkdir(parents=True)
+    lifeline.hold(tmp_path / "dream" / "0" / "lifeline")
+    assert _found(tmp_path, "running", BESIDE, monkeypatch) == []
