@@ -21,7 +21,7 @@ from inception.stress.campaign import Campaign, Cycle, cycles
 from inception.stress.descent import CampaignContext, Descent
 from inception.stress.eta import Eta
 from inception.stress.host import read_host
-from inception.stress.inventory import Gap, Inventory, Thing, settled
+from inception.stress.inventory import Gap, Inventory, Thing, is_container_of, settled
 from inception.stress.leaks import OwnChains, leaked
 from inception.stress.report.record import ChainRecord, CycleRecord, Ending
 
@@ -64,6 +64,7 @@ class Execution:
         self._done: list[tuple[CycleRecord, frozenset[Thing]]] = []
         self._inventories: list[frozenset[Thing]] = []
         self._mentioned: frozenset[Gap] = frozenset()
+        self._in_container = is_container_of(engine)
         self._context = CampaignContext(
             host=engine.client,
             campaign=campaign,
@@ -109,7 +110,7 @@ class Execution:
         plans = [plan_on(self._engine, task.request, self._image_id) for task in cycle.tasks]
         before = Inventory.take(self._engine)
         self._mention_gaps(before)
-        host_before = read_host(self._data_root)
+        host_before = read_host(self._data_root, in_container=self._in_container)
         descents = [Descent(self._context, plan, task) for plan, task in zip(plans, cycle.tasks, strict=True)]
         records: list[ChainRecord] = []
         try:
@@ -121,7 +122,7 @@ class Execution:
                 begun_s=begun_s - self._begun_s,
                 seconds=time.monotonic() - begun_s,
                 before=host_before,
-                after=read_host(self._data_root),
+                after=read_host(self._data_root, in_container=self._in_container),
                 leaks=(),
                 chains=tuple(records),
             )

@@ -11,8 +11,8 @@ _KIB = 1024
 _KERNEL_MEMORY = ("Slab", "KernelStack", "PageTables", "Percpu")
 
 
-def read_host(data_root: Path) -> HostReading:
-    """Read this host now; `data_root` is that of the level-0 engine."""
+def read_host(data_root: Path, *, in_container: bool) -> HostReading:
+    """Read this host now; `data_root` is that of the level-0 engine. `in_container`: its processes are not seen."""
     memory = _meminfo()
     space = read_space(data_root)
     return HostReading(
@@ -21,7 +21,7 @@ def read_host(data_root: Path) -> HostReading:
         disk_free=space.free if space else None,
         inodes_free=space.inodes_free if space else None,
         open_files=int((PROC / "sys/fs/file-nr").read_text().split()[0]),
-        processes=sum(entry.name.isdecimal() for entry in PROC.iterdir()),
+        processes=None if in_container else sum(entry.name.isdecimal() for entry in PROC.iterdir()),
     )
 
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from inception.engine.connect import Engine
+from inception.engine.translate import translated
+from inception.probe.surroundings import runs_client
 from inception.stress import inventory_readers as read
 from inception.stress.inventory_readers import Name, Unread
 
@@ -54,7 +56,11 @@ class Inventory:
         """Read this host now, and `engine` where there is one. Raises EngineError; other failures become gaps."""
         things: set[Thing] = set()
         gaps: set[Gap] = set()
-        for kind, reader in _readers(engine):
+        readers = [*_readers(engine), *_readers_of_namespaces(engine)]
+        if engine is not None and is_container_of(engine):
+            readers, hidden = [*_readers(engine)], [kind for kind, _ in _readers_of_namespaces(engine)]
+            gaps.add(Gap(", ".join(hidden), None, "a container sees its own, and not those of the engine's machine"))
+        for kind, reader in readers:
             names, unread = _read(reader)
             things.update(Thing(kind, name) for name in numbered(names))
             gaps.update(Gap(kind, it.prefix, it.reason) for it in unread)
@@ -71,10 +77,16 @@ class Inventory:
         return frozenset(thing for thing in self.things - before.things if before.covers(thing))
 
 
-def _readers(engine: Engine | None) -> tuple[tuple[str, Callable[[], Iterable[Name]]], ...]:
+def is_container_of(engine: Engine) -> bool:
+    """Return whether this program runs in a container of `engine`. Raises EngineError."""
+    with translated("looking for the container of this program"):
+        return engine.local and runs_client(engine.client)
+
+
+def _readers_of_namespaces(engine: Engine | None) -> tuple[tuple[str, Callable[[], Iterable[Name]]], ...]:
+    """Return the readers of what this program's namespaces show, which in a container are not the host's."""
     return (
         ("mount", read.mounts),
-        ("loop device", read.loop_devices),
         ("link", read.links),
         ("route", read.routes),
         ("rule", read.rules),
@@ -83,6 +95,12 @@ def _readers(engine: Engine | None) -> tuple[tuple[str, Callable[[], Iterable[Na
         (ZOMBIE, read.zombies),
         ("unix socket", read.unix_sockets),
         ("TCP listener", read.tcp_listeners),
+    )
+
+
+def _readers(engine: Engine | None) -> tuple[tuple[str, Callable[[], Iterable[Name]]], ...]:
+    return (
+        ("loop device", read.loop_devices),
         ("setting", read.settings),
         ("run directory entry", read.run_directories),
         ("state entry", lambda: read.state_entries(engine)),
