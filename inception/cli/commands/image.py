@@ -48,6 +48,13 @@ _EngineFromHost = Annotated[
     bool, typer.Option("--engine-from-host", help="Copy the host's own docker binaries into the image.")
 ]
 
+_Cli = Annotated[
+    bool,
+    typer.Option(
+        "--cli", help="Also build the image inception-cli, this command line in a container; pip fetches what it needs."
+    ),
+]
+
 
 @app.command()
 def build(
@@ -58,6 +65,7 @@ def build(
     base: Base = None,
     apt_option: _AptOption = None,
     engine_from_host: _EngineFromHost = False,
+    cli: _Cli = False,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Build it even if it exists.")] = False,
     engine: options.EngineAddress = "auto",
     quiet: options.Quiet = False,
@@ -70,6 +78,7 @@ def build(
     from inception.chain.interrupts import raising_interrupted
     from inception.engine.connect import connect_to
     from inception.image.build import build_image
+    from inception.image.client import ensure_client_image
     from inception.image.recipe import find_recipe
     from inception.image.standalone import ensure_standalone
     from inception.image.store import find_image, stored_image
@@ -86,6 +95,8 @@ def build(
             build_image(level_0.client, recipe, method=method, on_message=on_message)
         image = stored_image(level_0.client, tag)
         ensure_standalone(level_0.client, image.image_id, on_message=on_message)
+        if cli:
+            ensure_client_image(level_0.client, image.image_id, on_message=on_message)
     if as_json:
         print_json(asdict(image))
     else:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from inception.cli import options
 from inception.plan.request import Request
+
+if TYPE_CHECKING:
+    from inception.engine.connect import Engine
 
 
 @options.with_chain_options()
@@ -51,6 +54,8 @@ def up(
         draw.descent(request.depth, quiet=quiet) as drawing,
         connect_to(engine, drawing.progress) as level_0,
     ):
+        if publications:
+            _check_ports_stay(level_0)
         plan = prepare(level_0, detached, drawing.progress)
         start_detached(level_0.client, plan, drawing.show)
         try:
@@ -59,3 +64,18 @@ def up(
             take_down(level_0.client, plan)
             raise
     typer.echo(plan.name)
+
+
+def _check_ports_stay(level_0: Engine) -> None:
+    """Raise UsageError in a container that ends with this program: the proxies of published engines run there, too."""
+    from inception.engine.translate import translated
+    from inception.errors import UsageError
+    from inception.probe.surroundings import container_ends_with_us
+
+    with translated("looking for the container of this program"):
+        ending = container_ends_with_us(level_0.client)
+    if ending:
+        raise UsageError(
+            "the ports of published engines would close with this container, which ends with this command",
+            remedy="run it in a container that stays, or attached, with: inception --depth N",
+        )

@@ -9,8 +9,9 @@ from typing import Any, cast
 import docker
 import pytest
 
+from inception.image.derived import LABEL_PROGRAM
 from inception.image.recipe import LABEL_MADE_OF
-from inception.image.standalone import LABEL_PROGRAM, ensure_standalone
+from inception.image.standalone import ensure_standalone
 from inception.payload import payload_digest
 
 LEVEL_IMAGE = "sha256:level"
