@@ -24,6 +24,7 @@ from inception.plan.time_limits import TimeLimits
 def plan_chain(request: Request, facts: Facts) -> ChainPlan:
     """Plan the chain that `request` asks for on the host that `facts` describe. Raises Refusal."""
     check_request(request)
+    _check_run_root(request, facts)
     _check_attached(request, facts)
     run_directory = RunDirectory(PurePosixPath(facts.run_root) / request.name)
     _check_socket_paths(run_directory, request.depth)
@@ -100,17 +101,20 @@ def _cgroup_namespace(number: int, resources: LevelResources) -> CgroupNamespace
 
 
 def _check_attached(request: Request, facts: Facts) -> None:
-    if request.attached or facts.engine.local:
-        return
-    if facts.engine.runs_client:
+    if not request.attached and not facts.engine.local:
+        raise misuse(
+            f"a chain on the remote engine {facts.engine.endpoint} ends with the program that started it",
+            "stay attached, with: inception --depth N, or use `inception up` on that machine",
+        )
+
+
+def _check_run_root(request: Request, facts: Facts) -> None:
+    """Raise Refusal for a chain that would outlive its run directory, which ends with the client's container."""
+    if not request.attached and facts.engine.runs_client and not facts.engine.local:
         raise Refusal(
             f"a chain that stays needs a run root on the engine's machine, and {facts.run_root} is in this container",
             remedy=f"start the container with: docker run -v {facts.run_root}:{facts.run_root}",
         )
-    raise misuse(
-        f"a chain on the remote engine {facts.engine.endpoint} ends with the program that started it",
-        "stay attached, with: inception --depth N, or use `inception up` on that machine",
-    )
 
 
 def _check_socket_paths(run_directory: RunDirectory, depth: int) -> None:
