@@ -22,7 +22,7 @@ from inception.engine.translate import translated
 from inception.image.seed import LABEL_SEED
 from inception.linux import lifeline
 from inception.places import run_root
-from inception.plan.chain import LABEL_CHAIN
+from inception.plan.chain import LABEL_CHAIN, LABEL_LEVEL
 from inception.plan.facts import RunRootSource
 from inception.plan.request import is_name
 from inception.probe.surroundings import Surroundings, find_surroundings
@@ -110,8 +110,10 @@ def run_root_here(surroundings: Surroundings, root: Path, mount: Mapping[str, An
 def _containers(client: docker.APIClient, root_here: Callable[[Mapping[str, Any]], Path | None]) -> Iterator[Leftover]:
     for container in client.containers(all=True, filters={"label": LABEL_CHAIN}):
         chain = container["Labels"][LABEL_CHAIN]
+        # Level 1 has the run root, each deeper one the run directory alone.
+        inside = chain if container["Labels"].get(LABEL_LEVEL) == "1" else ""
         roots = tuple(map(root_here, container.get("Mounts") or ()))
-        if _is_leftover(container["State"], tuple(root / chain for root in roots if root is not None)):
+        if _is_leftover(container["State"], tuple(root / inside for root in roots if root is not None)):
             yield Leftover(kind=Kind.CONTAINER, handle=container["Names"][0].lstrip("/"), chain=chain)
 
 

@@ -171,7 +171,7 @@ def test_prune_looks_into_the_private_engine_beside_another_one(
 ) -> None:
     if not engine.private:
         pytest.skip("a private engine beside the host's would have to get the level image first")
-    _check(run_inception("up", "--depth", "1", "--name", "host"))
+    _check(run_inception("up", "--depth", "2", "--name", "host"))
     left = engine.client.create_container(level_image, ["true"], name="inception-dead-1", labels={LABEL_CHAIN: "dead"})
     try:
         another = {"DOCKER_HOST": f"unix://{run_root()}/host/1/docker.sock"}

@@ -13,7 +13,7 @@ from inception.chain import leftovers
 from inception.chain.leftovers import leftovers_on_engine, run_root_here
 from inception.engine.connect import Engine
 from inception.linux import lifeline
-from inception.plan.chain import LABEL_CHAIN
+from inception.plan.chain import LABEL_CHAIN, LABEL_LEVEL
 from inception.plan.facts import RunRootSource
 from inception.probe.surroundings import Surroundings
 
@@ -49,11 +49,12 @@ def test_a_run_root_of_the_engine_is_found_here(
 
 
 class FakeEngine:
-    """An engine with one level 1, in `state`, of the chain `dream`, whose run root is the bind mount of `root`."""
+    """An engine with one level, in `state`, of the chain `dream`, which has the bind mount of `root`."""
 
-    def __init__(self, root: Path, state: str) -> None:
+    def __init__(self, root: Path, state: str, level: int) -> None:
         self._root = root
         self._state = state
+        self._level = str(level)
 
     def info(self) -> dict[str, Any]:
         return {}
@@ -63,13 +64,15 @@ class FakeEngine:
 
     def containers(self, **_filters: object) -> list[dict[str, Any]]:
         mounts = [{"Type": "bind", "Source": str(self._root), "Destination": str(self._root)}]
-        names = {"Names": ["/inception-dream-1"], "Labels": {LABEL_CHAIN: "dream"}}
+        names = {"Names": ["/inception-dream-1"], "Labels": {LABEL_CHAIN: "dream", LABEL_LEVEL: self._level}}
         return [{**names, "State": self._state, "Mounts": mounts}]
 
 
-def _found(root: Path, state: str, surroundings: Surroundings, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def _found(
+    root: Path, state: str, surroundings: Surroundings, monkeypatch: pytest.MonkeyPatch, *, level: int = 1
+) -> list[str]:
     monkeypatch.setattr(leftovers, "find_surroundings", lambda *_a, **_k: surroundings)
-    client = cast("docker.APIClient", FakeEngine(root, state))
+    client = cast("docker.APIClient", FakeEngine(root, state, level))
     engine = Engine(client=client, endpoint="unix:///engine.sock", local=True, private=False)
     return [leftover.handle for leftover in leftovers_on_engine(engine)]
 
@@ -89,3 +92,12 @@ def test_a_level_without_a_live_run_directory_is_a_leftover_where_that_is_seen(
     (tmp_path / "dream" / "0").mkdir(parents=True)
     lifeline.hold(tmp_path / "dream" / "0" / "lifeline")
     assert _found(tmp_path, "running", BESIDE, monkeypatch) == []
+
+
+def test_a_level_of_a_live_chain_is_none_to_a_client_of_the_engine_above_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _found(tmp_path / "dream", "running", BESIDE, monkeypatch, level=2) == ["inception-dream-1"]
+    (tmp_path / "dream" / "0").mkdir(parents=True)
+    lifeline.hold(tmp_path / "dream" / "0" / "lifeline")
+    assert _found(tmp_path / "dream", "running", BESIDE, monkeypatch, level=2) == []
