@@ -122,16 +122,26 @@ def _status(name: str, root: Path) -> ChainStatus | None:
         plan = ChainPlan.from_json((root / name / "plan.json").read_text())
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    if not _is_same(Path(plan.run_directory), root / name):
+        # Two containers, or one and the host, may have mounted it at different places.
+        return _unreadable(plan, f"its run directory is {root / name} here, and must be at {plan.run_directory}")
     try:
         return read_status(plan)
     except OSError as error:
-        return _unreadable(plan, error)
+        return _unreadable(plan, f"{error.filename} cannot be read: {error.strerror}")
 
 
-def _unreadable(plan: ChainPlan, error: OSError) -> ChainStatus:
-    """Return a broken status for a chain with an unreadable file, so that the other chains are still listed."""
+def _is_same(directory: Path, other: Path) -> bool:
+    try:
+        return directory.samefile(other)
+    except OSError:
+        return False
+
+
+def _unreadable(plan: ChainPlan, reason: str) -> ChainStatus:
+    """Return a broken status for a chain that cannot be read here, so that the other chains are still listed."""
     levels = tuple(LevelStatus(number=number, state=LevelState.LOST) for number in range(1, plan.depth + 1))
-    broken = Breakage(level=1, reason=f"{error.filename} cannot be read: {error.strerror}")
+    broken = Breakage(level=1, reason=reason)
     return ChainStatus(plan=plan, state=ChainState.BROKEN, levels=levels, broken=broken)
 
 

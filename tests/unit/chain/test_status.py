@@ -238,3 +238,11 @@ def test_directories_without_a_valid_plan_are_not_listed(tmp_path: Path) -> None
     assert chain_names(tmp_path) == ["broken"]
     assert list_chains(tmp_path) == []
     assert list_chains(tmp_path / "nowhere") == []
+
+
+def test_run_directory_at_another_path_than_the_levels_have_it_is_named(chain: ChainPlan, tmp_path: Path) -> None:
+    moved = replace(chain, run_directory="/run/inception-elsewhere/dream")
+    Path(chain.paths.plan).write_text(moved.to_json())
+    (status,) = list_chains(tmp_path)
+    assert status.broken is not None
+    assert status.broken.reason.endswith("must be at /run/inception-elsewhere/dream")
