@@ -61,6 +61,10 @@ def descend(
     inherit: Inherit | InheritName = Inherit.ALL,
     dockerd: Sequence[str] = (),
     daemon_json: Sequence[str] = (),
+    memory: Sequence[str] = (),
+    cpus: Sequence[str] = (),
+    pids: Sequence[str] = (),
+    shm_size: Sequence[str] = (),
     on_message: Callable[[str], None] | None = None,
 ) -> Iterator[Levels]:
     """Start a chain of `depth` levels, give its engines, and unwind it in the end, whatever happens inside.
@@ -94,6 +98,10 @@ def descend(
         inherit: Whether to take over the proxies of the environment, and level 0's proxies and registries.
         dockerd: Options of dockerd, as "--debug" in all levels or "2-4:--debug" in some.
         daemon_json: Files of settings of dockerd, for all levels or, as "3-:daemon.json", for some.
+        memory: Limits of memory, as "2GB" for the whole chain or "2-4:2GB" for each of some levels with all below it.
+        cpus: Limits of processors, as "1.5" or "2-4:1.5".
+        pids: Limits of the number of tasks, as "2000" or "2-4:2000".
+        shm_size: Sizes of /dev/shm of each level, as "1GB" or "2-4:1GB".
         on_message: Takes lines for people about steps that take long, such as building the image.
 
     Raises:
@@ -127,9 +135,16 @@ def descend(
 
 def _make_request(values: Mapping[str, Any]) -> Request:
     """Return the request that the arguments of `descend` make. Raises UsageError."""
-    from inception.chain.engine_inputs import read_authorities, read_daemon_json, read_dockerd, read_proxy
+    from inception.chain.engine_inputs import (
+        read_authorities,
+        read_daemon_json,
+        read_dockerd,
+        read_limits,
+        read_proxy,
+    )
     from inception.chain.naming import generate_name
     from inception.image.recipe import default_tag
+    from inception.plan.resources import Resource
 
     choices = {name: _choice(kind, name, values[name]) for name, kind in _CHOICES.items()}
     lists = {name: tuple(values[name]) for name in ("dns", "registry_mirrors", "insecure_registries")}
@@ -141,8 +156,11 @@ def _make_request(values: Mapping[str, Any]) -> Request:
         "ca": read_authorities(values["ca"]),
         "dockerd": read_dockerd(values["dockerd"]),
         "daemon_json": read_daemon_json(values["daemon_json"]),
+        "resources": read_limits({it: values[it.replace("-", "_")] for it in Resource}),
     }
-    return Request(**{**values, **choices, **lists, **converted})
+    limits = {it.replace("-", "_") for it in Resource}
+    others = {name: value for name, value in values.items() if name not in limits}
+    return Request(**{**others, **choices, **lists, **converted})
 
 
 def attach(name: str | None = None) -> Levels:

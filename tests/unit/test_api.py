@@ -16,6 +16,8 @@ import inception
 from inception import api, errors
 from inception.plan.request import ImageStore, ImageTransfer, Inherit, NetworkMode, PidMode, Request, Storage
 
+LIMITS = {"memory", "cpus", "pids", "shm_size"}
+"""Keywords that together make the field `resources` of a request."""
 OF_DETACHED_CHAINS = {"attached", "ttl_s"}
 """Fields of a request that a chain which ends with its program has no use for."""
 
@@ -64,7 +66,8 @@ def test_importing_the_package_loads_nothing() -> None:
 
 def test_every_field_that_a_user_may_choose_is_a_keyword() -> None:
     keywords = inspect.signature(inception.descend).parameters
-    assert {it.name for it in fields(Request)} - OF_DETACHED_CHAINS == set(keywords) - {"engine", "on_message"}
+    chosen = set(keywords) - {"engine", "on_message"}
+    assert {it.name for it in fields(Request)} - OF_DETACHED_CHAINS == chosen - LIMITS | {"resources"}
     for field in fields(Request):
         if field.name in keywords and field.name not in {"depth", "name", "image"}:
             assert keywords[field.name].default == field.default
@@ -93,6 +96,7 @@ def test_literals_name_each_member_of_their_enum(names: object, kind: type[StrEn
         ({"storage": "floppy"}, "storage='floppy' is not one of 'auto', 'volume', 'loopback', 'tmpfs'"),
         ({"storage_size": "5 elephants"}, "write it like 5GB"),
         ({"name": "No Name"}, "'No Name' cannot name a chain"),
+        ({"memory": ["much"]}, "--memory much: "),
         ({"dns": ["here"]}, "'here' is not the address of a name server"),
     ],
 )
