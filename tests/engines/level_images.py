@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from contextlib import closing
+from collections.abc import Iterable
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +43,16 @@ def level_image(suite: str) -> LevelImage:
     except ValueError as error:
         raise NoLevelImage(str(error)) from error
     return LevelImage(tag=tag, file=CACHE / "level-images" / suite / f"{tag.partition(':')[2]}.tar")
+
+
+def missing_suites(suites: Iterable[str]) -> list[str]:
+    """Return those of `suites` whose level image is still to be made."""
+    missing = []
+    for suite in sorted(suites):
+        with suppress(NoLevelImage):
+            if not level_image(suite).file.exists():
+                missing.append(suite)
+    return missing
 
 
 def make_level_image(suite: str) -> LevelImage:

@@ -19,6 +19,7 @@ from inception.cli.output import print_table
 from tests.engines.cell import Cell
 from tests.engines.engine import CACHE
 from tests.engines.kinds import INSIDE, OUTSIDE
+from tests.engines.level_images import missing_suites
 
 _ISOLATED = (sys.executable, "-m", "tests.isolated", "--", sys.executable, "-m")
 
@@ -32,8 +33,8 @@ def main() -> int:
     parser.add_argument("--inside", nargs="+", default=[it.name for it in INSIDE], choices=[it.name for it in INSIDE])
     parser.add_argument("--json", action="store_true", help="print the cells as JSON")
     arguments = parser.parse_args()
-    suites = sorted({it.suite for it in INSIDE if it.name in arguments.inside})
-    subprocess.run((*_ISOLATED, "tests.engines.level_images", *suites), check=False)
+    if suites := missing_suites({it.suite for it in INSIDE if it.name in arguments.inside}):
+        subprocess.run((*_ISOLATED, "tests.engines.level_images", *suites), check=False)
     cells = [cell for outside in arguments.outside for cell in _row(outside, arguments.inside)]
     if arguments.json:
         print(json.dumps([asdict(cell) for cell in cells], indent=2))
