@@ -8,13 +8,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from inception.errors import UsageError
-from inception.plan.request import ImageStore, ImageTransfer, Inherit, NetworkMode, PidMode, Request, Storage
+from inception.plan.request import ImageTransfer, Inherit, NetworkMode, PidMode, Request, Storage
 
 if TYPE_CHECKING:
     from inception.chain.level_clients import Levels
 
 ImageTransferName = Literal["auto", "graft", "load"]
-ImageStoreName = Literal["auto", "overlay2", "containerd"]
 PidModeName = Literal["auto", "isolated", "shared"]
 StorageName = Literal["auto", "volume", "loopback", "tmpfs"]
 NetworkModeName = Literal["bridge", "host", "none"]
@@ -25,7 +24,6 @@ _Choice = TypeVar("_Choice", bound=StrEnum)
 
 _CHOICES: Mapping[str, type[StrEnum]] = {
     "image_transfer": ImageTransfer,
-    "image_store": ImageStore,
     "pid": PidMode,
     "storage": Storage,
     "network": NetworkMode,
@@ -42,7 +40,9 @@ def descend(
     image: str | None = None,
     engine: str = "auto",
     image_transfer: ImageTransfer | ImageTransferName = ImageTransfer.AUTO,
-    image_store: ImageStore | ImageStoreName = ImageStore.AUTO,
+    image_store: str | Sequence[str] = (),
+    level_images: Sequence[str] = (),
+    runtimes: str | Sequence[str] = (),
     pool: str | None = None,
     pid: PidMode | PidModeName = PidMode.AUTO,
     headroom: int = 1,
@@ -79,7 +79,10 @@ def descend(
         engine: Level-0 engine: "host", "private", "auto" (the host's, else a private one) or an address as in
             DOCKER_HOST.
         image_transfer: How each level's engine gets the image: grafted, or loaded as by `docker load`.
-        image_store: Image store of each level's engine; auto is the one that the engine uses by itself.
+        image_store: Image store of the levels' engines: "overlay2", "containerd" or "auto", the engine's own choice;
+            for some levels "2-4=overlay2".
+        level_images: Images of some levels, as "2=TAG" or "3-=TAG".
+        runtimes: Runtimes of all or some levels' engines, as "crun" or "2-4=crun".
         pool: IPv4 range that the levels' subnets are cut from, as "10.99.0.0/16".
         pid: Which levels have a PID namespace of their own: as many as fit, each, or level 1 alone.
         headroom: Number of PID namespaces kept free below the bottom.
@@ -139,6 +142,7 @@ def _make_request(values: Mapping[str, Any]) -> Request:
         read_authorities,
         read_daemon_json,
         read_dockerd,
+        read_level_engines,
         read_limits,
         read_proxy,
     )
@@ -160,7 +164,9 @@ def _make_request(values: Mapping[str, Any]) -> Request:
     }
     limits = {it.replace("-", "_") for it in Resource}
     others = {name: value for name, value in values.items() if name not in limits}
-    return Request(**{**others, **choices, **lists, **converted})
+    stores, runtimes = ([it] if isinstance(it, str) else it for it in (values["image_store"], values["runtimes"]))
+    engines = read_level_engines(values["level_images"], stores, runtimes)
+    return Request(**{**others, **choices, **lists, **converted, **engines})
 
 
 def attach(name: str | None = None) -> Levels:

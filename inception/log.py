@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 import sys
-from itertools import groupby
 
 from inception.errors import UsageError
 from inception.plan.chain import ChainPlan
+from inception.plan.engine.options import ranges
 from inception.plan.engine.proxies import mask_credentials
 from inception.plan.text import printable
 
@@ -59,19 +59,11 @@ def log_plan(plan: ChainPlan) -> None:
     for what, decided in (
         ("privileges", granted),
         ("image transfer", plan.image_transfer),
-        ("image store", plan.request.image_store),
+        ("images", ranges([level.image for level in plan.levels])),
+        ("image stores", ranges([str(plan.seed_of(level.number).store) for level in plan.levels])),
         ("network", f"{plan.network}, MTU {plan.mtu}, packet TTL {plan.packet_ttl or 'unchanged'}"),
-        ("PID namespaces", _ranges([str(level.pid_namespace) for level in plan.levels])),
-        ("storage", _ranges([str(level.storage.kind) for level in plan.levels])),
+        ("PID namespaces", ranges([str(level.pid_namespace) for level in plan.levels])),
+        ("storage", ranges([str(level.storage.kind) for level in plan.levels])),
         ("bridges", ", ".join(level.subnet.bridge for level in plan.levels)),
     ):
         _log.info("plan of chain %s: %s: %s", plan.name, what, decided)
-
-
-def _ranges(values: list[str]) -> str:
-    """Say once what holds for several levels in a row: `private 1-31, shared 32-40`."""
-    runs = [(value, [number for number, _ in run]) for value, run in groupby(enumerate(values, 1), lambda it: it[1])]
-    return ", ".join(
-        f"{value} {numbers[0]}" if len(numbers) == 1 else f"{value} {numbers[0]}-{numbers[-1]}"
-        for value, numbers in runs
-    )

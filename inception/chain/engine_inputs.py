@@ -5,15 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from inception.errors import UsageError
-from inception.plan.engine.options import DaemonJson, DockerdArgument, parse_dockerd_argument, split_levels
+from inception.plan.engine.options import (
+    DaemonJson,
+    DockerdArgument,
+    parse_dockerd_argument,
+    parse_level_image,
+    parse_level_runtime,
+    split_levels,
+)
 from inception.plan.engine.proxies import Proxies, proxies_in, with_scheme
 from inception.plan.engine.settings import SettingsFile
-from inception.plan.request import Inherit
+from inception.plan.request import Inherit, parse_level_store
 from inception.plan.resources import Resource, ResourceLimit, parse_limit
 
 _LEVELS = "write LEVELS like 2, 2-4 or 3-, before a colon"
+_ENGINE_LEVELS = "write it like 2=NAME, 2-4=NAME or 3-=NAME"
 
 
 def read_proxy(address: str | None, inherit: Inherit) -> Proxies | None:
@@ -63,6 +72,18 @@ def _read_limit(resource: Resource, text: str) -> ResourceLimit:
         raise UsageError(
             f"--{resource} {text}: {error}", remedy=f"write it like {example}, or 2-4:{example} for some levels"
         ) from error
+
+
+def read_level_engines(images: Sequence[str], stores: Sequence[str], runtimes: Sequence[str]) -> dict[str, Any]:
+    """Return the fields of a request that choose levels' engines, each option `[LEVELS=]VALUE`. Raises UsageError."""
+    try:
+        return {
+            "level_images": tuple(map(parse_level_image, images)),
+            "image_store": tuple(map(parse_level_store, stores)),
+            "runtimes": tuple(map(parse_level_runtime, runtimes)),
+        }
+    except ValueError as error:
+        raise UsageError(str(error), remedy=_ENGINE_LEVELS) from error
 
 
 def _read_authority(file: str) -> str:

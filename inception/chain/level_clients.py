@@ -53,8 +53,12 @@ class Levels:
 
     @property
     def image(self) -> str:
-        """Tag of the level image, which the engine of each level has."""
-        return self.plan.image
+        """Tag of the level image, which the engine of each level has; with several level images the bottom's."""
+        return self.image_at(self.plan.depth)
+
+    def image_at(self, level: int) -> str:
+        """Return the tag of the image that the engine of `level` was given: that of the level below."""
+        return self.plan.seed_of(level).image
 
     def address(self, level: int) -> str:
         """Return the address of the engine at `level`, as in DOCKER_HOST."""

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from inception.engine.connect import Engine
 from inception.engine.translate import translated
 from inception.errors import ImageError, PlanError, UsageError
 from inception.image.build import ensure_image
 from inception.image.recipe import default_tag
+from inception.image.runtimes import check_runtimes
 from inception.image.seed import ensure_seed
-from inception.image.store import find_image
+from inception.image.store import read_image
 from inception.log import log_plan
 from inception.places import run_root
 from inception.plan.chain import ChainPlan
+from inception.plan.engine.seeds import ImageFacts, SeedPlan
 from inception.plan.facts import Facts
 from inception.plan.planner import plan_chain
 from inception.plan.refusal import Refusal, check_request
@@ -30,16 +33,39 @@ def refuse_early(request: Request) -> None:
         raise UsageError(str(refusal), remedy=refusal.remedy) from refusal
 
 
-def facts_on(engine: Engine, image_id: str) -> Facts:
-    """Read the facts of `engine` and its machine; change nothing. Raises EngineError."""
+def images_on(engine: Engine, names: Sequence[str]) -> tuple[ImageFacts, ...]:
+    """Return the facts of the named images; the default image need not be there, and has no id then.
+
+    Raises ImageError if another one is missing, and EngineError.
+    """
+    return tuple(_image_on(engine, name) for name in names)
+
+
+def _image_on(engine: Engine, name: str) -> ImageFacts:
+    if (found := read_image(engine.client, name)) is not None:
+        return found
+    if name == default_tag():
+        return ImageFacts(name=name)
+    raise ImageError(
+        f"image {name} is not on this engine",
+        remedy="see `inception image ls`, make one with `inception image build`, or `docker pull` it",
+    )
+
+
+def facts_on(engine: Engine, images: Sequence[ImageFacts], seeds: Sequence[SeedPlan] = ()) -> Facts:
+    """Read the facts of `engine` and its machine, to which `images` and `seeds` belong; change nothing.
+
+    Raises EngineError.
+    """
     with translated("reading the engine's facts"):
-        return read_facts(
+        facts = read_facts(
             engine.client,
             endpoint=engine.endpoint,
             local=engine.local,
-            image_id=image_id,
+            image_id=next((image.image_id for image in images if image.image_id), ""),
             run_root=str(run_root()),
         )
+    return replace(facts, images=tuple(images), seeds=tuple(seeds))
 
 
 @contextmanager
@@ -52,9 +78,14 @@ def refusals_as_errors() -> Iterator[None]:
         raise kind(str(refusal), remedy=refusal.remedy) from refusal
 
 
-def plan_on(engine: Engine, request: Request, image_id: str) -> ChainPlan:
-    """Return the plan of `request` on `engine`; change nothing. Raises PlanError, UsageError or EngineError."""
-    facts = facts_on(engine, image_id)
+def plan_on(
+    engine: Engine, request: Request, images: Sequence[ImageFacts], seeds: Sequence[SeedPlan] = ()
+) -> ChainPlan:
+    """Return the plan of `request` on `engine`; change nothing. `seeds` are those that are known to be there.
+
+    Raises PlanError, UsageError or EngineError.
+    """
+    facts = facts_on(engine, images, seeds)
     with refusals_as_errors():
         plan = plan_chain(request, facts)
     log_plan(plan)
@@ -62,29 +93,29 @@ def plan_on(engine: Engine, request: Request, image_id: str) -> ChainPlan:
 
 
 def prepare(engine: Engine, request: Request, on_message: Callable[[str], None]) -> ChainPlan:
-    """Return the plan of `request` once its image and its seed are on the engine.
+    """Return the plan of `request` once its images and its seeds are on the engine.
 
-    The default image is built if it is missing; an image that the user named is not.
+    The default image is built if it is missing and a level runs from it; an image that the user named is not.
     Raises ImageError, PlanError, UsageError or EngineError.
     """
-    if request.image == default_tag():
-        image_id = ensure_image(engine.client, on_message=on_message)
-    elif (found := find_image(engine.client, request.image)) is not None:
-        image_id = found
-    else:
-        raise ImageError(
-            f"image {request.image} is not on this engine", remedy="see `inception image ls`, or `docker pull` it"
-        )
-    plan = plan_on(engine, request, image_id)
+    names = request.images
+    images = images_on(engine, names)
+    if any(not image.image_id for image in images):
+        ensure_image(engine.client, on_message=on_message)
+        images = images_on(engine, names)
+    check_runtimes(engine.client, request)
+    plan = plan_on(engine, request, images)
     for remark in plan.remarks:
         on_message(f"warning: {remark}")
-    ensure_seed(
-        engine.client,
-        image=request.image,
-        image_id=image_id,
-        store=request.image_store,
-        privileges=plan.privileges,
-        patience=request.patience,
-        on_message=on_message,
-    )
-    return plan
+    made = {}
+    # An image without the label of a level image may be none, which making its seed shows: that comes first.
+    for seed in sorted(plan.seeds, key=lambda it: it.engine_version != ""):
+        made[seed.volume] = ensure_seed(
+            engine.client,
+            seed,
+            source=engine.client,
+            privileges=plan.privileges,
+            patience=request.patience,
+            on_message=on_message,
+        )
+    return replace(plan, seeds=tuple(made[seed.volume] for seed in plan.seeds))

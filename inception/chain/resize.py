@@ -12,30 +12,39 @@ import docker
 from inception.callbacks import ignore
 from inception.chain.event_follower import follow, level_error
 from inception.chain.level_engines import level_0_engine, level_client
-from inception.chain.prepare import facts_on, refusals_as_errors
+from inception.chain.prepare import facts_on, images_on, refusals_as_errors
 from inception.chain.run_directory import make_level_directory
 from inception.chain.status import refuse_paused, save_plan
+from inception.engine.connect import Engine
 from inception.engine.translate import translated
-from inception.errors import ChainError, LevelError
+from inception.errors import ChainError, ImageError, LevelError
+from inception.image.runtimes import check_runtimes
+from inception.image.supply import supply
 from inception.level.containers import stop_timeout_s
 from inception.linux import flock, lifeline
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
-from inception.plan.growth import grown, shrunk
+from inception.plan.growth import grown, images_in, request_grown, shrunk
 from inception.plan.protocol import SIGNAL_PLAN_CHANGED
 
 
-def grow(plan: ChainPlan, by: int, on_event: Callable[[Event], None]) -> ChainPlan:
+def grow(
+    plan: ChainPlan,
+    by: int,
+    on_event: Callable[[Event], None],
+    *,
+    image: str | None = None,
+    on_message: Callable[[str], None] = ignore,
+) -> ChainPlan:
     """Add `by` levels at the bottom of the chain and return its new plan once the new bottom is ready.
 
-    Raises UsageError, PlanError, ChainError, EngineError, or LevelError if a new level fails. On an error the chain
-    keeps its depth.
+    They run from `image` if it is given. `on_message` takes lines about steps that take long. Raises UsageError,
+    PlanError, ImageError, ChainError, EngineError, or LevelError if a new level fails. On an error the chain keeps its
+    depth.
     """
     with _exclusive(plan) as current:
-        with level_0_engine(current, ignore) as engine:
-            facts = facts_on(engine, current.image_id)
-        with refusals_as_errors():
-            deeper = grown(current, by, facts)
+        with level_0_engine(current, on_message) as engine:
+            deeper = _plan_and_supply(engine, current, by, image, on_message)
         for number in range(current.depth + 1, deeper.depth + 1):
             make_level_directory(deeper, number)
         events = Path(deeper.paths.events)
@@ -48,6 +57,23 @@ def grow(plan: ChainPlan, by: int, on_event: Callable[[Event], None]) -> ChainPl
             _end_levels(deeper, current)
             raise
         return deeper
+
+
+def _plan_and_supply(
+    engine: Engine, plan: ChainPlan, by: int, image: str | None, on_message: Callable[[str], None]
+) -> ChainPlan:
+    """Plan the growth, and give the engine of the bottom the images and seeds that it lacks for that."""
+    with refusals_as_errors():
+        request = request_grown(plan, by, image)
+    own = {it.name: it for it in images_in(plan)}
+    new = images_on(engine, [name for name in request.images if name not in own])
+    if any(not it.image_id for it in new):
+        raise ImageError(f"image {request.image} is not on this engine", remedy="make it with: inception image build")
+    check_runtimes(engine.client, request)
+    with refusals_as_errors():
+        deeper = grown(plan, request, facts_on(engine, [*own.values(), *new]))
+    with level_client(plan, plan.depth) as client:
+        return supply(engine.client, client, deeper, plan.depth, on_message)
 
 
 def shrink(plan: ChainPlan, by: int) -> ChainPlan:

@@ -64,7 +64,7 @@ class RunningChain:
         self._follower.start()
         with suppress(LevelFailure):
             with events.phase(Phase.CREATE, level=1):
-                create_level(self._client, self.plan, 1, self.plan.image)
+                create_level(self._client, self.plan, 1, self.plan.level(1).image)
                 if self._mirror:
                     self._mirror.fill()
             self._waiter.start()

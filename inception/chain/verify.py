@@ -90,7 +90,7 @@ def verify_image(engine: Engine, request: Request, on_message: Callable[[str], N
     with running(engine.client, plan, ignore) as chain:
         on_message("level 1 is up: checking its parts")
         with chain.client_of(1) as inner:
-            return (*_programs(engine.client, chain, programs_of(inner, plan.image)), *_engine(inner, chain))
+            return (*_programs(engine.client, chain, programs_of(inner, plan.level(1).image)), *_engine(inner, chain))
 
 
 def programs_of(client: docker.APIClient, image: str) -> tuple[Program, ...]:
@@ -117,7 +117,7 @@ def _programs(client: docker.APIClient, chain: RunningChain, programs: Sequence[
 
 def _engine(inner: docker.APIClient, chain: RunningChain) -> Iterator[Check]:
     # By name: with containerd's store at level 0 or here, the engines' ids of one image differ.
-    image = chain.plan.image
+    image = chain.plan.level(1).image
     checks: tuple[tuple[str, Callable[[], str]], ...] = (
         ("engine", lambda: f"Docker {inner.version()['Version']}, storage driver {inner.info()['Driver']}"),
         ("image", lambda: str(inner.inspect_image(image)["Id"])),

@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from inception.plan.request import ImageStore, ImageTransfer, Inherit, NetworkMode, PidMode, Request, Storage
+from inception.plan.request import ImageTransfer, Inherit, NetworkMode, PidMode, Request, Storage
 
 EngineAddress = Annotated[
     str,
@@ -61,9 +61,30 @@ _OptionImageTransfer = Annotated[
     ImageTransfer,
     typer.Option(help="How each level's engine gets the image: share its layers (graft), or docker load it."),
 ]
-_OptionImageStore = Annotated[
-    ImageStore,
-    typer.Option(help="Image store of each level's engine; auto is the one that the engine uses by itself."),
+_LevelImages = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--level-image",
+        metavar="LEVELS=TAG",
+        help="Image that some levels run from, and so their engine (2=TAG, 2-4=TAG, 3-=TAG); repeatable.",
+    ),
+]
+_ImageStores = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--image-store",
+        metavar="[LEVELS=]STORE",
+        help="Image store of all or some levels' engines: overlay2, containerd, or auto, the engine's own choice; "
+        "repeatable.  [default: auto]",
+    ),
+]
+_Runtimes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--runtime",
+        metavar="[LEVELS=]runc|crun|PATH",
+        help="Runtime of all or some levels' engines, which the level's image must have; repeatable.",
+    ),
 ]
 _Pool = Annotated[str | None, typer.Option(metavar="CIDR", help="IPv4 range that the levels' subnets are cut from.")]
 _Pid = Annotated[
@@ -148,7 +169,9 @@ def chain_options(
     name: _Name = None,
     image: _Image = None,
     image_transfer: _OptionImageTransfer = ImageTransfer.AUTO,
-    image_store: _OptionImageStore = ImageStore.AUTO,
+    level_images: _LevelImages = None,
+    image_store: _ImageStores = None,
+    runtimes: _Runtimes = None,
     pool: _Pool = None,
     pid: _Pid = PidMode.AUTO,
     headroom: _Headroom = 1,
@@ -181,6 +204,7 @@ def make_request(values: Mapping[str, Any]) -> Request:
         read_authorities,
         read_daemon_json,
         read_dockerd,
+        read_level_engines,
         read_limits,
         read_proxy,
     )
@@ -189,6 +213,7 @@ def make_request(values: Mapping[str, Any]) -> Request:
     from inception.image.recipe import default_tag
     from inception.plan.resources import Resource
 
+    engines = read_level_engines(values["level_images"] or (), values["image_store"] or (), values["runtimes"] or ())
     lists = {name: tuple(values[name] or ()) for name in ("dns", "registry_mirrors", "insecure_registries")}
     converted = {
         "name": values["name"] or generate_name(),
@@ -201,7 +226,7 @@ def make_request(values: Mapping[str, Any]) -> Request:
     }
     limited = {it: values[it.replace("-", "_")] or () for it in Resource}
     others = {name: value for name, value in values.items() if name.replace("_", "-") not in set(Resource)}
-    request = Request(**{**others, **lists, **converted}, resources=read_limits(limited))
+    request = Request(**{**others, **lists, **converted, **engines}, resources=read_limits(limited))
     refuse_early(request)
     return request
 

@@ -13,6 +13,7 @@ from inception.plan.text import printable
 
 if TYPE_CHECKING:
     from inception.chain.status import ChainStatus  # It would cost `inception --help` a third of its time.
+    from inception.plan.chain import ChainPlan
 
 
 def say(line: str) -> None:
@@ -58,12 +59,31 @@ def chain_fields(status: ChainStatus) -> dict[str, Any]:
                 "presence": level.state.value,
                 "age_s": level.age_s,
                 "container": status.plan.level(level.number).container,
+                **_engine_fields(status.plan, level.number),
                 "socket": str(status.plan.paths.socket(level.number)),
                 "remarks": list(level.remarks),
             }
             for level in status.levels
         ],
     }
+
+
+def _engine_fields(plan: ChainPlan, number: int) -> dict[str, Any]:
+    level, seed = plan.level(number), plan.seed_of(number)
+    return {
+        "image": level.image,
+        "engine_version": seed.engine_version or None,
+        "image_store": seed.store.value,
+        "runtime": level.runtime,
+    }
+
+
+def engines_text(plan: ChainPlan) -> str:
+    """Return the engines of a chain's levels for people: `26.1.5 overlay2 1-2, 28.5.2 containerd 3`."""
+    from inception.plan.engine.options import ranges
+
+    engines = (plan.seed_of(level.number) for level in plan.levels)
+    return ranges([f"{it.engine_version or 'unknown'} {it.store}" for it in engines])
 
 
 def print_json(value: object) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from rich.console import Console
 from rich.table import Table
@@ -17,19 +18,17 @@ from inception.stress.report.compare import Comparison
 _WIDE = 160
 
 
-def plan_table(plan: ChainPlan, *, image_is_missing: bool) -> None:
-    """Print a plan: the settings of the whole chain, then a row for each level."""
+def plan_table(plan: ChainPlan, *, missing: Sequence[str]) -> None:
+    """Print a plan: the settings of the whole chain, then a row for each level. The `missing` images will be built."""
     # Without a terminal there is no width to keep to: nothing is cut.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
     granted = plan.privileges
     privileges = "--privileged" if granted.privileged else f"{len(granted.capabilities)} capabilities, unconfined"
-    missing = "  (missing: it will be built)" if image_is_missing else ""
     for name, value in (
         ("chain", plan.name),
         ("depth", str(plan.depth)),
-        ("image", plan.image + missing),
+        *_images(plan, missing),
         ("image transfer", plan.image_transfer.value),
-        ("image store", plan.request.image_store.value),
         ("privileges", privileges),
         ("network", f"{plan.network.value}, mtu {plan.mtu}"),
         *_ways_outward(plan),
@@ -40,7 +39,17 @@ def plan_table(plan: ChainPlan, *, image_is_missing: bool) -> None:
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
     limits = ("limits",) if any(str(level.resources) for level in plan.levels) else ()
     for heading in (
-        *("level", "container", "pid namespace", "cgroup namespace", "bridge", "networks", "data-root"),
+        *(
+            "level",
+            "container",
+            "engine",
+            "store",
+            "pid namespace",
+            "cgroup namespace",
+            "bridge",
+            "networks",
+            "data-root",
+        ),
         *limits,
     ):
         table.add_column(heading, no_wrap=True)
@@ -49,6 +58,8 @@ def plan_table(plan: ChainPlan, *, image_is_missing: bool) -> None:
         table.add_row(
             str(level.number),
             level.container,
+            plan.seed_of(level.number).engine_version or "unknown",
+            plan.seed_of(level.number).store.value + (f", {level.runtime}" if level.runtime else ""),
             level.pid_namespace.value,
             level.cgroup_namespace.value,
             level.subnet.bridge,
@@ -57,6 +68,22 @@ def plan_table(plan: ChainPlan, *, image_is_missing: bool) -> None:
             *(str(level.resources) for _ in limits),
         )
     console.print(table)
+
+
+def _images(plan: ChainPlan, missing: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield a row for each image, with its levels where there are several."""
+    by_image: dict[str, list[int]] = {}
+    for level in plan.levels:
+        by_image.setdefault(level.image, []).append(level.number)
+    for image, numbers in by_image.items():
+        name = "image" if len(by_image) == 1 else f"image {_show_levels(numbers)}"
+        yield name, image + ("  (missing: it will be built)" if image in missing else "")
+
+
+def _show_levels(numbers: Sequence[int]) -> str:
+    """Return level numbers as ranges: `1,3-5`."""
+    runs = [[number for _, number in run] for _, run in groupby(enumerate(numbers), lambda it: it[1] - it[0])]
+    return ",".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
 
 
 def _ways_outward(plan: ChainPlan) -> Iterator[tuple[str, str]]:

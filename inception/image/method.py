@@ -14,11 +14,22 @@ class BuildMethod(StrEnum):
 
 
 class Suite(StrEnum):
-    """Debian release that the level image's packages come from, and so its engine; an older one has other files."""
+    """Debian release that the level image's packages come from, and so its engine."""
 
+    BOOKWORM = "bookworm"
     TRIXIE = "trixie"
     FORKY = "forky"
     SID = "sid"
 
 
 DEFAULT_SUITE = Suite.TRIXIE
+LACKING = {
+    # Its docker.io has the client in it, and its docker-compose is a program of its own, in Python.
+    Suite.BOOKWORM: frozenset({"docker-cli", "docker-buildx", "docker-compose"}),
+}
+"""Packages of the recipe that a release does not have, or not as the recipe means them."""
+NEEDED = {
+    # Its requests knows no charset-normalizer as new as its own, and says so in a warning.
+    Suite.BOOKWORM: ("chardet",),
+}
+"""Words in those lines of `remove.txt` that a release goes without."""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from inception.errors import ImageError, UsageError
 from inception.image.host_engine import HostFile, copy_host_engine, find_host_engine
-from inception.image.method import DEFAULT_SUITE, Suite
+from inception.image.method import DEFAULT_SUITE, LACKING, NEEDED, Suite
 
 REPOSITORY = "inception-level"
 LABEL_RECIPE = "inception.recipe"
@@ -30,6 +30,9 @@ LABEL_ENGINE = "inception.engine-version"
 """Label of every level image: the version of the engine in it."""
 _DIGITS_IN_TAG = 12
 _BUILDER_PACKAGES = "packages-builder.txt"
+_REMOVED = "remove.txt"
+_PACKAGE = re.compile(r"[a-z0-9][a-z0-9.-]{1,40}")
+"""Names of Debian packages that a tag can have in it: without a plus."""
 _APT_OPTION = re.compile(r"[A-Za-z][\w:/.-]*\s+\S.*")
 _APT_CONFIG = "apt.conf"
 _COPY_OF_RECIPE = "COPY . /recipe\n"
@@ -39,13 +42,15 @@ _COPY_OF_RECIPE = "COPY . /recipe\n"
 class Recipe:
     """Inputs of a level image: the recipe's directory, the suite or another base image, and the host's engine, if used.
 
-    A `slim` image lacks the packages that people build and compose with. `apt_options` are lines of apt.conf(5) for the
+    A `slim` image lacks the packages that people build and compose with; `packages` are more than the recipe's, and the
+    tag ends with their names. `apt_options` are lines of apt.conf(5) for the
     build alone: they do not change what is built, nor the tag.
     """
 
     directory: Path
     suite: Suite = DEFAULT_SUITE
     slim: bool = False
+    packages: tuple[str, ...] = ()
     apt_options: tuple[str, ...] = ()
     base: str | None = None
     host_engine: tuple[HostFile, ...] = ()
@@ -57,7 +62,9 @@ class Recipe:
             if path.is_file() and not (self.slim and path.name == _BUILDER_PACKAGES):
                 _add(whole, str(path.relative_to(self.directory)), path)
         if self.suite is not DEFAULT_SUITE:
-            whole.update(f"suite {self.suite}\n".encode())
+            whole.update(" ".join(("suite", self.suite, *sorted(self._lacking), *self._needed)).encode() + b"\n")
+        if self.packages:
+            whole.update(f"packages {' '.join(self.packages)}\n".encode())
         if self.base is not None:
             whole.update(f"base {self.base}\n".encode())
         for file in self.host_engine:
@@ -67,7 +74,8 @@ class Recipe:
     def tag(self) -> str:
         """Return the tag of the image that this recipe gives."""
         suite = "" if self.suite is DEFAULT_SUITE else f"{self.suite}-"
-        return f"{REPOSITORY}:{suite}{self.digest()[:_DIGITS_IN_TAG]}{'-slim' if self.slim else ''}"
+        marks = ("slim",) if self.slim else ()
+        return "-".join((f"{REPOSITORY}:{suite}{self.digest()[:_DIGITS_IN_TAG]}", *marks, *self.packages))
 
     def stage(self, directory: Path) -> None:
         """Copy the recipe and the host's engine to `directory`, with modes that do not depend on the checkout's.
@@ -77,6 +85,13 @@ class Recipe:
         shutil.copytree(self.directory, directory)
         if self.slim:
             (directory / _BUILDER_PACKAGES).unlink()
+        for file in directory.glob("packages*.txt"):
+            file.write_text("".join(f"{name}\n" for name in _names_in(file) if name not in self._lacking))
+        removed = (directory / _REMOVED).read_text().splitlines(keepends=True)
+        kept = (line for line in removed if not any(word in line for word in self._needed))
+        (directory / _REMOVED).write_text("".join(kept))
+        if self.packages:
+            (directory / "packages-more.txt").write_text("".join(f"{name}\n" for name in self.packages))
         if self.apt_options:
             (directory / _APT_CONFIG).write_text("".join(f"{line.rstrip(';')};\n" for line in self.apt_options))
             dockerfile = (directory / "Dockerfile").read_text()
@@ -93,7 +108,16 @@ class Recipe:
 
     def left_out(self) -> tuple[str, ...]:
         """Return the names of the packages that this image lacks and others have."""
-        return _names_in(self.directory / _BUILDER_PACKAGES) if self.slim else ()
+        optional = _names_in(self.directory / _BUILDER_PACKAGES)
+        return tuple(name for name in optional if self.slim or name in self._lacking)
+
+    @property
+    def _lacking(self) -> frozenset[str]:
+        return LACKING.get(self.suite, frozenset())
+
+    @property
+    def _needed(self) -> tuple[str, ...]:
+        return NEEDED.get(self.suite, ())
 
     def image_settings(self) -> tuple[str, ...]:
         """Return the instructions of the Dockerfile's last stage but COPY: those for PATH, the command and so on."""
@@ -106,16 +130,20 @@ def find_recipe(
     *,
     suite: Suite | None = None,
     slim: bool = False,
+    packages: Sequence[str] = (),
     base: str | None = None,
     apt_options: Sequence[str] = (),
     engine_from_host: bool = False,
 ) -> Recipe:
     """Return the recipe of this program. Raises ImageError if the host lacks the engine to be copied.
 
-    Raises UsageError for a suite beside a base image, and for an option that apt cannot read.
+    Raises UsageError for a suite beside a base image, a name that no package has, and an option that apt cannot read.
     """
     if suite is not None and base is not None:
         raise UsageError(f"the packages' suite is that of {base}", remedy="leave out --suite or --base")
+    for name in packages:
+        if not _PACKAGE.fullmatch(name):
+            raise UsageError(f"{name!r} cannot name a package", remedy="name one of Debian's, like crun")
     for option in apt_options:
         if not _APT_OPTION.fullmatch(option):
             raise UsageError(f"{option!r} is not an option of apt", remedy="write it like 'Acquire::Retries \"3\"'")
@@ -123,6 +151,7 @@ def find_recipe(
         directory=_recipe_directory(),
         suite=suite or DEFAULT_SUITE,
         slim=slim,
+        packages=tuple(sorted(set(packages))),
         apt_options=tuple(apt_options),
         base=base,
         host_engine=find_host_engine() if engine_from_host else (),

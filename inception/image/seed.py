@@ -1,7 +1,8 @@
 """Make the seed of an image: a volume of the level-0 engine that every level grafts the image from.
 
 The volume holds `image.tar` (the output of `docker save`, for levels that load it), `data-root/` (of an engine that
-has loaded it) and, written last, `seed.json`. An image has a seed for each image store that was asked for.
+has loaded it) and, written last, `seed.json`. An image has a seed for each engine that is given it and each image store
+that was asked for: the engine in a level image makes the data-roots that the levels of that image graft from.
 """
 
 from __future__ import annotations
@@ -12,16 +13,18 @@ import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import IO
+from dataclasses import replace
+from typing import IO, Any
 
 import docker
 from docker.types import Mount
 
-from inception.engine.translate import translated
+from inception.engine.translate import reason, translated
 from inception.errors import ImageError
+from inception.level.containers import with_known_capabilities
 from inception.payload import payload_archive
 from inception.places import locked
-from inception.plan.chain import seed_volume_name
+from inception.plan.engine.seeds import SeedPlan
 from inception.plan.paths import SEED_DIRECTORY
 from inception.plan.privileges import Privileges
 from inception.plan.protocol import Program
@@ -37,31 +40,34 @@ _CHUNK = 1 << 20
 
 def ensure_seed(
     client: docker.APIClient,
+    seed: SeedPlan,
     *,
-    image: str,
-    image_id: str,
-    store: ImageStore,
+    source: docker.APIClient,
     privileges: Privileges,
     patience: float,
     on_message: Callable[[str], None],
-) -> str:
-    """Make the seed of `image` for engines that use `store` unless it is there and complete; return the volume's name.
+) -> SeedPlan:
+    """Make `seed` on the engine of `client` unless it is there and complete; return it as its engine describes it.
 
-    Raises ImageError if the engine in the image cannot make it, and EngineError.
+    The image comes from the engine of `source`, the image of the engine that makes the seed is on that of `client`.
+    Raises ImageError if that engine cannot make it, and EngineError.
     """
-    volume = seed_volume_name(image_id, store)
+    volume = seed.volume
     with locked(f"{volume}.lock"), translated("making the seed"):
-        if _is_complete(client, volume, image_id):
-            return volume
-        on_message(f"making the seed of {image}, once for this image")
-        _remove_volume(client, volume)
-        client.create_volume(volume, labels={LABEL_SEED: image_id, LABEL_STORE: store.value})
-        try:
-            _fill(client, volume, image, [Program.MAKE_SEED, image, str(patience), store.value], privileges)
-        except BaseException:
+        if (description := _describe(client, seed)) is None:
+            by = "" if seed.engine_image == seed.image else f" for the engine of {seed.engine_image}"
+            on_message(f"making the seed of {seed.image}{by}, once for this image")
             _remove_volume(client, volume)
-            raise
-    return volume
+            client.create_volume(volume, labels={LABEL_SEED: seed.image_id, LABEL_STORE: seed.store.value})
+            try:
+                _fill(client, seed, source, patience, privileges)
+                description = _describe(client, seed) or {}
+            except BaseException:
+                _remove_volume(client, volume)
+                raise
+    # Seeds were of this store alone before they named it.
+    store = ImageStore(description.get("image_store", ImageStore.OVERLAY2))
+    return replace(seed, store=store, engine_version=description.get("engine_version") or seed.engine_version)
 
 
 def _remove_volume(client: docker.APIClient, volume: str) -> None:
@@ -71,62 +77,92 @@ def _remove_volume(client: docker.APIClient, volume: str) -> None:
         return
 
 
-def _is_complete(client: docker.APIClient, volume: str, image_id: str) -> bool:
+def _describe(client: docker.APIClient, seed: SeedPlan) -> dict[str, Any] | None:
+    """Return the content of the seed's `seed.json`, or None if the seed is not complete."""
     try:
-        client.inspect_volume(volume)
+        client.inspect_volume(seed.volume)
     except docker.errors.NotFound:
-        return False
-    with _container(client, volume, image_id, command=["true"], privileges=None) as container:
+        return None
+    with _container(client, seed, command=["true"]) as container:
         try:
             chunks, _ = client.get_archive(container, str(SEED_DIRECTORY / "seed.json"))
         except docker.errors.NotFound:
-            return False
+            return None
         with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
             member = archive.extractfile("seed.json")
-            return member is not None and "image_id" in json.load(member)
+            description: dict[str, Any] = {} if member is None else json.load(member)
+            return description if "image_id" in description else None
 
 
 @contextmanager
 def _container(
-    client: docker.APIClient, volume: str, image: str, *, command: list[str], privileges: Privileges | None
+    client: docker.APIClient, seed: SeedPlan, *, command: list[str], privileges: Privileges | None = None
 ) -> Iterator[str]:
-    """Create a container of `image` with the seed's volume, writable, not started; remove it after the block."""
+    """Create a container of the engine's image with the seed's volume, not started; remove it after the block."""
+    container = (
+        _create(client, seed, command, privileged=False)
+        if privileges is None
+        else with_known_capabilities(
+            privileges,
+            lambda known: _create(
+                client,
+                seed,
+                command,
+                privileged=known.privileged,
+                cap_add=list(known.capabilities) or None,
+                security_opt=["seccomp=unconfined", "apparmor=unconfined", "label=disable"],
+            ),
+        )
+    )
+    try:
+        yield container
+    finally:
+        client.remove_container(container, force=True, v=True)
+
+
+def _create(client: docker.APIClient, seed: SeedPlan, command: list[str], **host_config: Any) -> str:
     created = client.create_container(
-        image=image,
+        # Engines with other image stores have other ids of one image.
+        image=seed.engine_image if seed.home else seed.engine_image_id,
         # Any image can be a chain's, also one with an entrypoint, such as the standalone image.
         entrypoint=command,
         environment={"PYTHONPATH": _PAYLOAD},
-        labels={LABEL_SEED: image},
+        labels={LABEL_SEED: seed.image_id},
         host_config=client.create_host_config(
-            mounts=[Mount(str(SEED_DIRECTORY), volume, type="volume", no_copy=True)],
+            mounts=[Mount(str(SEED_DIRECTORY), seed.volume, type="volume", no_copy=True)],
             network_mode="none",
-            privileged=privileges is not None and privileges.privileged,
-            cap_add=list(privileges.capabilities) if privileges and privileges.capabilities else None,
-            security_opt=["seccomp=unconfined", "apparmor=unconfined", "label=disable"] if privileges else None,
             tmpfs={"/run": "mode=755"},
+            **host_config,
         ),
     )
-    try:
-        yield created["Id"]
-    finally:
-        client.remove_container(created["Id"], force=True, v=True)
+    return str(created["Id"])
 
 
-def _fill(client: docker.APIClient, volume: str, image: str, program: list[str], privileges: Privileges) -> None:
-    command = ["tini", "-s", "--", "python3", "-m", *program]
-    with _container(client, volume, image, command=command, privileges=privileges) as container:
+def _fill(
+    client: docker.APIClient, seed: SeedPlan, source: docker.APIClient, patience: float, privileges: Privileges
+) -> None:
+    program = ["python3", "-m", Program.MAKE_SEED, seed.image, str(patience), seed.store.value]
+    with _container(client, seed, command=["tini", "-s", "--", *program], privileges=privileges) as container:
         client.put_archive(container, "/", payload_archive(_PAYLOAD.removeprefix("/")))
         with tempfile.TemporaryFile() as tarball:
-            for chunk in client.get_image(image, chunk_size=_CHUNK):
+            for chunk in source.get_image(seed.image, chunk_size=_CHUNK):
                 tarball.write(chunk)
             client.put_archive(container, str(SEED_DIRECTORY), _wrapped(tarball, "image.tar"))
-        client.start(container)
+        try:
+            client.start(container)
+        except docker.errors.APIError as error:
+            # It lacks tini, the first program of every level.
+            raise ImageError(
+                f"{seed.engine_image} is not a level image: {reason(error)}",
+                remedy="see `inception image ls` for those that are here, or make one with `inception image build`",
+            ) from error
         status = client.wait(container)["StatusCode"]
         if status != 0:
             log = client.logs(container, tail=1).decode(errors="replace").strip()
             raise ImageError(
-                f"the seed of {image} could not be made: {log or f'status {status}'}",
-                remedy="check the image with `inception image verify`, or use another --image or --image-store",
+                f"the seed of {seed.image} could not be made by the engine of {seed.engine_image}: "
+                f"{log or f'status {status}'}",
+                remedy="check the image with `inception image verify`, or use another image or --image-store",
             )
 
 

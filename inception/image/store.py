@@ -14,8 +14,7 @@ import docker
 from inception.engine.translate import reason, translated
 from inception.errors import ImageError
 from inception.image.recipe import LABEL_ENGINE, LABEL_MADE_OF, LABEL_RECIPE, LABEL_WAY
-from inception.plan.chain import seed_volume_name
-from inception.plan.request import ImageStore
+from inception.plan.engine.seeds import ImageFacts, is_seed_of
 
 _CHUNK_BYTES = 1 << 20
 
@@ -39,11 +38,6 @@ class StoredImage:
     made_of: str | None
 
 
-def seeds_of(image_id: str) -> tuple[str, ...]:
-    """Return the names of the volumes that can hold a seed of the image, one for each image store."""
-    return tuple(seed_volume_name(image_id, store) for store in ImageStore)
-
-
 def find_image(client: docker.APIClient, tag: str) -> str | None:
     """Return the id of the image with `tag` (or id) on the engine, or None. Raises EngineError."""
     with translated(f"looking for image {tag}"):
@@ -52,6 +46,19 @@ def find_image(client: docker.APIClient, tag: str) -> str | None:
         except docker.errors.NotFound:
             return None
     return image_id
+
+
+def read_image(client: docker.APIClient, name: str) -> ImageFacts | None:
+    """Return the facts of the image with the tag or id `name`, or None if it is not there. Raises EngineError."""
+    with translated(f"looking for image {name}"):
+        try:
+            found = client.inspect_image(name)
+        except docker.errors.NotFound:
+            return None
+    labels = (found.get("Config") or {}).get("Labels") or {}
+    return ImageFacts(
+        name=name, image_id=found["Id"], size=int(found["Size"]), engine_version=labels.get(LABEL_ENGINE, "")
+    )
 
 
 def list_images(client: docker.APIClient) -> tuple[StoredImage, ...]:
@@ -65,7 +72,7 @@ def list_images(client: docker.APIClient) -> tuple[StoredImage, ...]:
         # these only the former are level images.
         bases = {image["Labels"].get(LABEL_MADE_OF) for image in images} - {image["Id"] for image in images}
         images += [it for it in client.images(all=True, filters={"label": LABEL_RECIPE}) if it["Id"] in bases]
-        volumes = {volume["Name"] for volume in client.volumes().get("Volumes") or ()}
+        volumes = _volumes(client)
     stored = (
         StoredImage(
             # An engine before 24 has a tag <none>:<none> for an image without any.
@@ -76,7 +83,7 @@ def list_images(client: docker.APIClient) -> tuple[StoredImage, ...]:
             recipe=image["Labels"][LABEL_RECIPE],
             way=image["Labels"].get(LABEL_WAY, ""),
             engine_version=image["Labels"].get(LABEL_ENGINE, ""),
-            seed=next((seed for seed in seeds_of(image["Id"]) if seed in volumes), None),
+            seed=next((volume for volume in volumes if is_seed_of(volume, image["Id"])), None),
             made_of=image["Labels"].get(LABEL_MADE_OF),
         )
         for image in images
@@ -177,9 +184,19 @@ def _remove_made_of(client: docker.APIClient, image_id: str) -> None:
                 client.remove_image(image.image_id, force=True)
 
 
+def _volumes(client: docker.APIClient) -> tuple[str, ...]:
+    """Return the names of the engine's volumes, the shortest first: an image's own seed before others."""
+    names = (volume["Name"] for volume in client.volumes().get("Volumes") or ())
+    return tuple(sorted(names, key=lambda name: (len(name), name)))
+
+
 def _remove_seeds(client: docker.APIClient, image_id: str) -> None:
-    for volume in seeds_of(image_id):
-        _remove_seed(client, volume)
+    """Remove the seeds of the image, and those that the engine in it has made."""
+    with translated("looking for seeds"):
+        volumes = _volumes(client)
+    for volume in volumes:
+        if is_seed_of(volume, image_id):
+            _remove_seed(client, volume)
 
 
 def _remove_seed(client: docker.APIClient, volume: str) -> None:

@@ -40,17 +40,23 @@ class ChildLevel:
         self._started = False
         self._ended = threading.Event()
 
-    def start(self, image: str, restore_image: Callable[[], str]) -> None:
-        """Create the container from `image` and start it. Raises LevelFailure.
+    def start(self, given_image: str, restore_image: Callable[[], str]) -> None:
+        """Create the container and start it. Raises LevelFailure.
 
-        An engine whose users have removed the image is given it again by `restore_image`, which returns its id.
+        `given_image` is the id of the image that this engine was given. If its users have removed it, it is given again
+        by `restore_image`, which returns its id. A child level of a chain that grew may run from another image, which
+        the client has loaded.
         """
+        wanted = self._plan.level(self._number).image
+        is_given = wanted == self._plan.seed_of(self._number - 1).image
         client = connect_level(self._plan, self._number - 1)
         self._may_exist = True
         with self._events.phase(Phase.CREATE, level=self._number, log="dockerd"):
             try:
-                create_level(client, self._plan, self._number, image)
+                create_level(client, self._plan, self._number, given_image if is_given else wanted)
             except docker.errors.ImageNotFound:
+                if not is_given:
+                    raise
                 create_level(client, self._plan, self._number, restore_image())
         with self._events.phase(Phase.START, level=self._number, log="dockerd"):
             client.start(self._name)
@@ -123,7 +129,7 @@ class ChildLevel:
 
 
 class ChildSlot:
-    """The place below level `number`, empty or with a child level made from `image`, an id in this level's engine."""
+    """The place below level `number`, empty or with a child level. `image` is the id of the image of this engine."""
 
     def __init__(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -10,8 +11,9 @@ import docker
 from docker.types import LogConfig, Mount, Ulimit
 
 from inception.plan.chain import LABEL_CHAIN, LABEL_LEVEL, CgroupNamespace, ChainPlan, LevelPlan
+from inception.plan.engine.seeds import SeedPlan
 from inception.plan.facts import RunRootSource
-from inception.plan.paths import DATA_ROOT, IMAGE_DIRECTORY, SEED_DIRECTORY
+from inception.plan.paths import DATA_ROOT, IMAGE_DIRECTORY, SEEDS_DIRECTORY
 from inception.plan.pids import PidNamespace
 from inception.plan.privileges import Privileges
 from inception.plan.protocol import Program, Variable
@@ -31,13 +33,20 @@ _ENTRYPOINT = ("tini", "-s", "--", "sh", "-c", f'PYTHONPATH="$0" exec python3 -m
 def create_level(client: docker.APIClient, plan: ChainPlan, number: int, image: str) -> str:
     """Create the container of level `number` from `image` in the engine above it; return its id.
 
-    Capabilities that this engine does not know, being older than the kernel, are left out. Raises
-    docker.errors.APIError.
+    Raises docker.errors.APIError.
     """
-    privileges = plan.privileges
+    level = plan.level(number)
+    return with_known_capabilities(plan.privileges, lambda known: _create(client, plan, level, image, known))
+
+
+def with_known_capabilities(privileges: Privileges, create: Callable[[Privileges], str]) -> str:
+    """Return what `create` returns for those of `privileges` that the engine knows, which may be older than the kernel.
+
+    Raises docker.errors.APIError.
+    """
     while True:
         try:
-            return _create(client, plan, plan.level(number), image, privileges)
+            return create(privileges)
         except docker.errors.APIError as error:
             unknown = _UNKNOWN_CAPABILITY.search(str(error))
             if unknown is None or unknown["name"] not in privileges.capabilities:
@@ -64,7 +73,7 @@ def _create(client: docker.APIClient, plan: ChainPlan, level: LevelPlan, image: 
             Variable.CHAIN: plan.name,
             Variable.LEVEL: str(level.number),
             Variable.DEPTH: str(plan.depth),
-            Variable.IMAGE: plan.image,
+            Variable.IMAGE: plan.seed_of(level.number).image,
         },
         labels=labels,
         stop_timeout=stop_timeout_s(plan, level.number),
@@ -129,12 +138,15 @@ def _mounts(plan: ChainPlan, level: LevelPlan, labels: dict[str, str]) -> list[M
     run_directory = PurePosixPath(plan.run_directory)
     # Level 1 sees the run root, so that it can remove the chain's directory when nobody is left outside to do so.
     shared = run_directory.parent if outermost else run_directory
-    seed = (
-        Mount(str(SEED_DIRECTORY), plan.seed_volume, type="volume", read_only=True, no_copy=True)
-        if outermost
-        else bind(str(SEED_DIRECTORY), str(SEED_DIRECTORY), read_only=True)
-    )
-    return [_shared(plan, level, str(shared), labels), seed, _data_root(level, labels)]
+    seeds = [_seed(level, seed) for seed in plan.seeds if seed.home < level.number]
+    return [_shared(plan, level, str(shared), labels), *seeds, _data_root(level, labels)]
+
+
+def _seed(level: LevelPlan, seed: SeedPlan) -> Mount:
+    directory = str(SEEDS_DIRECTORY / seed.volume)
+    if seed.home == level.number - 1:
+        return Mount(directory, seed.volume, type="volume", read_only=True, no_copy=True)
+    return bind(directory, directory, read_only=True)
 
 
 def _shared(plan: ChainPlan, level: LevelPlan, directory: str, labels: dict[str, str]) -> Mount:

@@ -13,7 +13,7 @@ import socket
 import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from inception.level.failure import PhaseError
@@ -38,6 +38,7 @@ DOCKERD_PID_FILE = Path("/run/docker.pid")
 _CONTAINERD_CONFIG = Path("/run/inception-containerd.toml")
 _SETTINGS = Path("/run/inception-daemon.json")
 _IMAGE_SETTINGS = Path("/etc/docker/daemon.json")
+_RUNC = "runc"
 _POLL_S = 0.004
 _TRANSIENT = (FileNotFoundError, ConnectionRefusedError)
 _OOM_SCORE = -500
@@ -145,7 +146,7 @@ def level_configuration(plan: ChainPlan, level: LevelPlan, data_root: Path, seed
     }
     own |= {name: list(values) for name, values in lists.items() if values}
     request = plan.request
-    chosen = {"mtu": request.mtu, "dns": list(request.dns)}
+    chosen = {"mtu": request.mtu, "dns": list(request.dns), **runtime_settings(level.runtime)}
     options = SettingsFile(source="options", text=json.dumps({name: it for name, it in chosen.items() if it}))
     given = [it.file for it in request.daemon_json if level.number in it.levels]
     try:
@@ -160,6 +161,16 @@ def level_configuration(plan: ChainPlan, level: LevelPlan, data_root: Path, seed
         )
     except ValueError as error:
         raise PhaseError(str(error), remedy="correct that file in the image") from error
+
+
+def runtime_settings(runtime: str | None) -> dict[str, Any]:
+    """Return the settings of a dockerd that runs containers by `runtime`, a name or a path; None for its own choice."""
+    if runtime is None:
+        return {}
+    name = PurePosixPath(runtime).name
+    if runtime == _RUNC:
+        return {"default-runtime": _RUNC}  # dockerd refuses another definition of this name.
+    return {"default-runtime": name, "runtimes": {name: {"path": runtime}}}
 
 
 def image_settings() -> tuple[SettingsFile, ...]:

@@ -25,7 +25,7 @@ from inception.level.failure import PhaseError
 from inception.level.graft import Seed, plan_graft
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Phase
-from inception.plan.paths import SEED_DIRECTORY
+from inception.plan.paths import SEEDS_DIRECTORY
 from inception.plan.request import ImageStore, ImageTransfer
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ class LevelEngine:
         self._plan = plan
         self._level = plan.level(number)
         self._events = events
-        self._seed = Seed.read(Path(SEED_DIRECTORY))
+        self._seed = Seed.read(Path(SEEDS_DIRECTORY / self._level.seed))
+        self._image = plan.seed_of(number).image
         self._image_id = self._seed.image_id
         self._daemons: list[Daemon] = []
         self._replacing = threading.Lock()
@@ -52,7 +53,7 @@ class LevelEngine:
 
     @property
     def image_id(self) -> str:
-        """Id of the chain's image in this engine."""
+        """Id in this engine of the image that it is given."""
         return self._image_id
 
     @property
@@ -101,11 +102,15 @@ class LevelEngine:
 
     def _start_dockerd(self) -> Daemon:
         configuration = level_configuration(self._plan, self._level, self.data_root, self._seed)
-        if self._level.number == 1 and not self._daemons[1:]:
-            # Every level has the same image: one of them reports what they all pass over.
+        if self._first_with_its_image and not self._daemons[1:]:
+            # Of levels with the same image one reports what they all pass over.
             for note in configuration.notes:
                 self._events.note(Phase.DOCKERD, note)
         return start_dockerd(configuration, self._log("dockerd"))
+
+    @property
+    def _first_with_its_image(self) -> bool:
+        return not any(it.image == self._level.image for it in self._plan.levels[: self._level.number - 1])
 
     def _wait_for_dockerd(self, dockerd: Daemon) -> None:
         from inception.level.engine_client import negotiate
@@ -120,10 +125,9 @@ class LevelEngine:
         """Check that the engine knows the image; load it where the graft has failed and loading is allowed."""
         from inception.level.engine_client import connect_level, id_of_image
 
-        image = self._plan.image
         with connect_level(self._plan, self._level.number) as client:
             with self._events.phase(Phase.VERIFY, log="dockerd"):
-                if grafted and id_of_image(client, image) == self.image_id:
+                if grafted and id_of_image(client, self._image) == self.image_id:
                     return
                 if self._plan.image_transfer is ImageTransfer.GRAFT:
                     raise PhaseError("the engine does not know the grafted image", remedy=_REMEDY_OF_GRAFT)
@@ -136,10 +140,9 @@ class LevelEngine:
         """Load the image from the seed's tarball, and keep its id in this engine. Raises PhaseError and APIError."""
         from inception.level.engine_client import id_of_image, load_as
 
-        image = self._plan.image
-        load_as(client, self._seed.tarball, image)
-        if (image_id := id_of_image(client, image)) is None:
-            raise PhaseError(f"{image} was loaded, but the engine does not know it")
+        load_as(client, self._seed.tarball, self._image)
+        if (image_id := id_of_image(client, self._image)) is None:
+            raise PhaseError(f"{self._image} was loaded, but the engine does not know it")
         self._image_id = image_id
 
     def restore_image(self) -> str:
@@ -151,7 +154,7 @@ class LevelEngine:
 
         self._events.note(
             Phase.IMAGE,
-            f"{self._plan.image} was removed from the engine of level {self._level.number}: loading it again",
+            f"{self._image} was removed from the engine of level {self._level.number}: loading it again",
         )
         with connect_level(self._plan, self._level.number) as client:
             self._load_image(client)

@@ -10,18 +10,19 @@ from pathlib import PurePosixPath
 from inception.plan import codec
 from inception.plan.engine.outward import AUTHORITIES_FILE, NO_CHANGE, Outward
 from inception.plan.engine.proxies import LOCAL, Proxies
+from inception.plan.engine.seeds import SeedPlan
 from inception.plan.estimate import Estimate
 from inception.plan.facts import RunRootSource
 from inception.plan.network import Subnet
 from inception.plan.paths import RunDirectory
 from inception.plan.pids import PidNamespace
 from inception.plan.privileges import Privileges
-from inception.plan.request import ImageStore, ImageTransfer, NetworkMode, Request, is_name
+from inception.plan.request import ImageTransfer, NetworkMode, Request, is_name
 from inception.plan.resources import NO_LIMITS, LevelResources
 from inception.plan.storage import LevelStorage
 from inception.plan.time_limits import TimeLimits
 
-PLAN_VERSION = 1
+PLAN_VERSION = 2
 LABEL_CHAIN = "inception.chain"
 LABEL_LEVEL = "inception.level"
 
@@ -35,11 +36,18 @@ class CgroupNamespace(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class LevelPlan:
-    """Plan of one level; number 1 is the outermost. `container` is its container's name in the engine above."""
+    """Plan of one level; number 1 is the outermost. `container` is its container's name in the engine above.
+
+    It runs from `image`. `seed` is the volume of its engine's seed (`ChainPlan.seed_of`). `runtime` runs its engine's
+    containers, None for the engine's own choice.
+    """
 
     number: int
     container: str
     hostname: str
+    image: str
+    seed: str
+    runtime: str | None
     pid_namespace: PidNamespace
     cgroup_namespace: CgroupNamespace
     subnet: Subnet
@@ -49,9 +57,9 @@ class LevelPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class ChainPlan:
-    """Plan of a chain. `seed_volume` is the level-0 engine's volume that holds the seed of `image_id`.
+    """Plan of a chain. Each level sees all `seeds` whose volume an engine above it has.
 
-    `endpoint` is the address of that engine. A chain that grows is planned from `request` again.
+    `endpoint` is the address of the level-0 engine. A chain that grows is planned from `request` again.
     A `remote` engine does not see the client's run root: the run directory lies in a volume of level 1 there.
     `run_root_source` is the run root on the engine's machine, None if it has the same path there.
     `podman`: level 0 is a Podman, whose API needs other parameters for level 1. `restart_engines`: each level restarts
@@ -64,10 +72,8 @@ class ChainPlan:
     request: Request
     endpoint: str
     run_directory: str
-    image: str
-    image_id: str
     image_transfer: ImageTransfer
-    seed_volume: str
+    seeds: tuple[SeedPlan, ...]
     privileges: Privileges
     network: NetworkMode
     packet_ttl: int | None
@@ -114,6 +120,11 @@ class ChainPlan:
         """Return the plan of level `number`, counted from 1."""
         return self.levels[number - 1]
 
+    def seed_of(self, number: int) -> SeedPlan:
+        """Return the seed of the engine of level `number`: its `image` is the one that this engine is given."""
+        volume = self.level(number).seed
+        return next(seed for seed in self.seeds if seed.volume == volume)
+
     def to_json(self) -> str:
         """Return this plan as indented JSON, its last newline included."""
         return codec.to_json(self, indent=2)
@@ -131,9 +142,3 @@ class ChainPlan:
         if not is_name(plan.name):
             raise ValueError("invalid ChainPlan: name: it cannot name a chain")
         return plan
-
-
-def seed_volume_name(image_id: str, store: ImageStore = ImageStore.AUTO) -> str:
-    """Return the name of the level-0 volume that holds the seed of an image for engines that use `store`."""
-    name = f"inception-seed-{image_id.removeprefix('sha256:')[:12]}"
-    return name if store is ImageStore.AUTO else f"{name}-{store}"

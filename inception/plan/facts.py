@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from inception.plan.engine.proxies import Proxies
+from inception.plan.engine.seeds import ImageFacts, SeedPlan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +83,7 @@ class HostFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """All facts that a plan is made from. `image_size` is in bytes, None while there is no image.
+    """All facts that a plan is made from: `images` are those at level 0, `seeds` those that are there already.
 
     `run_root_source` is None where the engine sees the run root at the same path as the client.
     """
@@ -90,6 +91,6 @@ class Facts:
     engine: EngineFacts
     host: HostFacts
     run_root: str
-    image_id: str
-    image_size: int | None = None
+    images: tuple[ImageFacts, ...] = ()
+    seeds: tuple[SeedPlan, ...] = ()
     run_root_source: RunRootSource | None = None

@@ -28,7 +28,10 @@ CONTAINERD_ROOT = "containerd-root"
 """Directory of containerd's content in a data-root."""
 
 SEED_DIRECTORY = PurePosixPath("/var/lib/inception/seed")
-"""Directory of the seed in each level, read-only: `seed.json`, `image.tar` and `data-root/`."""
+"""Directory of the seed where it is made: `seed.json`, `image.tar` and `data-root/`."""
+
+SEEDS_DIRECTORY = PurePosixPath("/var/lib/inception/seeds")
+"""Directory of the chain's seeds in each level, read-only, each in a directory with the name of its volume."""
 
 IMAGE_DIRECTORY = PurePosixPath("/var/lib/inception/storage")
 """Mount point of the volume that holds the image of a level's file system, if it has one."""

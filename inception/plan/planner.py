@@ -5,8 +5,9 @@ from __future__ import annotations
 from ipaddress import IPv4Network
 from pathlib import PurePosixPath
 
-from inception.plan.chain import CgroupNamespace, ChainPlan, LevelPlan, seed_volume_name
+from inception.plan.chain import CgroupNamespace, ChainPlan, LevelPlan
 from inception.plan.engine.outward import choose_outward, remarks_on
+from inception.plan.engine.seeds import SeedPlan, assign_seeds, distinct
 from inception.plan.estimate import USUAL_IMAGE_SIZE, budgets, estimate, tightest, too_tight
 from inception.plan.facts import Facts
 from inception.plan.network import DEFAULT_POOL, PoolTooSmall, Subnet, cut_subnets, cut_subnets_somewhere, packet_ttl
@@ -36,15 +37,14 @@ def plan_chain(request: Request, facts: Facts) -> ChainPlan:
         _check_fits(request, facts, carrier)
         _check_limits(request)
     outward = choose_outward(request, facts.engine)
+    seeds = assign_seeds(request, facts.images, facts.seeds)
     return ChainPlan(
         name=request.name,
         request=request,
         endpoint=facts.engine.endpoint,
         run_directory=str(run_directory.root),
-        image=request.image,
-        image_id=facts.image_id,
         image_transfer=request.image_transfer,
-        seed_volume=seed_volume_name(facts.image_id, request.image_store),
+        seeds=distinct(seeds),
         privileges=choose_privileges(facts.engine),
         network=request.network,
         packet_ttl=packet_ttl(request.network, request.depth),
@@ -57,7 +57,7 @@ def plan_chain(request: Request, facts: Facts) -> ChainPlan:
         owner_uid=facts.host.owner_uid,
         owner_gid=facts.host.owner_gid,
         estimate=estimate(request.depth, request.image_transfer, carrier, _image_size(facts)),
-        levels=_levels(request, pids, subnets, storage),
+        levels=_levels(request, pids, subnets, storage, seeds),
         remote=not facts.engine.local,
         run_root_source=facts.run_root_source,
         podman=facts.engine.podman,
@@ -72,20 +72,26 @@ def _levels(
     pids: tuple[PidNamespace, ...],
     subnets: tuple[Subnet, ...],
     storage: tuple[LevelStorage, ...],
+    seeds: tuple[SeedPlan, ...],
 ) -> tuple[LevelPlan, ...]:
-    """Return the plan of each level, level 1 first."""
+    """Return the plan of each level of the requested chain, level 1 first."""
     return tuple(
         LevelPlan(
             number=number,
             container=f"inception-{request.name}-{number}",
             hostname=f"{request.name}-{number}",
+            image=seed.engine_image,
+            seed=seed.volume,
+            runtime=request.runtime_of(number),
             pid_namespace=pid_namespace,
             cgroup_namespace=_cgroup_namespace(number, resources),
             subnet=subnet,
             storage=level_storage,
             resources=resources,
         )
-        for number, (pid_namespace, subnet, level_storage) in enumerate(zip(pids, subnets, storage, strict=True), 1)
+        for number, (pid_namespace, subnet, level_storage, seed) in enumerate(
+            zip(pids, subnets, storage, seeds, strict=True), 1
+        )
         for resources in (resources_of(number, request.resources),)
     )
 
@@ -206,4 +212,5 @@ def _check_limits(request: Request) -> None:
 
 
 def _image_size(facts: Facts) -> int:
-    return USUAL_IMAGE_SIZE if facts.image_size is None else facts.image_size
+    """Return the bytes of the largest image: any level may load it."""
+    return max((USUAL_IMAGE_SIZE if it.size is None else it.size for it in facts.images), default=USUAL_IMAGE_SIZE)

@@ -23,7 +23,7 @@ class Variable(StrEnum):
     DEPTH = "INCEPTION_DEPTH"
     """Number of levels: in the runner when the level was made, in a session when the session began."""
     IMAGE = "INCEPTION_IMAGE"
-    """Name of the level image, as each level's engine knows it."""
+    """Name of the level image that this level's engine was given, for the level below."""
     CLIENT = "INCEPTION_CLIENT"
     """Path of the control socket of the client that holds the session."""
 

@@ -6,7 +6,14 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from inception.plan.engine.options import DaemonJson, DockerdArgument
+from inception.plan.engine.options import (
+    DaemonJson,
+    DockerdArgument,
+    LevelImage,
+    LevelRange,
+    LevelRuntime,
+    split_levels,
+)
 from inception.plan.engine.proxies import Proxies
 from inception.plan.resources import ResourceLimit
 
@@ -30,6 +37,14 @@ class ImageStore(StrEnum):
     AUTO = "auto"
     OVERLAY2 = "overlay2"
     CONTAINERD = "containerd"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LevelStore:
+    """The image store of the engines of a range."""
+
+    levels: LevelRange
+    store: ImageStore
 
 
 class PidMode(StrEnum):
@@ -73,13 +88,14 @@ class Request:
     `patience` multiplies every time limit. `attached` chains end with their client, others after `ttl_s` seconds or by
     a command. `force` starts a chain that does not fit by the estimates. With `restart_engines` a level restarts a
     dockerd that died; its containers live on. `ca` are certificate authorities in PEM, `registry_mirrors` URLs.
+    `image` is that of the levels which no range of `level_images` names; without a range in `image_store` or
+    `runtimes` the choice is the engine's. Of several ranges with one level the last counts.
     """
 
     depth: int
     name: str
     image: str
     image_transfer: ImageTransfer = ImageTransfer.AUTO
-    image_store: ImageStore = ImageStore.AUTO
     pool: str | None = None
     pid: PidMode = PidMode.AUTO
     headroom: int = 1
@@ -101,8 +117,36 @@ class Request:
     dockerd: tuple[DockerdArgument, ...] = ()
     daemon_json: tuple[DaemonJson, ...] = ()
     resources: tuple[ResourceLimit, ...] = ()
+    level_images: tuple[LevelImage, ...] = ()
+    image_store: tuple[LevelStore, ...] = ()
+    runtimes: tuple[LevelRuntime, ...] = ()
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Names of the images that the levels run from, each once."""
+        return tuple(dict.fromkeys(self.image_of(number) for number in range(1, self.depth + 1)))
+
+    def image_of(self, number: int) -> str:
+        """Return the name of the image that level `number` runs from."""
+        return next((it.image for it in reversed(self.level_images) if number in it.levels), self.image)
+
+    def image_store_of(self, number: int) -> ImageStore:
+        """Return the image store of level `number`'s engine."""
+        return next((it.store for it in reversed(self.image_store) if number in it.levels), ImageStore.AUTO)
+
+    def runtime_of(self, number: int) -> str | None:
+        """Return the runtime of level `number`'s engine, None for the engine's own choice."""
+        return next((it.runtime for it in reversed(self.runtimes) if number in it.levels), None)
 
 
 def is_name(name: str) -> bool:
     """Return whether `name` can name a chain: lower-case letters, digits and inner hyphens, `NAME_LIMIT` at most."""
     return len(name) <= NAME_LIMIT and _NAME.fullmatch(name) is not None
+
+
+def parse_level_store(text: str) -> LevelStore:
+    """Return what `[LEVELS=]STORE` stands for. Raises ValueError."""
+    levels, store = split_levels(text, "=")
+    if store not in set(ImageStore):
+        raise ValueError(f"{text!r} names no image store: they are {', '.join(ImageStore)}")
+    return LevelStore(levels=levels, store=ImageStore(store))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 import docker
-from docker.errors import ImageNotFound
 
 from inception.linux.capabilities import names_in
 from inception.plan.facts import Facts
@@ -18,6 +17,7 @@ from inception.probe.run_reader import read_in_container
 def read_facts(client: docker.APIClient, *, endpoint: str, local: bool, image_id: str, run_root: str) -> Facts:
     """Read the facts of the engine and its machine; nothing is changed and nothing left behind.
 
+    A machine that is not this one is read in a container of the image `image_id`.
     `local`: the engine listens on this machine; the facts call it local only if it also sees the client's `run_root`.
     Raises docker.errors.APIError if the engine refuses an answer, EngineError if its machine cannot be read.
     """
@@ -27,20 +27,8 @@ def read_facts(client: docker.APIClient, *, endpoint: str, local: bool, image_id
         engine=describe_engine(answers, names_in(reading.bounding_set)),
         host=reading.host,
         run_root=run_root,
-        image_id=image_id,
-        image_size=_image_size(client, image_id),
         run_root_source=answers.surroundings.run_root_source,
     )
-
-
-def _image_size(client: docker.APIClient, image_id: str) -> int | None:
-    """Return the bytes of the unpacked image, or None if it is not there."""
-    if not image_id:
-        return None
-    try:
-        return int(client.inspect_image(image_id)["Size"])
-    except ImageNotFound:
-        return None
 
 
 def _read_machine(client: docker.APIClient, answers: EngineAnswers, image_id: str) -> MachineReading:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterable
+from itertools import groupby
 from statistics import median
 
 from inception import __version__
 from inception.errors import PlanError
+from inception.plan.chain import ChainPlan
 from inception.plan.facts import Facts
 from inception.plan.request import Request
 from inception.stress.campaign import Campaign
@@ -23,6 +25,7 @@ from inception.stress.report.record import (
     CycleRecord,
     Ending,
     Environment,
+    LevelEngines,
     Report,
     Status,
     Verdict,
@@ -119,8 +122,26 @@ def campaign_record(campaign: Campaign, command: tuple[str, ...]) -> CampaignRec
     )
 
 
-def environment_of(facts: Facts, image: str) -> Environment:
-    """Return the machine, the engine and the program for a report."""
+def level_engines(plan: ChainPlan) -> tuple[LevelEngines, ...]:
+    """Return the engines of the levels of `plan`, levels in a row with the same one together."""
+    engines = [(level.image, plan.seed_of(level.number), level.runtime) for level in plan.levels]
+    described = [(image, seed.engine_version, seed.store.value, runtime or "") for image, seed, runtime in engines]
+    runs = [(value, [number for number, _ in run]) for value, run in groupby(enumerate(described, 1), lambda it: it[1])]
+    return tuple(
+        LevelEngines(
+            first=numbers[0],
+            last=numbers[-1],
+            image=image,
+            engine_version=version,
+            image_store=store,
+            runtime=runtime,
+        )
+        for (image, version, store, runtime), numbers in runs
+    )
+
+
+def environment_of(facts: Facts, image: str, engines: tuple[LevelEngines, ...] = ()) -> Environment:
+    """Return the machine, the engine and the program for a report, and the `engines` of the levels if known."""
     return Environment(
         program=__version__,
         python=platform.python_version(),
@@ -133,6 +154,7 @@ def environment_of(facts: Facts, image: str) -> Environment:
         storage_driver=facts.engine.storage_driver,
         cgroup_version=facts.engine.cgroup_version,
         image=image,
-        image_id=facts.image_id,
+        image_id=next((it.image_id for it in facts.images if it.name == image), ""),
         pid_namespaces_free=facts.host.pid_namespaces_free,
+        level_engines=engines,
     )

@@ -16,6 +16,7 @@ from inception.errors import Interrupted
 from inception.places import run_root
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
+from inception.plan.facts import Facts
 from inception.probe.image_store import find_image_directory
 from inception.stress.campaign import Campaign, Cycle, cycles
 from inception.stress.descent import CampaignContext, Descent
@@ -40,20 +41,19 @@ class Outcome:
 
 
 class Execution:
-    """One campaign on `engine`, which has the image `image_id` and its seed. `on_message` takes lines for the user."""
+    """One campaign on `engine`, which has the images and seeds of `facts`. `on_message` takes lines for the user."""
 
     def __init__(
         self,
         engine: Engine,
         campaign: Campaign,
         *,
-        image_id: str,
-        pid_namespaces_free: int,
+        facts: Facts,
         on_message: Callable[[str], None],
     ) -> None:
         self._engine = engine
         self._campaign = campaign
-        self._image_id = image_id
+        self._facts = facts
         self._on_message = on_message
         self._begun_s = time.monotonic()
         with translated("asking the engine for its directories"):
@@ -70,7 +70,7 @@ class Execution:
             campaign=campaign,
             begun_s=self._begun_s,
             places=(run_root(), self._data_root, *([images] if images else ())),
-            pid_namespaces_free=pid_namespaces_free,
+            pid_namespaces_free=facts.host.pid_namespaces_free,
             on_event=self._on_event,
         )
 
@@ -107,7 +107,8 @@ class Execution:
     def _run_cycle(self, cycle: Cycle) -> bool:
         """Run one cycle and keep its record. Return whether the time limit cut it short."""
         begun_s = time.monotonic()
-        plans = [plan_on(self._engine, task.request, self._image_id) for task in cycle.tasks]
+        there = self._facts.images, self._facts.seeds
+        plans = [plan_on(self._engine, task.request, *there) for task in cycle.tasks]
         before = Inventory.take(self._engine)
         self._mention_gaps(before)
         host_before = read_host(self._data_root, in_container=self._in_container)

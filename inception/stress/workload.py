@@ -97,8 +97,8 @@ class Level:
 
     @property
     def image(self) -> str:
-        """Tag of the image that every level has."""
-        return self.plan.image
+        """Tag of the image that this level's engine was given."""
+        return self.plan.seed_of(self.number).image
 
     def find(self, target: Target) -> int | None:
         """Return the process id, in this level, of `target`; None if there is no such process."""

@@ -108,9 +108,8 @@ def measure(engine: Engine, options: Options) -> Results:
     _say("kicks")
     kicks_s = {depth: kick(engine, depth, _say) for depth in options.depths}
     _say("the naive way")
-    naive = {
-        depth: descend_naively(engine.client, plan.image, plan.privileges, depth) for depth in options.naive_depths
-    }
+    image = plan.level(1).image
+    naive = {depth: descend_naively(engine.client, image, plan.privileges, depth) for depth in options.naive_depths}
     _say("the command line")
     deepest = ours[options.depths[-1]]
     return Results(

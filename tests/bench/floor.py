@@ -44,7 +44,7 @@ def measure_floor(engine: Engine, say: Callable[[str], None]) -> Floor:
         program = Path(plan.paths.payload) / "inception/level/__main__.py"
         shutil.copyfile(str(files("tests.bench") / "floor_inside.py"), program)
         Path(plan.paths.plan).write_text(plan.to_json())
-        container = create_level(engine.client, plan, 1, plan.image)
+        container = create_level(engine.client, plan, 1, plan.level(1).image)
         try:
             engine.client.start(container)
             engine.client.wait(container, condition="removed", timeout=_LIMIT_S)

@@ -20,7 +20,7 @@ from inception.level.graft import Seed, plan_graft
 from inception.level.runner import prepare
 from inception.linux import fds
 from inception.plan.chain import ChainPlan
-from inception.plan.paths import DATA_ROOT, SEED_DIRECTORY
+from inception.plan.paths import DATA_ROOT, SEEDS_DIRECTORY
 from inception.plan.protocol import Variable
 
 _DATA_ROOT = Path(DATA_ROOT)
@@ -77,7 +77,7 @@ def main() -> None:
     plan = ChainPlan.from_json(Path(os.environ[Variable.PLAN]).read_text())
     level = plan.level(1)
     prepare(plan, level)
-    seed = Seed.read(Path(SEED_DIRECTORY))
+    seed = Seed.read(Path(SEEDS_DIRECTORY / level.seed))
     plan_graft(seed, _DATA_ROOT).execute()
     os.mkfifo(_FIFO)
     api = str(plan.paths.socket(1))

@@ -66,7 +66,7 @@ def print_table(courses: dict[str, Course]) -> None:
 def main() -> None:
     with connect(EngineChoice.AUTO, on_message=print) as engine:
         plan = prepare(engine, Request(depth=1, name="bench-plugin", image=default_tag()), print)
-        ensure_standalone(engine.client, plan.image_id, on_message=print)
+        ensure_standalone(engine.client, plan.seed_of(1).engine_image_id, on_message=print)
         print_table({way: run_suite(way, engine.endpoint) for way in WAYS})
 
 

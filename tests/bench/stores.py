@@ -16,7 +16,7 @@ from inception.image.build import build_image
 from inception.image.method import Suite
 from inception.image.recipe import find_recipe
 from inception.image.store import find_image
-from inception.plan.request import ImageStore, ImageTransfer, Request
+from inception.plan.request import ImageStore, ImageTransfer, Request, parse_level_store
 from tests.bench.ours import Descent, descend
 
 _LIMIT = 1.1
@@ -39,7 +39,7 @@ class Way:
             depth=self.depth,
             name=f"bench-{self.transfer}-{self.store}"[:24],
             image=image,
-            image_store=self.store,
+            image_store=(parse_level_store(self.store),),
             image_transfer=self.transfer,
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from inception.plan.chain import ChainPlan
+from inception.plan.engine.seeds import ImageFacts
 from inception.plan.facts import EngineFacts, Facts, HostFacts
 from inception.plan.planner import plan_chain
 from inception.plan.request import Request
@@ -43,11 +44,13 @@ HOST = HostFacts(
     owner_gid=0,
 )
 
-FACTS = Facts(engine=ENGINE, host=HOST, run_root="/run/inception", image_id=IMAGE_ID)
+IMAGE = ImageFacts(name="inception-level:test", image_id=IMAGE_ID, engine_version="26.1.5")
+
+FACTS = Facts(engine=ENGINE, host=HOST, run_root="/run/inception", images=(IMAGE,))
 
 
 def request(depth: int = 4, **changes: object) -> Request:
-    return replace(Request(depth=depth, name="dream", image="inception-level:test"), **changes)  # type: ignore[arg-type]
+    return replace(Request(depth=depth, name="dream", image=IMAGE.name), **changes)  # type: ignore[arg-type]
 
 
 def plan(depth: int = 4, facts: Facts = FACTS, **changes: object) -> ChainPlan:

@@ -140,7 +140,7 @@ def engine() -> Iterator[Engine]:
 @pytest.fixture(scope="session")
 def level_image(engine: Engine) -> str:
     """Make the default level image and its seed if they are missing, and give its tag; both stay."""
-    return prepare(engine, Request(depth=1, name="warm-up", image=default_tag()), print).image
+    return prepare(engine, Request(depth=1, name="warm-up", image=default_tag()), print).level(1).image
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ def test_detached_chain_of_six_serves_every_command(run_inception: RunInception,
 def _check_listing(run_inception: RunInception) -> None:
     (chain,) = json.loads(_check(run_inception("ls", "--json")))
     assert (chain["name"], chain["depth"], chain["condition"]) == ("long", 6, "running")
-    assert re.search(r"^long +6 +no +running$", _check(run_inception("ls")), re.MULTILINE)
+    assert re.search(r"^long +6 +no +\S+ \S+ 1-6 +running$", _check(run_inception("ls")), re.MULTILINE)
     tree = json.loads(_check(run_inception("tree", "--json")))
     assert [it["presence"] for it in tree["levels"]] == ["ready"] * 6
     assert all(it["engine_version"] and it["address"] and it["memory"] > 1 << 20 for it in tree["levels"])

@@ -35,7 +35,7 @@ from inception.image.store import (
     remove_superseded,
     stored_image,
 )
-from inception.plan.chain import seed_volume_name
+from inception.plan.engine.seeds import seed_volume_name
 from tests.integration.conftest import INCEPTION, RunInception
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("unchanged_host")]

@@ -15,9 +15,11 @@ from inception import attach
 from inception.chain.prepare import prepare
 from inception.engine.connect import Engine
 from inception.image.store import remove_image
-from inception.plan.chain import seed_volume_name
+from inception.plan.engine.options import parse_level_image
+from inception.plan.engine.seeds import seed_volume_name
 from inception.plan.request import Request
 from tests.integration.conftest import RunInception, wait_for
+from tests.integration.tiny import TINY_IMAGE, import_tiny_image
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("own_run_root")]
 
@@ -39,8 +41,19 @@ def image(engine: Engine, level_image: str) -> Iterator[str]:
     finally:
         client.remove_container(container, force=True)
     prepare(engine, Request(depth=1, name="warm-up", image=TAG), print)
+    prepare(
+        engine, Request(depth=2, name="mixed", image=level_image, level_images=(parse_level_image(f"2={TAG}"),)), print
+    )
     yield image_id
     remove_image(client, TAG)
+
+
+@pytest.fixture(scope="module")
+def tiny_image(engine: Engine) -> Iterator[None]:
+    """Import an image that is no level image."""
+    import_tiny_image(engine.client)
+    yield
+    engine.client.remove_image(TINY_IMAGE)
 
 
 def _archive(name: str, content: bytes) -> bytes:
@@ -105,6 +118,62 @@ def _delete_images(client: docker.APIClient) -> None:
     client.prune_builds()
     with pytest.raises(docker.errors.ImageNotFound):
         client.inspect_image(TAG)
+
+
+@pytest.mark.usefixtures("unchanged_host", "image")
+def test_a_chain_of_two_images_has_both_stores_and_grows_by_either(
+    run_inception: RunInception, level_image: str
+) -> None:
+    options = ("--level-image", f"2={TAG}", "--image-transfer", "graft")
+    started = run_inception("up", "--depth", "2", "--name", "mixed", *options)
+    assert started.returncode == 0, started.stderr
+    try:
+        (chain,) = json.loads(run_inception("ls", "--json").stdout)
+        engines = [(level["image"], level["image_store"]) for level in chain["levels"]]
+        assert engines == [(level_image, "overlay2"), (TAG, "containerd")]
+        version = chain["levels"][0]["engine_version"]
+        assert f"{version} overlay2 1, {version} containerd 2" in run_inception("ls").stdout.decode()
+        with attach("mixed") as levels:
+            assert [levels[number].info()["Driver"] for number in (1, 2)] == ["overlay2", "overlayfs"]
+            assert levels[1].version()["Version"] == version
+            assert (levels.image_at(1), levels.image) == (TAG, TAG)
+            built, _ = levels.bottom.images.build(
+                fileobj=io.BytesIO(f"FROM {TAG}\nRUN echo grown > /new\n".encode()), tag="built", rm=True
+            )
+            assert levels.bottom.containers.run(built, ["cat", "/new"], remove=True) == b"grown\n"
+            levels.bottom.images.remove("built")
+
+        grown = run_inception("grow", "mixed", "+2", "--image", level_image)
+        assert grown.returncode == 0, grown.stderr
+        assert f"level 2: loading {level_image}" in grown.stderr.decode()
+        with attach("mixed") as levels:
+            assert levels.plan.level(4).image == levels.image == level_image
+            assert {levels[number].info()["Driver"] for number in (3, 4)} == {"overlay2"}
+            assert levels.bottom.containers.run(level_image, ["echo", "deeper"], remove=True) == b"deeper\n"
+    finally:
+        run_inception("down", "mixed")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--level-image", "2=nosuch:1"), "image nosuch:1 is not on this engine: see `inception image ls`"),
+        (("--level-image", f"2={TINY_IMAGE}"), f"{TINY_IMAGE} is not a level image: "),
+        (("--runtime", "2=crun"), "the image of level 2, inception-level:"),
+        (
+            ("--image-store", "2=vfs"),
+            "'2=vfs' names no image store: they are auto, overlay2, containerd: ",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("unchanged_host", "tiny_image", "level_image")
+def test_what_a_level_cannot_have_is_refused_in_one_line(
+    run_inception: RunInception, arguments: tuple[str, str], said: str
+) -> None:
+    ended = run_inception("--quiet", "--depth", "2", *arguments, "--", "true")
+    assert ended.returncode in {2, 125}
+    (line,) = ended.stderr.decode().splitlines()
+    assert said in line
 
 
 @pytest.mark.usefixtures("unchanged_host", "image")

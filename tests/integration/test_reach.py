@@ -21,7 +21,7 @@ import pytest
 from inception.chain.publishing.host_names import client_address
 from inception.engine.connect import Engine
 from inception.places import run_root
-from inception.plan.paths import SEED_DIRECTORY
+from inception.plan.paths import SEEDS_DIRECTORY
 from tests.integration.conftest import INCEPTION, RunInception, lasting_difference, steady_inventory
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("chain")]
@@ -130,7 +130,8 @@ def test_copy_that_fails_says_why_in_one_line(level: str, tmp_path: Path) -> Non
     assert "/nowhere is not a directory" in error("-", "reach:/nowhere", status=2)
     assert "it has no size" in error("reach:/proc/version", str(tmp_path))
     assert "not look like a tar" in error("-", "reach:/run", stdin=b"no archive" * 1000)
-    assert "Read-only file system" in error(file, f"reach:{SEED_DIRECTORY}/x")
+    seed = output_of("exec", "reach", "--level", level, "--", "ls", str(SEEDS_DIRECTORY)).decode().strip()
+    assert "Read-only file system" in error(file, f"reach:{SEEDS_DIRECTORY}/{seed}/x")
     output_of("exec", "reach", "--level", level, "--", "sh", "-c", "mv /usr/bin/tar /usr/bin/tar.away")
     assert "there is no tar in the level" in error(file, "reach:/run")
     output_of("exec", "reach", "--level", level, "--", "sh", "-c", "mv /usr/bin/tar.away /usr/bin/tar")

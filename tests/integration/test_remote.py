@@ -17,7 +17,7 @@ from inception.chain.prepare import plan_on
 from inception.chain.session.connection import open_exec_connection
 from inception.chain.session.exec_handle import ExecHandle
 from inception.engine.connect import Engine
-from inception.image.store import find_image
+from inception.image.store import read_image
 from inception.plan.chain import LABEL_CHAIN
 from inception.plan.paths import RunDirectory
 from inception.plan.request import Request
@@ -35,9 +35,9 @@ MEGABYTES_5 = 5_000_000
 def far(engine: Engine, level_image: str) -> Iterator[RemoteEngine]:
     """Shared by all tests here; after the last one the host is as it was before the first."""
     before = steady_inventory(engine)
-    image_id = find_image(engine.client, level_image)
-    assert image_id is not None
-    plan = plan_on(engine, Request(depth=1, name="far-machine", image=level_image), image_id)
+    image = read_image(engine.client, level_image)
+    assert image is not None
+    plan = plan_on(engine, Request(depth=1, name="far-machine", image=level_image), (image,))
     with remote_engine(engine, level_image, plan.privileges) as far:
         yield far
     difference = lasting_difference(before, engine)

@@ -68,7 +68,7 @@ def _descend(
         if event.state is State.FAIL:
             undo()
 
-    request = Request(depth=plan.depth, name=plan.name, image=plan.image)
+    request = Request(depth=plan.depth, name=plan.name, image=plan.level(1).image)
     context = CampaignContext(
         host=engine.client,
         campaign=Campaign(request=request, churn=churn, measure=measure),

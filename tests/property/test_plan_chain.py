@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inception.plan.chain import ChainPlan
-from inception.plan.engine.options import DaemonJson, LevelRange, parse_dockerd_argument
+from inception.plan.engine.options import DaemonJson, LevelImage, LevelRange, LevelRuntime, parse_dockerd_argument
 from inception.plan.engine.proxies import Proxies
+from inception.plan.engine.seeds import ImageFacts
 from inception.plan.engine.settings import SettingsFile
 from inception.plan.facts import Facts
 from inception.plan.pids import PidNamespace
@@ -20,6 +21,7 @@ from inception.plan.request import (
     ImageStore,
     ImageTransfer,
     Inherit,
+    LevelStore,
     NetworkMode,
     PidMode,
     Request,
@@ -49,16 +51,26 @@ engines = st.builds(
     privileged=st.booleans(),
     capabilities=st.lists(st.sampled_from(["SYS_ADMIN", "MKNOD"]), unique=True).map(tuple),
 )
-facts_of_any_host = st.builds(
-    replace, st.just(FACTS), host=hosts, engine=engines, image_size=st.none() | st.integers(0, 1 << 33)
+images = st.builds(
+    lambda names, size: tuple(ImageFacts(name=name, image_id=f"sha256:{name}", size=size) for name in names),
+    st.lists(st.sampled_from(["inception-level:test", "level:2"]), unique=True),
+    st.none() | st.integers(0, 1 << 33),
 )
+facts_of_any_host = st.builds(replace, st.just(FACTS), host=hosts, engine=engines, images=images)
+levels = st.builds(LevelRange, first=st.integers(1, 3), last=st.none() | st.just(3))
 requests = st.builds(
     Request,
     depth=st.integers(0, 140),
     name=st.from_regex(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?", fullmatch=True).filter(is_name),
     image=st.just("inception-level:test"),
     image_transfer=st.sampled_from(ImageTransfer),
-    image_store=st.sampled_from(ImageStore),
+    level_images=st.lists(
+        st.builds(LevelImage, levels=levels, image=st.sampled_from(["level:2", "level:3"])), max_size=2
+    ).map(tuple),
+    image_store=st.lists(st.builds(LevelStore, levels=levels, store=st.sampled_from(ImageStore)), max_size=2).map(
+        tuple
+    ),
+    runtimes=st.lists(st.builds(LevelRuntime, levels=levels, runtime=st.just("crun")), max_size=1).map(tuple),
     pool=st.sampled_from([None, "10.0.0.0/24", "172.20.0.0/16"]),
     pid=st.sampled_from(PidMode),
     headroom=st.integers(0, 3),
@@ -131,6 +143,19 @@ def test_every_level_is_planned_once_with_values_of_its_own(request: Request, fa
             assert len({getattr(level, distinct) for level in plan.levels}) == request.depth
         assert len({level.subnet.block for level in plan.levels}) == request.depth
         assert all(level.pid_namespace is PidNamespace.PRIVATE for level in plan.levels[:1])
+
+
+@given(requests, facts_of_any_host)
+def test_each_level_has_a_seed_of_the_level_belows_image_made_by_its_own_engine(request: Request, facts: Facts) -> None:
+    plan = _plan(request, facts)
+    if isinstance(plan, ChainPlan):
+        assert len({seed.volume for seed in plan.seeds}) == len(plan.seeds)
+        assert {seed.volume for seed in plan.seeds} == {level.seed for level in plan.levels}
+        for level, child in zip(plan.levels, (*plan.levels[1:], *plan.levels[-1:]), strict=True):
+            seed = plan.seed_of(level.number)
+            assert level.image == seed.engine_image == request.image_of(level.number)
+            assert seed.image == child.image
+            assert seed.store is request.image_store_of(level.number)
 
 
 @given(requests, facts_of_any_host)

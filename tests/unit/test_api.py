@@ -14,7 +14,7 @@ import pytest
 
 import inception
 from inception import api, errors
-from inception.plan.request import ImageStore, ImageTransfer, Inherit, NetworkMode, PidMode, Request, Storage
+from inception.plan.request import ImageTransfer, Inherit, NetworkMode, PidMode, Request, Storage
 
 LIMITS = {"memory", "cpus", "pids", "shm_size"}
 """Keywords that together make the field `resources` of a request."""
@@ -76,7 +76,6 @@ def test_every_field_that_a_user_may_choose_is_a_keyword() -> None:
 @pytest.mark.parametrize(
     ("names", "kind"),
     [
-        (api.ImageStoreName, ImageStore),
         (api.ImageTransferName, ImageTransfer),
         (api.InheritName, Inherit),
         (api.NetworkModeName, NetworkMode),

@@ -95,11 +95,6 @@ def test_decisions_of_the_plan_are_logged(caplog: pytest.LogCaptureFixture) -> N
         assert f"plan of chain dream: {what}: " in logged
 
 
-def test_runs_of_levels_are_summed_up() -> None:
-    assert log._ranges(["private"] * 3 + ["shared"]) == "private 1-3, shared 4"
-    assert log._ranges([]) == ""
-
-
 @pytest.mark.usefixtures("shown")
 def test_records_are_lines_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     log.show_log("debug")  # Asked for twice, it is shown once.

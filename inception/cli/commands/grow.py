@@ -26,7 +26,15 @@ NameAndAmount = Annotated[
 ]
 
 
-def grow(*, arguments: NameAndAmount = None, quiet: options.Quiet = False) -> None:
+def grow(
+    *,
+    arguments: NameAndAmount = None,
+    image: Annotated[
+        str | None,
+        typer.Option(metavar="TAG", help="Image of the new levels.  [default: as the chain was asked for]"),
+    ] = None,
+    quiet: options.Quiet = False,
+) -> None:
     """Add N levels below a chain's bottom: grow [NAME] [+N]."""
     from inception.chain import resize
     from inception.chain.interrupts import raising_interrupted
@@ -37,7 +45,7 @@ def grow(*, arguments: NameAndAmount = None, quiet: options.Quiet = False) -> No
     chain = find_chain(name)
     _refuse_broken(chain)
     with raising_interrupted(), draw.descent(chain.plan.depth + by, quiet=quiet) as drawing:
-        resize.grow(chain.plan, by, drawing.show)
+        resize.grow(chain.plan, by, drawing.show, image=image, on_message=drawing.progress)
 
 
 def shrink(*, arguments: NameAndAmount = None, quiet: options.Quiet = False) -> None:

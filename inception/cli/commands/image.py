@@ -36,6 +36,12 @@ _Suite = Annotated[
 _Slim = Annotated[
     bool, typer.Option("--slim", help="Leave out buildx, compose, git and ssh: a smaller image that builds little.")
 ]
+_Package = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--package", metavar="NAME", help="Debian package to add, such as crun; may be repeated.", show_default=False
+    ),
+]
 _AptOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -62,6 +68,7 @@ def build(
     method: _Method = BuildMethod.AUTO,
     suite: _Suite = None,
     slim: _Slim = False,
+    package: _Package = None,
     base: Base = None,
     apt_option: _AptOption = None,
     engine_from_host: _EngineFromHost = False,
@@ -85,7 +92,12 @@ def build(
 
     on_message = say_unless(quiet=quiet)
     recipe = find_recipe(
-        suite=suite, slim=slim, base=base, apt_options=apt_option or (), engine_from_host=engine_from_host
+        suite=suite,
+        slim=slim,
+        packages=package or (),
+        base=base,
+        apt_options=apt_option or (),
+        engine_from_host=engine_from_host,
     )
     tag = recipe.tag()
     with raising_interrupted(), connect_to(engine, on_message) as level_0:

@@ -10,7 +10,7 @@ from inception.cli import options
 def ls(*, as_json: options.Json = False) -> None:
     """List the chains of this machine, live and broken."""
     from inception.chain.status import list_chains
-    from inception.cli.output import chain_fields, print_json, print_table, state_text
+    from inception.cli.output import chain_fields, engines_text, print_json, print_table, state_text
 
     chains = list_chains()
     if as_json:
@@ -19,12 +19,13 @@ def ls(*, as_json: options.Json = False) -> None:
     if not chains:
         typer.echo("no chains")
         return
-    rows = [("NAME", "DEPTH", "ATTACHED", "STATE")]
+    rows = [("NAME", "DEPTH", "ATTACHED", "ENGINES", "STATE")]
     rows += [
         (
             it.name,
             str(it.plan.depth),
             "yes" if it.plan.attached else "no",
+            engines_text(it.plan),
             "; ".join((state_text(it), *it.remarks)),
         )
         for it in chains

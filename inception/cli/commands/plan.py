@@ -14,17 +14,16 @@ def plan(*, request: Request, engine: options.EngineAddress = "auto", json: opti
 
     If a private engine has to be started for that, it is stopped again.
     """
-    from inception.chain.prepare import plan_on
+    from inception.chain.prepare import images_on, plan_on
     from inception.cli.output import say
     from inception.cli.tables import plan_table
     from inception.engine.connect import connect_to
-    from inception.image.store import find_image
     from inception.plan.engine.proxies import mask_credentials
 
     with connect_to(engine, say) as level_0:
-        image_id = find_image(level_0.client, request.image)
-        made = plan_on(level_0, request, image_id or "")
+        images = images_on(level_0, request.images)
+        made = plan_on(level_0, request, images)
     if json:
         typer.echo(mask_credentials(made.to_json()), nl=False)
     else:
-        plan_table(made, image_is_missing=image_id is None)
+        plan_table(made, missing=[image.name for image in images if not image.image_id])

@@ -129,9 +129,9 @@ def _run(campaign: Campaign, *, engine: str, quiet: bool, output: Path | None, t
     import time
 
     from inception.chain.interrupts import raising_interrupted
-    from inception.chain.prepare import facts_on, prepare
+    from inception.chain.prepare import facts_on, images_on, prepare
     from inception.engine.connect import connect_to
-    from inception.stress.assemble import assemble, assemble_refusal, environment_of
+    from inception.stress.assemble import assemble, assemble_refusal, environment_of, level_engines
     from inception.stress.execute import Execution
     from inception.stress.report.files import make_directory
     from inception.stress.report.gates import unmet_by_report
@@ -145,18 +145,12 @@ def _run(campaign: Campaign, *, engine: str, quiet: bool, output: Path | None, t
         try:
             plan = prepare(level_0, campaign.request, on_message)
         except PlanError as refused:
-            where = environment_of(facts_on(level_0, ""), campaign.request.image)
+            where = environment_of(facts_on(level_0, ()), campaign.request.image)
             _write(assemble_refusal(campaign, where, refused, begun=begun, command=command), output, trace)
             raise
-        where = environment_of(facts_on(level_0, plan.image_id), plan.image)
-        execution = Execution(
-            level_0,
-            campaign,
-            image_id=plan.image_id,
-            pid_namespaces_free=where.pid_namespaces_free,
-            on_message=on_message,
-        )
-        outcome = execution.run()
+        facts = facts_on(level_0, images_on(level_0, campaign.request.images), plan.seeds)
+        where = environment_of(facts, plan.level(1).image, level_engines(plan))
+        outcome = Execution(level_0, campaign, facts=facts, on_message=on_message).run()
     report = assemble(campaign, where, outcome, begun=begun, command=command)
     _write(report, output, trace)
     _print_verdict(report)

@@ -64,7 +64,7 @@ def _watch(chain: ChainStatus) -> None:
 def _detail_fields(chain: ChainStatus, details: LevelDetails) -> dict[str, Any]:
     plan = chain.plan.level(details.status.number)
     return {
-        "engine_version": details.engine_version,
+        "engine_version": details.engine_version or chain.plan.seed_of(details.status.number).engine_version or None,
         "address": details.address,
         "pid_namespace": plan.pid_namespace.value,
         "storage": plan.storage.kind.value,
@@ -94,7 +94,7 @@ def _level_text(chain: ChainStatus, details: LevelDetails) -> str:
     plan = chain.plan.level(details.status.number)
     words = [
         str(details.status.state),
-        f"engine {details.engine_version}" if details.engine_version else None,
+        f"engine {details.engine_version} {chain.plan.seed_of(plan.number).store}" if details.engine_version else None,
         details.address,
         f"{plan.pid_namespace} PIDs",
         str(plan.storage.kind),

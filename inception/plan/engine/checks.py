@@ -36,6 +36,7 @@ def problems_of_engine_settings(request: Request) -> Iterator[tuple[str, str]]:
         if _PEM not in authority:
             yield "a file of --ca holds no certificate", f"give one in PEM, which begins with {_PEM}"
     yield from _problems_of_dockerd(request)
+    yield from _problems_of_levels(request)
 
 
 def _problems_of_dockerd(request: Request) -> Iterator[tuple[str, str]]:
@@ -47,7 +48,16 @@ def _problems_of_dockerd(request: Request) -> Iterator[tuple[str, str]]:
             yield from _conflicts(given.file.source, set(given.file.settings()))
         except ValueError as error:
             yield str(error), "write it as dockerd reads it, like {}"
-    ranges = [*(it.levels for it in request.dockerd), *(it.levels for it in request.daemon_json)]
+
+
+def _problems_of_levels(request: Request) -> Iterator[tuple[str, str]]:
+    ranges = [
+        *(it.levels for it in request.dockerd),
+        *(it.levels for it in request.daemon_json),
+        *(it.levels for it in request.level_images),
+        *(it.levels for it in request.image_store),
+        *(it.levels for it in request.runtimes),
+    ]
     for levels in ranges:
         if levels.first > max(request.depth, 1):
             yield f"there is no level {levels.first} in a chain of depth {request.depth}", "name levels that it has"

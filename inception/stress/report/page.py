@@ -21,7 +21,7 @@ from inception.stress.report.page_tables import (
     levels_table,
     show_or_dash,
 )
-from inception.stress.report.record import Report, Status
+from inception.stress.report.record import LevelEngines, Report, Status
 from inception.stress.report.rendering import render
 from inception.stress.report.svg import DARK, HEIGHT, LIGHT, WIDTH, Mark
 
@@ -172,5 +172,16 @@ def _environment(report: Report) -> tuple[_Fact, ...]:
         ("room", f"{where.pid_namespaces_free} PID namespaces below the host"),
         ("engine", f"Docker {where.engine_version} at {where.engine}, {where.storage_driver}"),
         ("image", f"{where.image} ({where.image_id.removeprefix('sha256:')[:12]})"),
+        *((_levels_of(it), _engine_of(it)) for it in where.level_engines),
         ("program", f"inception {where.program}, Python {where.python}"),
     )
+
+
+def _levels_of(engines: LevelEngines) -> str:
+    one = engines.first == engines.last
+    return f"level {engines.first}" if one else f"levels {engines.first}-{engines.last}"
+
+
+def _engine_of(engines: LevelEngines) -> str:
+    words = (f"Docker {engines.engine_version or 'unknown'}", engines.image_store, engines.runtime, engines.image)
+    return ", ".join(filter(None, words))

@@ -209,8 +209,20 @@ class Verdict:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LevelEngines:
+    """Engine of levels `first` to `last`: Docker's version, empty if unknown. Without a `runtime` it chooses itself."""
+
+    first: int
+    last: int
+    image: str
+    engine_version: str
+    image_store: str
+    runtime: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Environment:
-    """Machine, engine and program of a campaign."""
+    """Machine, engine, program and levels' engines of a campaign. `image` is the image of level 1."""
 
     program: str
     python: str
@@ -225,6 +237,7 @@ class Environment:
     image: str
     image_id: str
     pid_namespaces_free: int
+    level_engines: tuple[LevelEngines, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,11 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from inception.chain.engine_inputs import read_authorities, read_daemon_json, read_dockerd, read_proxy
+from inception.chain.engine_inputs import (
+    read_authorities,
+    read_daemon_json,
+    read_dockerd,
+    read_level_engines,
+    read_proxy,
+)
 from inception.chain.publishing.certificates import make_certificates
 from inception.errors import UsageError
 from inception.plan.engine.proxies import Proxies
-from inception.plan.request import Inherit
+from inception.plan.request import ImageStore, Inherit
+from tests.factories.plans import request
 
 
 @pytest.fixture
@@ -51,3 +58,20 @@ def test_wrong_inputs_are_usage_errors_that_name_them(tmp_path: Path) -> None:
         read_daemon_json(["3-2:d.json"])
     with pytest.raises(UsageError, match="'debug' is not an option of dockerd"):
         read_dockerd(["debug"])
+    with pytest.raises(UsageError, match="'2=' names no image: write it like 2=NAME"):
+        read_level_engines(["2="], [], [])
+    with pytest.raises(UsageError, match="'2=vfs' names no image store: they are auto, overlay2, containerd"):
+        read_level_engines([], ["2=vfs"], [])
+    with pytest.raises(UsageError, match=r"'\./crun' names no runtime"):
+        read_level_engines([], [], ["./crun"])
+
+
+def test_the_last_option_that_names_a_level_counts() -> None:
+    engines = read_level_engines(["2-=a", "3=b"], ["containerd", "2=overlay2"], ["crun", "4=runc"])
+    asked = request(4, **engines)
+    assert [asked.image_of(number) for number in range(1, 5)] == [asked.image, "a", "b", "a"]
+    assert asked.images == (asked.image, "a", "b")
+    stores = [asked.image_store_of(number) for number in range(1, 4)]
+    assert stores == [ImageStore.CONTAINERD, ImageStore.OVERLAY2, ImageStore.CONTAINERD]
+    assert [asked.runtime_of(number) for number in (3, 4)] == ["crun", "runc"]
+    assert request(4).runtime_of(1) is None

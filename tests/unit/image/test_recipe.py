@@ -106,6 +106,36 @@ def test_a_slim_recipe_lacks_the_builders_and_its_tag_says_so(tmp_path: Path) ->
     assert find_recipe().left_out() == ()
 
 
+def test_packages_that_are_asked_for_are_in_the_image_and_in_its_tag(tmp_path: Path) -> None:
+    recipe = find_recipe(suite=Suite.FORKY, slim=True, packages=("crun", "bash", "crun"))
+    recipe.stage(tmp_path / "staged")
+    assert {"crun", "bash", "docker.io"} <= set(package_names(tmp_path / "staged"))
+    assert recipe.tag() == f"inception-level:forky-{recipe.digest()[:12]}-slim-bash-crun"
+    assert recipe.digest() != find_recipe(suite=Suite.FORKY, slim=True).digest()
+
+
+@pytest.mark.parametrize("name", ["", "-o", "a b", "crun,runc", "libstdc++6"])
+def test_what_cannot_name_a_package_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="cannot name a package: name one of Debian's"):
+        find_recipe(packages=(name,))
+
+
+def test_an_older_suite_is_made_without_the_packages_that_it_lacks(tmp_path: Path) -> None:
+    recipe = find_recipe(suite=Suite.BOOKWORM)
+    recipe.stage(tmp_path / "staged")
+    assert recipe.left_out() == ("docker-buildx", "docker-compose")
+    staged = set(package_names(tmp_path / "staged"))
+    assert set(package_names(recipe.directory)) - staged == {"docker-cli", "docker-buildx", "docker-compose"}
+
+
+@pytest.mark.parametrize("suite", Suite)
+def test_only_the_suite_that_needs_chardet_keeps_it(tmp_path: Path, suite: Suite) -> None:
+    find_recipe(suite=suite).stage(tmp_path / "staged")
+    removed = (tmp_path / "staged" / "remove.txt").read_text()
+    assert ("chardet" in removed) == (suite is not Suite.BOOKWORM)
+    assert "usr/bin/ctr\n" in removed
+
+
 def test_the_image_has_what_dockerd_and_its_users_call() -> None:
     needed = {"xz-utils", "pigz", "zstd", "git", "openssh-client", "docker-buildx", "docker-compose"}
     assert needed <= set(package_names(find_recipe().directory))

@@ -8,7 +8,7 @@ import docker
 
 from inception.image.recipe import LABEL_ENGINE, LABEL_RECIPE
 from inception.image.store import list_images, remove_image
-from inception.plan.chain import seed_volume_name
+from inception.plan.engine.seeds import seed_volume_name
 from inception.plan.request import ImageStore
 
 IMAGE_ID = "sha256:" + "0123456789abcdef" * 4
@@ -49,10 +49,15 @@ def test_an_image_is_listed_with_its_first_seed_and_its_engine() -> None:
     assert (image.seed, image.engine_version) == (None, "")
 
 
-def test_an_image_is_removed_with_the_seeds_of_all_stores() -> None:
-    engine = _engine(seed_volume_name(IMAGE_ID), seed_volume_name(IMAGE_ID, ImageStore.CONTAINERD))
-    remove_image(engine, "level:1")
-    assert {call.args[0] for call in engine.remove_volume.call_args_list} == {
-        seed_volume_name(IMAGE_ID, store) for store in ImageStore
+def test_an_image_is_removed_with_its_seeds_and_those_that_its_engine_has_made() -> None:
+    other = "sha256:" + "f" * 64
+    own = {
+        seed_volume_name(IMAGE_ID),
+        seed_volume_name(IMAGE_ID, ImageStore.CONTAINERD),
+        seed_volume_name(IMAGE_ID, engine_image_id=other),
+        seed_volume_name(other, engine_image_id=IMAGE_ID),
     }
+    engine = _engine(*own, seed_volume_name(other), "data")
+    remove_image(engine, "level:1")
+    assert {call.args[0] for call in engine.remove_volume.call_args_list} == own
     engine.remove_image.assert_called_once_with("level:1")

@@ -105,6 +105,21 @@ def test_a_level_starts_though_the_image_was_removed_from_the_engine(
     assert State.FAIL not in [event.state for event in _events(chain)]
 
 
+def test_a_level_from_an_image_that_the_client_has_loaded_is_made_from_its_name(
+    chain: ChainPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = Mock()
+    monkeypatch.setattr(child, "create_level", create)
+    monkeypatch.setattr(child, "connect_level", Mock())
+    first, second = chain.levels
+    other = replace(chain, levels=(first, replace(second, image="level:b")))
+    _child(other, started=False).start("sha256:given", Mock(side_effect=AssertionError))
+    assert create.call_args.args[2:] == (2, "level:b")
+    create.side_effect = docker.errors.ImageNotFound("gone")
+    with pytest.raises(LevelFailure):
+        _child(other, started=False).start("sha256:given", Mock(side_effect=AssertionError))
+
+
 def test_a_level_whose_image_cannot_be_restored_fails(chain: ChainPlan, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = _EngineWithoutImage()
     monkeypatch.setattr(child, "create_level", engine.create)

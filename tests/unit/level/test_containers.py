@@ -9,8 +9,11 @@ import pytest
 
 from inception.level.containers import create_level, stop_timeout_s
 from inception.plan.chain import ChainPlan
+from inception.plan.engine.options import parse_level_image
+from inception.plan.engine.seeds import ImageFacts, seed_volume_name
 from inception.plan.facts import RunRootSource
-from tests.factories.plans import ENGINE, FACTS, plan
+from inception.plan.growth import grown, request_grown
+from tests.factories.plans import ENGINE, FACTS, IMAGE, IMAGE_ID, plan
 
 
 def _created(made: ChainPlan, number: int) -> dict[str, Any]:
@@ -28,7 +31,7 @@ def test_level_1_has_the_run_root_and_the_seed_volume_and_removes_itself() -> No
     assert host["CgroupnsMode"] == "private"
     assert [(it["Type"], it["Target"], it["ReadOnly"]) for it in host["Mounts"]] == [
         ("bind", "/run/inception", False),
-        ("volume", "/var/lib/inception/seed", True),
+        ("volume", f"/var/lib/inception/seeds/{seed_volume_name(IMAGE_ID)}", True),
         ("volume", "/var/lib/docker", False),
     ]
 
@@ -39,7 +42,7 @@ def test_a_deeper_level_has_the_chain_s_directory_only_and_shares_the_cgroup_nam
     assert host["CgroupnsMode"] == "host"
     assert [(it["Type"], it["Target"]) for it in host["Mounts"]] == [
         ("bind", "/run/inception/dream"),
-        ("bind", "/var/lib/inception/seed"),
+        ("bind", f"/var/lib/inception/seeds/{seed_volume_name(IMAGE_ID)}"),
         ("volume", "/var/lib/docker"),
     ]
 
@@ -58,6 +61,23 @@ def test_level_1_alone_has_the_run_root_from_the_place_where_its_engine_sees_it(
     shared, inner = (_created(made, number)["HostConfig"]["Mounts"][0] for number in (1, 2))
     assert (shared["Type"], shared["Source"], shared["Target"]) == (*mount, "/run/inception")
     assert (inner["Type"], inner["Source"], inner["Target"]) == ("bind", *["/run/inception/dream"] * 2)
+
+
+def test_each_level_sees_the_seeds_that_an_engine_above_it_has_and_is_told_the_image_of_its_own() -> None:
+    other = ImageFacts(name="level:b", image_id="sha256:b")
+    facts = replace(FACTS, images=(IMAGE, other))
+    before = plan(3, facts, level_images=(parse_level_image("2=level:b"),))
+    made = grown(before, request_grown(before, 1, other.name), facts)
+    assert [seed.home for seed in made.seeds] == [0, 0, 0, 3]
+    kinds = {number: [it["Type"] for it in _created(made, number)["HostConfig"]["Mounts"]] for number in (1, 2, 4)}
+    assert kinds == {
+        1: ["bind", "volume", "volume", "volume", "volume"],
+        2: ["bind", "bind", "bind", "bind", "volume"],
+        4: ["bind", "bind", "bind", "bind", "volume", "volume"],
+    }
+    images = [_created(made, number)["Env"] for number in range(1, 5)]
+    named = [next(it for it in environment if it.startswith("INCEPTION_IMAGE=")) for environment in images]
+    assert [it.removeprefix("INCEPTION_IMAGE=") for it in named] == [other.name, IMAGE.name, IMAGE.name, other.name]
 
 
 @pytest.mark.parametrize("number", [1, 2])

@@ -15,7 +15,7 @@ from inception.level.daemons import Daemon, containerd_config, level_configurati
 from inception.level.failure import PhaseError
 from inception.level.graft import Seed
 from inception.plan.chain import ChainPlan
-from inception.plan.engine.options import parse_dockerd_argument
+from inception.plan.engine.options import parse_dockerd_argument, parse_level_runtime
 from inception.plan.engine.settings import DockerdConfiguration
 from inception.plan.request import ImageStore
 from tests.factories.plans import plan
@@ -68,6 +68,19 @@ def test_registries_reach_every_level_and_dockerds_options_those_that_are_named(
         assert "--max-download-attempts=9" in configuration.arguments
         assert ("--log-level=debug" in configuration.arguments) == (number >= 2)
         assert settings.get("log-level") == (None if number >= 2 else "warn")
+
+
+@pytest.mark.usefixtures("image_settings")
+def test_the_engines_of_some_levels_run_containers_by_the_runtime_named_for_them() -> None:
+    made = plan(depth=4, runtimes=tuple(map(parse_level_runtime, ("2-=crun", "3=/opt/bin/crun-1", "4=runc"))))
+    keys = ("default-runtime", "runtimes")
+    found = [{key: it for key, it in _settings(made, number).items() if key in keys} for number in range(1, 5)]
+    assert found == [
+        {},
+        {"default-runtime": "crun", "runtimes": {"crun": {"path": "crun"}}},
+        {"default-runtime": "crun-1", "runtimes": {"crun-1": {"path": "/opt/bin/crun-1"}}},
+        {"default-runtime": "runc"},
+    ]
 
 
 def test_the_images_settings_are_obeyed_but_for_those_of_the_plan(image_settings: Path) -> None:

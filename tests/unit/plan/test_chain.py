@@ -14,7 +14,7 @@ from inception.plan.privileges import Privileges
 from inception.plan.refusal import GREATEST_DEPTH, Refusal
 from inception.plan.request import ImageTransfer, PidMode, Storage
 from inception.plan.size import GIB, parse_size
-from tests.factories.plans import ENGINE, FACTS, HOST, plan, request
+from tests.factories.plans import ENGINE, FACTS, HOST, IMAGE, plan, request
 
 
 def _with_host(**changes: Any) -> Facts:
@@ -144,7 +144,7 @@ def test_unknown_resources_do_not_limit_the_depth() -> None:
 
 
 def test_loading_takes_disk_and_time_at_each_level() -> None:
-    facts = replace(FACTS, image_size=300_000_000, host=replace(HOST, disk_free=3_100_000_000))
+    facts = replace(FACTS, images=(replace(IMAGE, size=300_000_000),), host=replace(HOST, disk_free=3_100_000_000))
     assert "go 10 deep" in _refusal(facts, depth=20, image_transfer=ImageTransfer.LOAD).remedy
     graft, load = (plan(4, facts, image_transfer=how) for how in (ImageTransfer.GRAFT, ImageTransfer.LOAD))
     assert load.estimate.disk == graft.estimate.disk + 4 * 300_000_000
@@ -188,7 +188,7 @@ def test_privileges_follow_the_engine() -> None:
 
 
 def test_a_plan_of_another_version_is_not_read() -> None:
-    text = plan().to_json().replace('"version": 1', '"version": 99')
+    text = plan().to_json().replace('"version": 2', '"version": 99')
     with pytest.raises(ValueError, match="99"):
         ChainPlan.from_json(text)
 

@@ -15,6 +15,7 @@ from inception.stress import inventory_readers as read
 from inception.stress.campaign import Campaign
 from inception.stress.execute import Execution
 from inception.stress.inventory import Gap, Inventory, Thing, diff
+from tests.factories.plans import FACTS
 
 LINK = Thing("link", "incep0")
 
@@ -107,7 +108,7 @@ def test_campaign_mentions_each_gap_once() -> None:
     client = SimpleNamespace(info=lambda: {"DockerRootDir": "/var/lib/docker"})
     engine = Engine(client=client, endpoint="unix:///x", local=True, private=False)  # type: ignore[arg-type]
     campaign = Campaign(request=Request(depth=1, name="dream", image="x"))
-    execution = Execution(engine, campaign, image_id="x", pid_namespaces_free=32, on_message=said.append)
+    execution = Execution(engine, campaign, facts=FACTS, on_message=said.append)
     for _ in range(2):
         execution._mention_gaps(Inventory(frozenset(), frozenset({Gap("rule", "", "status 4")})))
     assert said == ["not looked at for leaks: rule: status 4"]

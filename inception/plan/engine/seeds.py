@@ -1,0 +1,94 @@
+"""The seeds of a chain: which image the engine of each level is given, in which store, made by which engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from inception.plan.request import ImageStore, Request
+
+_PREFIX = "inception-seed-"
+_DIGITS = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageFacts:
+    """Facts of an image at level 0. Without the image, `image_id` and `engine_version` are empty and `size` is None.
+
+    `size` is in bytes, unpacked. `engine_version` is that of the dockerd in it, by its label.
+    """
+
+    name: str
+    image_id: str = ""
+    size: int | None = None
+    engine_version: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeedPlan:
+    """A seed in `volume`: `image` in the image store of the engine in `engine_image`, which makes the seed itself.
+
+    `image_id` and `engine_image_id` are ids at level 0. `store` is the one asked for, until the seed is there: from
+    then on the one that is used, as `engine_version` is the engine's own answer and no longer the label of its image.
+    `home` is the level whose engine has the volume: 0, or the bottom of a chain that grows by an image new to it.
+    """
+
+    volume: str
+    image: str
+    image_id: str
+    engine_image: str
+    engine_image_id: str
+    store: ImageStore
+    engine_version: str = ""
+    home: int = 0
+
+
+def seed_volume_name(image_id: str, store: ImageStore = ImageStore.AUTO, *, engine_image_id: str | None = None) -> str:
+    """Return the name of the volume with the seed of an image for engines that use `store`: its own, or another's."""
+    by_another = engine_image_id is not None and engine_image_id != image_id
+    words = [_digits(image_id)]
+    words += ["in", _digits(engine_image_id or "")] if by_another else []
+    words += [] if store is ImageStore.AUTO else [store]
+    return _PREFIX + "-".join(words)
+
+
+def is_seed_of(volume: str, image_id: str) -> bool:
+    """Return whether the volume of that name holds a seed of the image, or one made by the engine in it."""
+    return volume.startswith(_PREFIX) and _digits(image_id) in volume.removeprefix(_PREFIX).split("-")
+
+
+def _digits(image_id: str) -> str:
+    return image_id.removeprefix("sha256:")[:_DIGITS]
+
+
+def assign_seeds(
+    request: Request, images: Iterable[ImageFacts], known: Iterable[SeedPlan] = ()
+) -> tuple[SeedPlan, ...]:
+    """Return the seed of each level's engine, level 1 first: of the child level's image, at the bottom of its own.
+
+    `images` are those at level 0; a seed that is `known` to be there is taken as it is.
+    """
+    by_name = {image.name: image for image in images}
+    by_volume = {seed.volume: seed for seed in known}
+    numbers = range(1, request.depth + 1)
+    wanted = (_seed(request, by_name, number, min(number + 1, request.depth)) for number in numbers)
+    return tuple(by_volume.get(seed.volume, seed) for seed in wanted)
+
+
+def distinct(seeds: Iterable[SeedPlan]) -> tuple[SeedPlan, ...]:
+    """Return each of `seeds` once, in their order."""
+    return tuple({seed.volume: seed for seed in seeds}.values())
+
+
+def _seed(request: Request, images: Mapping[str, ImageFacts], number: int, child: int) -> SeedPlan:
+    own, inner = (images.get(name) or ImageFacts(name=name) for name in map(request.image_of, (number, child)))
+    store = request.image_store_of(number)
+    return SeedPlan(
+        volume=seed_volume_name(inner.image_id, store, engine_image_id=own.image_id),
+        image=inner.name,
+        image_id=inner.image_id,
+        engine_image=own.name,
+        engine_image_id=own.image_id,
+        store=store,
+        engine_version=own.engine_version,
+    )
