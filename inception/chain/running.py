@@ -44,6 +44,7 @@ class RunningChain:
         self._client = client
         self._mirror = mirror
         self._on_event = on_event
+        self._start_over = threading.Event()
         self._gone = threading.Event()
         self._settled = threading.Event()
         self._failure: Event | None = None
@@ -62,6 +63,14 @@ class RunningChain:
         """Create and start level 1, whose runner starts the next level. Failures are raised by `wait_until_ready`."""
         events = EventLog(self.plan.paths, 0)
         self._follower.start()
+        try:
+            self._create_and_start(events)
+        finally:
+            self._start_over.set()
+        if events.unreported is not None:
+            self._handle(events.unreported)
+
+    def _create_and_start(self, events: EventLog) -> None:
         with suppress(LevelFailure):
             with events.phase(Phase.CREATE, level=1):
                 create_level(self._client, self.plan, 1, self.plan.level(1).image)
@@ -72,13 +81,13 @@ class RunningChain:
                 self._client.start(self._container)
                 if self._mirror:
                     self._mirror.open()
-        if events.unreported is not None:
-            self._handle(events.unreported)
 
     def _wait_until_gone(self) -> None:
         # An error means that the container or its engine was already gone.
         with suppress(docker.errors.DockerException, RequestException, OSError):
             self._status = self._client.wait(self._container, condition="removed", timeout=None)["StatusCode"]
+        # A container that cannot be started is removed before the engine answers: that says why it is gone.
+        self._start_over.wait()
         self._gone.set()
 
     def _follow(self) -> None:

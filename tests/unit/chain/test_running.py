@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -57,6 +58,21 @@ def test_level_1_that_ends_without_an_event_is_shown_and_raised(fake_plan: Chain
         pass
     (failure,) = [event for event in shown if event.state is State.FAIL]
     assert (failure.level, failure.message) == (1, reason)
+
+
+def test_level_1_that_cannot_be_started_is_said_to_be_so_though_it_is_gone_first(
+    fake_plan: ChainPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An engine removes a container that it could not start before it answers."""
+
+    def refuse(_engine: _Engine, _container: str) -> None:
+        time.sleep(0.5)
+        raise docker.errors.APIError("invalid hostname")
+
+    monkeypatch.setattr(_Engine, "start", refuse)
+    said = "level 1 failed at start: invalid hostname"
+    with pytest.raises(LevelError, match=said), running(_engine(0), fake_plan, lambda _: None):
+        pass
 
 
 def test_end_of_an_interrupted_descent_is_not_shown_as_a_failure(
