@@ -1,15 +1,23 @@
 #!/bin/sh
-# A compose file inside level 2 of a chain, driven from the host: compose talks to that level's engine.
+# A web service and its database inside level 4, built and run there by the level's own buildx and Compose.
 set -eu
 
 cd "$(dirname "$0")"
-name=$(inception up --depth 2 --quiet)
+name=$(inception up --depth 4 --quiet)
 trap 'inception down "$name" --quiet' EXIT
 
-eval "$(inception env "$name" --level 2 --shell sh)"
-IMAGE=$(docker image ls --format '{{.Repository}}:{{.Tag}}' | head -n 1)
-export IMAGE
-if docker compose version >/dev/null 2>&1; then compose="docker compose"; else compose=docker-compose; fi
-$compose up --abort-on-container-exit --exit-code-from client
-$compose down
-eval "$(inception env --unset --shell sh)"
+tar -c . | inception cp - "$name:/srv"
+inception exec "$name" -w /srv -- sh -euc '
+echo secret >token
+for build in first second; do
+    docker compose build --quiet --build-arg BUILD=$build
+done
+docker compose --progress quiet up --detach --wait
+echo "builds with one cache: $(python3 visits.py ask /builds)"
+python3 visits.py ask /
+# The volume keeps what the database knows when its container goes.
+docker compose --progress quiet down
+docker compose --progress quiet up --detach --wait
+python3 visits.py ask /
+docker compose --progress quiet down --volumes
+'

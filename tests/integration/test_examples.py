@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -50,17 +49,6 @@ def test_a_recorded_session(tmp_path: Path) -> None:
     prompts = re.findall(r"\[(\d)/(\d)\] root@recorded-(\d):", recorded)
     assert prompts == [("2", "2", "2")] * 2 + [("1", "1", "1")] * 2
     assert (tmp_path / "session.timing").stat().st_size
-
-
-def _has_compose() -> bool:
-    if shutil.which("docker-compose"):
-        return True
-    return subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0
-
-
-@pytest.mark.skipif(not _has_compose(), reason="needs Docker Compose")
-def test_compose_inside_level_2() -> None:
-    assert "the server is" in _run("sh", _EXAMPLES / "compose" / "run.sh")
 
 
 def test_a_context_for_each_level(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
