@@ -14,7 +14,7 @@ PYTHON_HERE := $(CURDIR)/$(BIN)/python
 ISOLATED := $(if $(filter 0,$(shell id -u)),--dist=worksteal --tx='$(WORKERS)*popen//python=$(PYTHON_HERE) -m tests.isolated -- $(PYTHON_HERE)')
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-integration test-vm test-engines engine-table test-inner fuzz check bench bench-deep image venv clean host-packages
+.PHONY: help run test test-unit test-integration test-vm test-engines engine-table test-inner fuzz test-public check bench bench-deep image venv clean host-packages
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ engine-table: host-packages .venv/dev.stamp ## Try each engine outside with each
 
 test-inner: host-packages .venv/dev.stamp ## Run what depends on the engine with another Docker in the levels (SUITE)
 	$(BIN)/python -m tests.inner --suite $(SUITE) -- $(BIN)/pytest $(INNER_TESTS)
+
+test-public: host-packages .venv/dev.stamp ## Run public test suites at levels 0, 1 and 4, and compare (PUBLIC: all)
+	$(BIN)/python -m tests.public $(PUBLIC)
 
 check: .venv/dev.stamp ## Lint, check format, types and imports
 	$(BIN)/ruff check
