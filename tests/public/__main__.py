@@ -69,6 +69,8 @@ def _place(engine: Engine, chain: Levels, level: int) -> Place:
 
 def _run(places: list[Place], suite: Suite) -> int:
     """Run one suite at all places, print what came out and return the number of faults."""
+    for place in places:
+        _log(suite, place).unlink(missing_ok=True)
     trials = _try(places, suite)
     differing = tuple(it.test for it in compare(suite, trials) if it.cause is None)
     if differing:

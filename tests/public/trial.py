@@ -60,7 +60,7 @@ def run_suite(place: Place, suite: Suite, fetched: Fetched, log: Path) -> Trial:
         )
         began = time.monotonic()
         client.start(container)
-        with log.open("wb") as file:
+        with log.open("ab") as file:
             for piece in client.logs(container, stream=True, follow=True):
                 file.write(piece)
                 file.flush()
