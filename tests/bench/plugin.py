@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -37,14 +38,14 @@ class Course:
     teardown_s: float
 
 
-def run_suite(way: str, address: str) -> Course:
-    """Run the fifty tests in a pytest of their own; the Docker CLI, which only dind uses, finds the engine there."""
+def run_suite(way: str, address: str, turns: int) -> Course:
+    """Run the tests, five a turn, in a pytest of their own; dind's Docker CLI finds the engine at `address`."""
     with tempfile.TemporaryDirectory() as directory:
         durations = Path(directory, "durations.json")
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(SUITE)]
         begun_s = time.monotonic()
         subprocess.run(
-            [*command, f"--way={way}", f"--durations-to={durations}", "--durations=1"],
+            [*command, f"--way={way}", f"--turns={turns}", f"--durations-to={durations}", "--durations=1"],
             check=True,
             stdout=sys.stderr,
             env={**os.environ, **({"DOCKER_HOST": address} if way == "dind" else {})},
@@ -64,10 +65,14 @@ def print_table(courses: dict[str, Course]) -> None:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--turns", type=int, default=10, help="five tests each")
+    parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS))
+    options = parser.parse_args()
     with connect(EngineChoice.AUTO, on_message=print) as engine:
         plan = prepare(engine, Request(depth=1, name="bench-plugin", image=default_tag()), print)
         ensure_standalone(engine.client, plan.seed_of(1).engine_image_id, on_message=print)
-        print_table({way: run_suite(way, engine.endpoint) for way in WAYS})
+        print_table({way: run_suite(way, engine.endpoint, options.turns) for way in options.ways})
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ DURATIONS = pytest.StashKey[dict[str, list[float]]]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--way", choices=WAYS, default="reset")
+    parser.addoption("--turns", type=int, default=10, help="number of times that each test is run")
     parser.addoption("--durations-to", type=Path, help="file for the seconds of each setup, call and teardown")
 
 
@@ -47,6 +48,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 def pytest_unconfigure(config: pytest.Config) -> None:
     if file := config.getoption("--durations-to"):
         file.write_text(json.dumps(config.stash[DURATIONS]))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    metafunc.parametrize("turn", range(metafunc.config.getoption("--turns")))
 
 
 @pytest.fixture(scope="session")

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import docker
-import pytest
 
 from tests.integration.tiny import TINY_IMAGE
-
-pytestmark = pytest.mark.parametrize("turn", range(10))
 
 
 def test_container_prints(engine: docker.DockerClient, turn: int) -> None:
