@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import docker
@@ -13,7 +13,7 @@ from requests.exceptions import RequestException
 from inception.chain.level_engines import level_client
 from inception.chain.status import ChainStatus, LevelState, is_paused
 from inception.errors import EngineError
-from inception.plan.chain import LABEL_LEVEL, ChainPlan
+from inception.plan.chain import LABEL_LEVEL, CgroupNamespace, ChainPlan
 
 _AT_ONCE = 16
 """Levels measured at the same time."""
@@ -55,26 +55,31 @@ def read_levels(chain: ChainStatus) -> Readings:
     if is_paused(chain.plan):
         return (None,) * chain.plan.depth
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as threads:
-        return own_use(tuple(threads.map(lambda level: _read(chain, level.number), chain.levels)))
+        return own_use(chain.plan, tuple(threads.map(lambda level: _read(chain, level.number), chain.levels)))
 
 
-def own_use(readings: Readings) -> Readings:
-    """Return the readings with those of the levels below taken out of level 1's.
+def own_use(plan: ChainPlan, readings: Readings) -> Readings:
+    """Return the readings of level 1 and of levels with limits without those of the levels below.
 
-    The control groups of all other levels lie side by side below that of level 1, which counts them too.
+    Their control groups contain those of the levels below; all others lie side by side. Where a level below is silent,
+    its use cannot be told apart.
     """
-    first, *others = readings
-    if first is None or None in others:
-        return readings
-    below = [it for it in others if it is not None]
-    own = Reading(
-        time_s=first.time_s,
-        cpu_s=first.cpu_s - sum(it.cpu_s for it in below),
-        memory=max(0, first.memory - sum(it.memory for it in below)),
-        tasks=max(0, first.tasks - sum(it.tasks for it in below)),
-        containers=first.containers,
+    own: list[Reading | None] = []
+    for level, reading in zip(reversed(plan.levels), reversed(readings), strict=True):
+        below = [it for it in own if it is not None]
+        contains = level.cgroup_namespace is CgroupNamespace.PRIVATE and len(below) == len(own)
+        own.append(_without(reading, below) if reading is not None and contains else reading)
+    return tuple(reversed(own))
+
+
+def _without(reading: Reading, below: list[Reading]) -> Reading:
+    # The counters are not read at the same moment: a difference may come out below 0.
+    return replace(
+        reading,
+        cpu_s=reading.cpu_s - sum(it.cpu_s for it in below),
+        memory=max(0, reading.memory - sum(it.memory for it in below)),
+        tasks=max(0, reading.tasks - sum(it.tasks for it in below)),
     )
-    return (own, *others)
 
 
 def activities(chain: ChainStatus, before: Readings, now: Readings) -> tuple[Activity, ...]:

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 from inception.chain.activity import Reading, activities, own_use
 from inception.chain.status import ChainState, ChainStatus, LevelState, LevelStatus
+from inception.plan.engine.options import LevelRange
+from inception.plan.resources import Resource, ResourceLimit
 from tests.factories.plans import plan
 
 READING = Reading(time_s=10.0, cpu_s=4.0, memory=300, tasks=30, containers=("web",))
@@ -15,15 +17,25 @@ def status(*states: LevelState) -> ChainStatus:
 
 
 def test_the_use_of_level_1_is_without_that_of_the_levels_below_it() -> None:
-    second = replace(READING, cpu_s=1.0, memory=100, tasks=10, containers=())
-    first, *others = own_use((READING, second, second))
-    assert first == replace(READING, cpu_s=2.0, memory=100, tasks=10)
-    assert others == [second, second]
+    deeper = replace(READING, cpu_s=1.0, memory=100, tasks=10, containers=())
+    assert own_use(plan(3), (READING, deeper, deeper)) == (
+        replace(READING, cpu_s=2.0, memory=100, tasks=10),
+        deeper,
+        deeper,
+    )
+
+
+def test_the_use_of_a_level_with_limits_is_without_that_of_the_levels_below_it() -> None:
+    limit = ResourceLimit(resource=Resource.PIDS, levels=LevelRange(first=2, last=2), amount=500)
+    second = replace(READING, cpu_s=3.0, memory=250, tasks=22)
+    third = replace(READING, cpu_s=1.0, memory=100, tasks=10)
+    own = own_use(plan(3, resources=(limit,)), (READING, second, third))
+    assert [it and (it.cpu_s, it.memory, it.tasks) for it in own] == [(1.0, 50, 8), (2.0, 150, 12), (1.0, 100, 10)]
 
 
 def test_the_use_of_level_1_is_whole_where_a_level_below_is_silent() -> None:
-    assert own_use((READING, None)) == (READING, None)
-    assert own_use((None, READING)) == (None, READING)
+    assert own_use(plan(2), (READING, None)) == (READING, None)
+    assert own_use(plan(2), (None, READING)) == (None, READING)
 
 
 def test_processors_are_counted_between_two_readings() -> None:
