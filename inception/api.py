@@ -61,6 +61,7 @@ def descend(
     inherit: Inherit | InheritName = Inherit.ALL,
     dockerd: Sequence[str] = (),
     daemon_json: Sequence[str] = (),
+    mounts: Sequence[str] = (),
     memory: Sequence[str] = (),
     cpus: Sequence[str] = (),
     pids: Sequence[str] = (),
@@ -101,6 +102,8 @@ def descend(
         inherit: Whether to take over the proxies of the environment, and level 0's proxies and registries.
         dockerd: Options of dockerd, as "--debug" in all levels or "2-4:--debug" in some.
         daemon_json: Files of settings of dockerd, for all levels or, as "3-:daemon.json", for some.
+        mounts: Directories or files of this machine in all levels, as "/src:/src" or "/src:/src:ro", or in some, as
+            "2-=/src:/src".
         memory: Limits of memory, as "2GB" for the whole chain or "2-4:2GB" for each of some levels with all below it.
         cpus: Limits of processors, as "1.5" or "2-4:1.5".
         pids: Limits of the number of tasks, as "2000" or "2-4:2000".
@@ -146,6 +149,7 @@ def _make_request(values: Mapping[str, Any]) -> Request:
         read_limits,
         read_proxy,
     )
+    from inception.chain.mount_inputs import read_mounts
     from inception.chain.naming import generate_name
     from inception.image.recipe import default_tag
     from inception.plan.resources import Resource
@@ -160,6 +164,7 @@ def _make_request(values: Mapping[str, Any]) -> Request:
         "ca": read_authorities(values["ca"]),
         "dockerd": read_dockerd(values["dockerd"]),
         "daemon_json": read_daemon_json(values["daemon_json"]),
+        "mounts": read_mounts(values["mounts"]),
         "resources": read_limits({it: values[it.replace("-", "_")] for it in Resource}),
     }
     limits = {it.replace("-", "_") for it in Resource}

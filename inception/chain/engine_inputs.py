@@ -53,7 +53,7 @@ def read_dockerd(options: Sequence[str]) -> tuple[DockerdArgument, ...]:
 def read_daemon_json(options: Sequence[str]) -> tuple[DaemonJson, ...]:
     """Return the settings in the files that `options` name, each `[LEVELS:]FILE`. Raises UsageError."""
     try:
-        named = [split_levels(option) for option in options]
+        named = [split_levels(option, ":") for option in options]
     except ValueError as error:
         raise UsageError(str(error), remedy=_LEVELS) from error
     return tuple(DaemonJson(levels=levels, file=SettingsFile(source=file, text=_read(file))) for levels, file in named)

@@ -21,7 +21,7 @@ from inception.plan.text import printable
 
 DEFAULT_COMMAND = "run"
 _OWN_OPTIONS = frozenset({"--help", "--version", "--install-completion", "--show-completion"})
-_VERBOSE = ("--verbose", "-v")
+_VERBOSE = "--verbose"
 
 
 class DefaultRunGroup(TyperGroup):
@@ -66,7 +66,7 @@ def _add_verbose(command: Any) -> None:  # noqa: ANN401 the same
     """Give `command`, and all commands in it if it is a group, the option --verbose."""
     command.params.append(
         TyperOption(
-            param_decls=list(_VERBOSE),
+            param_decls=[_VERBOSE],
             is_flag=True,
             expose_value=False,
             callback=_show_log,
@@ -86,7 +86,7 @@ def _show_log(_context: object, _parameter: object, asked: object) -> None:
 
 def with_default_command(arguments: list[str]) -> list[str]:
     """Return the arguments with the default command put before the first one, if that is one of its options."""
-    verbose = list(takewhile(_VERBOSE.__contains__, arguments))
+    verbose = list(takewhile(_VERBOSE.__eq__, arguments))
     others = arguments[len(verbose) :]
     if not others:
         return ["--help"]

@@ -161,6 +161,19 @@ _DaemonJson = Annotated[
     list[str] | None,
     typer.Option(metavar="[LEVELS:]FILE", help="A daemon.json for the engines of some or all levels; repeatable."),
 ]
+_Mounts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--mount",
+        "--volume",
+        "-v",
+        metavar="[LEVELS=]SOURCE:TARGET[:ro]",
+        help="Have a directory or file of this machine in all or some (2-4=) levels; repeatable.",
+    ),
+]
+_Here = Annotated[
+    bool, typer.Option("--here", help="Have the working directory in all levels, at the path that it has here.")
+]
 
 
 def chain_options(
@@ -194,6 +207,8 @@ def chain_options(
     cpus: _Cpus = None,
     pids: _Pids = None,
     shm_size: _ShmSize = None,
+    mounts: _Mounts = None,
+    here: _Here = False,
 ) -> None:
     """Declare the options that make a request: their names, types, defaults and help."""
 
@@ -208,6 +223,7 @@ def make_request(values: Mapping[str, Any]) -> Request:
         read_limits,
         read_proxy,
     )
+    from inception.chain.mount_inputs import read_mounts
     from inception.chain.naming import generate_name
     from inception.chain.prepare import refuse_early
     from inception.image.recipe import default_tag
@@ -223,9 +239,10 @@ def make_request(values: Mapping[str, Any]) -> Request:
         "ca": read_authorities(values["ca"] or ()),
         "dockerd": read_dockerd(values["dockerd"] or ()),
         "daemon_json": read_daemon_json(values["daemon_json"] or ()),
+        "mounts": read_mounts(values["mounts"] or (), here=values["here"]),
     }
     limited = {it: values[it.replace("-", "_")] or () for it in Resource}
-    others = {name: value for name, value in values.items() if name.replace("_", "-") not in set(Resource)}
+    others = {name: value for name, value in values.items() if name.replace("_", "-") not in {*Resource, "here"}}
     request = Request(**{**others, **lists, **converted, **engines}, resources=read_limits(limited))
     refuse_early(request)
     return request

@@ -32,6 +32,7 @@ def plan_table(plan: ChainPlan, *, missing: Sequence[str]) -> None:
         ("privileges", privileges),
         ("network", f"{plan.network.value}, mtu {plan.mtu}"),
         *_ways_outward(plan),
+        *(("mount", str(mount)) for mount in plan.mounts),
         ("takes about", _show_estimate(plan.estimate)),
         ("run directory", plan.run_directory),
     ):

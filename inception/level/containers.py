@@ -13,7 +13,7 @@ from docker.types import LogConfig, Mount, Ulimit
 from inception.plan.chain import LABEL_CHAIN, LABEL_LEVEL, CgroupNamespace, ChainPlan, LevelPlan
 from inception.plan.engine.seeds import SeedPlan
 from inception.plan.facts import RunRootSource
-from inception.plan.paths import DATA_ROOT, IMAGE_DIRECTORY, SEEDS_DIRECTORY
+from inception.plan.paths import DATA_ROOT, IMAGE_DIRECTORY, MOUNTS_DIRECTORY, SEEDS_DIRECTORY
 from inception.plan.pids import PidNamespace
 from inception.plan.privileges import Privileges
 from inception.plan.protocol import Program, Variable
@@ -139,7 +139,7 @@ def _mounts(plan: ChainPlan, level: LevelPlan, labels: dict[str, str]) -> list[M
     # Level 1 sees the run root, so that it can remove the chain's directory when nobody is left outside to do so.
     shared = run_directory.parent if outermost else run_directory
     seeds = [_seed(level, seed) for seed in plan.seeds if seed.home < level.number]
-    return [_shared(plan, level, str(shared), labels), *seeds, _data_root(level, labels)]
+    return [_shared(plan, level, str(shared), labels), *seeds, _data_root(level, labels), *_host_mounts(plan, level)]
 
 
 def _seed(level: LevelPlan, seed: SeedPlan) -> Mount:
@@ -147,6 +147,19 @@ def _seed(level: LevelPlan, seed: SeedPlan) -> Mount:
     if seed.home == level.number - 1:
         return Mount(directory, seed.volume, type="volume", read_only=True, no_copy=True)
     return bind(directory, directory, read_only=True)
+
+
+def _host_mounts(plan: ChainPlan, level: LevelPlan) -> list[Mount]:
+    """Return the binds of the host's directories: level 1's from the host, a deeper one's from its parent at once."""
+    if not plan.mounts:
+        return []
+    carried = str(MOUNTS_DIRECTORY)
+    if level.number > 1:
+        return [Mount(carried, carried, type="bind", propagation="rprivate")]
+    return [
+        Mount(f"{carried}/{index}", mount.source, type="bind", read_only=mount.read_only, propagation="rprivate")
+        for index, mount in enumerate(plan.mounts)
+    ]
 
 
 def _shared(plan: ChainPlan, level: LevelPlan, directory: str, labels: dict[str, str]) -> Mount:

@@ -14,6 +14,7 @@ from inception.level.engine import LevelEngine
 from inception.level.engine_watch import EngineWatch
 from inception.level.event_log import EventLog
 from inception.level.failure import LevelFailure
+from inception.level.host_mounts import open_mounts
 from inception.level.mailbox import Mailbox, Message
 from inception.level.network import close_network, open_network
 from inception.level.outward import open_ways_outward
@@ -210,4 +211,5 @@ def prepare(plan: ChainPlan, level: LevelPlan) -> None:
     open_ways_outward(plan)
     open_network(plan, level)
     open_storage(level.storage, _DATA_ROOT)
+    open_mounts(plan, level.number)
     ShareMounts(Path("/")).execute()

@@ -18,6 +18,12 @@ _MS_REC = 0x4000
 _MS_PRIVATE = 0x40000
 _MS_SHARED = 0x100000
 _MNT_DETACH = 0x2
+_MOUNT_ATTR_RDONLY = 0x1
+# include/uapi/linux/fcntl.h
+_AT_FDCWD = -100
+_AT_RECURSIVE = 0x8000
+# include/uapi/asm-generic/unistd.h: the same number on every architecture. glibc has had it since 2.36 only.
+_SYS_MOUNT_SETATTR = 442
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -73,6 +79,42 @@ class BindReadOnly:
         _mount(str(self.source), self.target, None, _MS_BIND, None)
         # A bind takes its flags from the source: read-only needs a second call (mount(2), "Creating a bind mount").
         _mount("none", self.target, None, _MS_REMOUNT | _MS_BIND | _MS_RDONLY, None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BindRecursively:
+    """Bind `source`, with the mounts below it, to `target`. Each keeps its flags, and both exist already."""
+
+    source: Path
+    target: Path
+
+    def describe(self) -> str:
+        """Return the equivalent shell command."""
+        return f"mount --rbind {self.source} {self.target}"
+
+    def execute(self) -> None:
+        """Do it. Raises OSError."""
+        _mount(str(self.source), self.target, None, _MS_BIND | _MS_REC, None)
+
+
+@dataclass(frozen=True)
+class MakeReadOnly:
+    """Make the mount at `target` and all below it read-only, their other flags kept: mount_setattr(2), Linux 5.12."""
+
+    target: Path
+
+    def describe(self) -> str:
+        """Return the equivalent shell command."""
+        return f"mount -o remount,bind,ro=recursive {self.target}"
+
+    def execute(self) -> None:
+        """Do it. Raises OSError."""
+        attributes = (ctypes.c_uint64 * 4)(_MOUNT_ATTR_RDONLY, 0, 0, 0)
+        size = ctypes.c_size_t(ctypes.sizeof(attributes))
+        target = os.fsencode(self.target)
+        if _libc.syscall(_SYS_MOUNT_SETATTR, _AT_FDCWD, target, _AT_RECURSIVE, attributes, size) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), str(self.target))
 
 
 @dataclass(frozen=True)
@@ -138,7 +180,7 @@ class MountOverlay:
         return f"lowerdir={self.lower},upperdir={self.upper},workdir={self.work}"
 
 
-Mount = RemountWritable | BindReadOnly | ShareMounts | RemountCgroup | MountOverlay
+Mount = RemountWritable | BindReadOnly | BindRecursively | MakeReadOnly | ShareMounts | RemountCgroup | MountOverlay
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from inception.plan.engine.proxies import LOCAL, Proxies
 from inception.plan.engine.seeds import SeedPlan
 from inception.plan.estimate import Estimate
 from inception.plan.facts import RunRootSource
+from inception.plan.mounts import HostMount
 from inception.plan.network import Subnet
 from inception.plan.paths import RunDirectory
 from inception.plan.pids import PidNamespace
@@ -91,6 +92,7 @@ class ChainPlan:
     run_root_source: RunRootSource | None = None
     podman: bool = False
     restart_engines: bool = False
+    mounts: tuple[HostMount, ...] = ()
     outward: Outward = NO_CHANGE
     remarks: tuple[str, ...] = ()
 

@@ -33,6 +33,9 @@ SEED_DIRECTORY = PurePosixPath("/var/lib/inception/seed")
 SEEDS_DIRECTORY = PurePosixPath("/var/lib/inception/seeds")
 """Directory of the chain's seeds in each level, read-only, each in a directory with the name of its volume."""
 
+MOUNTS_DIRECTORY = PurePosixPath("/var/lib/inception/mounts")
+"""Directory in each level with the host's directories that levels have: `0`, `1` and so on, as in the plan."""
+
 IMAGE_DIRECTORY = PurePosixPath("/var/lib/inception/storage")
 """Mount point of the volume that holds the image of a level's file system, if it has one."""
 
@@ -81,6 +84,10 @@ class RunDirectory:
     def socket(self, number: int) -> PurePosixPath:
         """Return the Docker socket of level `number`."""
         return self.level(number) / "docker.sock"
+
+    def dial(self, number: int) -> PurePosixPath:
+        """Return the socket at which a program in level `number` gives sockets of its network."""
+        return self.level(number) / "dial.sock"
 
     def lifeline(self, number: int) -> PurePosixPath:
         """Return the lock file that level `number` holds; 0 is the client's."""

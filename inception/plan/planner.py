@@ -10,6 +10,7 @@ from inception.plan.engine.outward import choose_outward, remarks_on
 from inception.plan.engine.seeds import SeedPlan, assign_seeds, distinct
 from inception.plan.estimate import USUAL_IMAGE_SIZE, budgets, estimate, tightest, too_tight
 from inception.plan.facts import Facts
+from inception.plan.mounts import needed_by_levels
 from inception.plan.network import DEFAULT_POOL, PoolTooSmall, Subnet, cut_subnets, cut_subnets_somewhere, packet_ttl
 from inception.plan.paths import SOCKET_PATH_LIMIT, RunDirectory
 from inception.plan.pids import PidNamespace, TooFewPidNamespaces, assign_pid_namespaces
@@ -29,6 +30,7 @@ def plan_chain(request: Request, facts: Facts) -> ChainPlan:
     _check_attached(request, facts)
     run_directory = RunDirectory(PurePosixPath(facts.run_root) / request.name)
     _check_socket_paths(run_directory, request.depth)
+    _check_mounts(request, facts)
     pids = _pid_namespaces(request, facts)
     subnets = _subnets(request, facts)
     storage = _storage(request, facts)
@@ -62,6 +64,7 @@ def plan_chain(request: Request, facts: Facts) -> ChainPlan:
         run_root_source=facts.run_root_source,
         podman=facts.engine.podman,
         restart_engines=request.restart_engines,
+        mounts=request.mounts,
         outward=outward,
         remarks=tuple(remarks_on(outward, request, facts.engine)),
     )
@@ -130,6 +133,18 @@ def _check_socket_paths(run_directory: RunDirectory, depth: int) -> None:
             f"socket path {longest} is longer than {SOCKET_PATH_LIMIT} bytes",
             remedy="use a shorter --name, or a shorter INCEPTION_RUN_ROOT",
         )
+
+
+def _check_mounts(request: Request, facts: Facts) -> None:
+    for mount in request.mounts:
+        # A client in a container has its files at other paths than its engine does.
+        if not facts.engine.local or facts.run_root_source is not None:
+            raise Refusal(
+                f"the engine at {facts.engine.endpoint} does not see this machine's files, and so not {mount.source}",
+                remedy="leave out --mount and copy files with `inception cp`, or use inception on that machine",
+            )
+        if needed_by_levels(PurePosixPath(mount.target), facts.run_root) is not None:
+            raise misuse(f"mount target {mount.target} would hide the run root {facts.run_root}", "choose another one")
 
 
 def _pid_namespaces(request: Request, facts: Facts) -> tuple[PidNamespace, ...]:

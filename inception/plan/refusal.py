@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from math import inf
 
 from inception.plan.engine.checks import problems_of_engine_settings
+from inception.plan.mounts import problems_of_mounts
 from inception.plan.request import NAME_LIMIT, Request, Storage, is_name
 
 GREATEST_DEPTH = 1000
@@ -43,7 +44,7 @@ def check_request(request: Request) -> None:
     for address in request.dns:
         if not _is_address(address):
             raise misuse(f"{address!r} is not the address of a name server", "write it like 192.0.2.53")
-    for problem, remedy in problems_of_engine_settings(request):
+    for problem, remedy in (*problems_of_engine_settings(request), *problems_of_mounts(request.mounts)):
         raise misuse(problem, remedy)
 
 

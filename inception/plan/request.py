@@ -15,6 +15,7 @@ from inception.plan.engine.options import (
     split_levels,
 )
 from inception.plan.engine.proxies import Proxies
+from inception.plan.mounts import HostMount
 from inception.plan.resources import ResourceLimit
 
 NAME_LIMIT = 32
@@ -117,6 +118,7 @@ class Request:
     dockerd: tuple[DockerdArgument, ...] = ()
     daemon_json: tuple[DaemonJson, ...] = ()
     resources: tuple[ResourceLimit, ...] = ()
+    mounts: tuple[HostMount, ...] = ()
     level_images: tuple[LevelImage, ...] = ()
     image_store: tuple[LevelStore, ...] = ()
     runtimes: tuple[LevelRuntime, ...] = ()

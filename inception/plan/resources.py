@@ -66,7 +66,7 @@ def parse_limit(resource: Resource, text: str) -> ResourceLimit:
 
     Without levels it holds for the whole chain, but for the size of /dev/shm, which each level has.
     """
-    levels, amount = split_levels(text)
+    levels, amount = split_levels(text, ":")
     if amount == text and resource is not Resource.SHM_SIZE:
         levels = _WHOLE_CHAIN
     return ResourceLimit(resource=resource, levels=levels, amount=_amount(resource, amount))

@@ -19,7 +19,7 @@ def inception_environment(engine: Engine) -> dict[str, str]:
     return {**os.environ, "DOCKER_HOST": engine.endpoint, "TERM": "xterm"}
 
 
-@pytest.mark.parametrize("arguments", [("--verbose", "plan", "--depth", "2"), ("plan", "--depth", "2", "-v")])
+@pytest.mark.parametrize("arguments", [("--verbose", "plan", "--depth", "2"), ("plan", "--depth", "2", "--verbose")])
 def test_verbose_logs_engine_calls_and_decisions(run_inception: RunInception, arguments: tuple[str, ...]) -> None:
     done = run_inception(*arguments)
     assert done.returncode == 0
@@ -41,7 +41,11 @@ def test_nothing_is_logged_by_default(run_inception: RunInception) -> None:
 
 def test_a_terminal_gets_whole_lines(inception_environment: dict[str, str]) -> None:
     child = pexpect.spawn(
-        INCEPTION, ["-v", "--depth", "1", "--", "echo", "done"], env=inception_environment, encoding="utf-8", timeout=60
+        INCEPTION,
+        ["--verbose", "--depth", "1", "--", "echo", "done"],
+        env=inception_environment,
+        encoding="utf-8",
+        timeout=60,
     )
     lines = child.read().splitlines()
     child.close()

@@ -14,6 +14,7 @@ from inception.plan.engine.proxies import Proxies
 from inception.plan.engine.seeds import ImageFacts
 from inception.plan.engine.settings import SettingsFile
 from inception.plan.facts import Facts
+from inception.plan.mounts import HostMount
 from inception.plan.pids import PidNamespace
 from inception.plan.planner import plan_chain
 from inception.plan.refusal import Refusal
@@ -89,6 +90,16 @@ requests = st.builds(
     ca=st.lists(st.just("-----BEGIN CERTIFICATE-----"), max_size=1).map(tuple),
     inherit=st.sampled_from(Inherit),
     dockerd=st.lists(st.sampled_from(["--debug", "2-4:--label=a=b", "--bip=x"]).map(parse_dockerd_argument)).map(tuple),
+    mounts=st.lists(
+        st.builds(
+            HostMount,
+            levels=st.builds(LevelRange, first=st.integers(1, 3)),
+            source=st.sampled_from(["/a", "/b"]),
+            target=st.sampled_from(["/srv", "/srv/a", "/etc", "data"]),
+            read_only=st.booleans(),
+        ),
+        max_size=2,
+    ).map(tuple),
     daemon_json=st.lists(
         st.builds(
             DaemonJson,

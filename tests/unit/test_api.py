@@ -96,6 +96,7 @@ def test_literals_name_each_member_of_their_enum(names: object, kind: type[StrEn
         ({"storage_size": "5 elephants"}, "write it like 5GB"),
         ({"name": "No Name"}, "'No Name' cannot name a chain"),
         ({"memory": ["much"]}, "--memory much: "),
+        ({"mounts": ["/nonexistent:/data"]}, "there is no /nonexistent"),
         ({"dns": ["here"]}, "'here' is not the address of a name server"),
     ],
 )

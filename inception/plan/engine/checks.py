@@ -54,6 +54,7 @@ def _problems_of_levels(request: Request) -> Iterator[tuple[str, str]]:
     ranges = [
         *(it.levels for it in request.dockerd),
         *(it.levels for it in request.daemon_json),
+        *(it.levels for it in request.mounts),
         *(it.levels for it in request.level_images),
         *(it.levels for it in request.image_store),
         *(it.levels for it in request.runtimes),

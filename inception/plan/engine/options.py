@@ -1,6 +1,6 @@
 """Options that hold for some levels, where LEVELS is `2`, `2-4`, `3-` or left out for all.
 
-Most are `[LEVELS:]VALUE`. Those that choose a level's engine are `[LEVELS=]VALUE`: a tag has colons itself.
+Most are `[LEVELS:]VALUE`. Those whose value has colons itself, as a tag or a mount has, are `[LEVELS=]VALUE`.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def split_levels(text: str, separator: str = ":") -> tuple[LevelRange, str]:
 
 def parse_dockerd_argument(text: str) -> DockerdArgument:
     """Return the argument that `[LEVELS:]ARG` stands for. Raises ValueError."""
-    levels, argument = split_levels(text)
+    levels, argument = split_levels(text, ":")
     if not argument.startswith("-") or any(it.isspace() for it in argument.partition("=")[0]):
         raise ValueError(f"{argument!r} is not an option of dockerd: write it like --log-level=debug")
     return DockerdArgument(levels=levels, argument=argument)

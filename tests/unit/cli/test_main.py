@@ -43,10 +43,11 @@ HEAVY = {
         (["--version"], ["--version"]),
         (["--show-completion=bash"], ["--show-completion=bash"]),
         (["--verbose", "plan", "--depth", "4"], ["--verbose", "plan", "--depth", "4"]),
-        (["-v", "--depth", "4"], ["-v", "run", "--depth", "4"]),
-        (["-vd4"], ["run", "-vd4"]),
-        (["-v", "--version"], ["-v", "--version"]),
-        (["-v"], ["--help"]),
+        (["--verbose", "--depth", "4"], ["--verbose", "run", "--depth", "4"]),
+        (["-v", "/src:/src", "-d4"], ["run", "-v", "/src:/src", "-d4"]),
+        (["-qd4"], ["run", "-qd4"]),
+        (["--verbose", "--version"], ["--verbose", "--version"]),
+        (["--verbose"], ["--help"]),
         ([], ["--help"]),
     ],
 )
@@ -152,7 +153,7 @@ def test_help_and_version_go_to_standard_output(capsys: pytest.CaptureFixture[st
 def test_every_command_takes_verbose() -> None:
     commands = [typer.main.get_command(main.app)]
     for command in commands:
-        assert ["--verbose", "-v"] in [it.opts for it in command.params], command.name
+        assert ["--verbose"] in [it.opts for it in command.params], command.name
         commands += getattr(command, "commands", {}).values()
     assert len(commands) > 20
 

@@ -9,10 +9,11 @@ import pytest
 
 from inception.level.containers import create_level, stop_timeout_s
 from inception.plan.chain import ChainPlan
-from inception.plan.engine.options import parse_level_image
+from inception.plan.engine.options import LevelRange, parse_level_image
 from inception.plan.engine.seeds import ImageFacts, seed_volume_name
 from inception.plan.facts import RunRootSource
 from inception.plan.growth import grown, request_grown
+from inception.plan.mounts import HostMount
 from tests.factories.plans import ENGINE, FACTS, IMAGE, IMAGE_ID, plan
 
 
@@ -141,3 +142,19 @@ def test_on_a_remote_engine_the_run_root_of_level_1_is_a_volume() -> None:
     outermost = _created(made, 1)["HostConfig"]["Mounts"][0]
     assert (outermost["Type"], outermost["Target"], outermost.get("Source")) == ("volume", "/run/inception", None)
     assert _created(made, 2) == _created(plan(), 2)
+
+
+def test_level_1_binds_from_the_host_and_a_deeper_one_all_at_once_from_its_parent() -> None:
+    mount = HostMount(levels=LevelRange(), source="/a", target="/srv/a")
+    made = plan(mounts=(mount, replace(mount, source="/b", target="/srv/b", read_only=True)))
+    binds = [
+        [
+            (it["Source"], it["Target"], it["ReadOnly"], it["BindOptions"]["Propagation"])
+            for it in _created(made, number)["HostConfig"]["Mounts"]
+            if it["Target"].startswith("/var/lib/inception/mounts")
+        ]
+        for number in (1, 2)
+    ]
+    carried = "/var/lib/inception/mounts"
+    assert binds[0] == [("/a", f"{carried}/0", False, "rprivate"), ("/b", f"{carried}/1", True, "rprivate")]
+    assert binds[1] == [(carried, carried, False, "rprivate")]

@@ -41,3 +41,35 @@ def _propagation(line: str) -> list[str]:
     """Return the optional fields of a line of mountinfo."""
     fields = line.split(" ")
     return fields[6 : fields.index("-", 6)]
+
+
+_READ_ONLY = """
+import subprocess, sys
+from pathlib import Path
+from inception.linux.mounts import BindRecursively, MakeReadOnly
+root = Path(sys.argv[1])
+source, target = root / "source", root / "target"
+for directory in (source / "below", target):
+    directory.mkdir(parents=True)
+subprocess.run(["mount", "-t", "tmpfs", "-o", "nosuid", "tmpfs", source / "below"], check=True)
+BindRecursively(source=source, target=source).execute()
+MakeReadOnly(source).execute()
+BindRecursively(source=source, target=target).execute()
+for place in (target / "new", target / "below/new"):
+    try:
+        place.touch()
+    except OSError as error:
+        print(error.strerror)
+print(sum("/below ro,nosuid" in line for line in Path("/proc/self/mountinfo").read_text().splitlines()))
+"""
+
+
+def test_a_directory_and_what_is_mounted_below_it_become_read_only_and_stay_so_where_they_are_bound(
+    tmp_path: Path,
+) -> None:
+    if subprocess.run([*_UNSHARE, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("no user namespace can be made here")
+    command = [*_UNSHARE, sys.executable, "-c", _READ_ONLY, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    # The tmpfs is seen at its first place, which stays writable, at the bind over it and at the target.
+    assert done.stdout.splitlines() == ["Read-only file system", "Read-only file system", "2"]

@@ -32,14 +32,14 @@ from tests.factories.plans import FACTS, request
     ],
 )
 def test_levels_before_a_colon_are_split_off(text: str, levels: str, value: str) -> None:
-    found, rest = split_levels(text)
+    found, rest = split_levels(text, ":")
     assert (str(found), rest) == (levels, value)
 
 
 @pytest.mark.parametrize("text", ["0:--debug", "4-2:--debug"])
 def test_levels_that_cannot_be_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="are no levels"):
-        split_levels(text)
+        split_levels(text, ":")
 
 
 @pytest.mark.parametrize(
