@@ -63,6 +63,10 @@ COMMANDS = {
         place="events:events",
         summary="Print the events of a chain, from its beginning on: each phase of each level, and what failed.",
     ),
+    "forward": CommandEntry(
+        place="forward:forward",
+        summary="Forward a port of this host to a container or to a port of a level: forward [NAME] 8080:web:80.",
+    ),
     "grow": CommandEntry(
         place="grow:grow", summary="Add N levels below a chain's bottom: grow [NAME] [+N].", context_settings=_AMOUNT
     ),

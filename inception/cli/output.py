@@ -40,6 +40,10 @@ def state_text(status: ChainStatus) -> str:
 
 def chain_fields(status: ChainStatus) -> dict[str, Any]:
     """Return a chain as `ls --json` prints it: stable names, times in seconds."""
+    from dataclasses import asdict
+
+    from inception.chain.forwarding.records import forwards_of
+
     broken = status.broken
     return {
         "name": status.name,
@@ -53,6 +57,7 @@ def chain_fields(status: ChainStatus) -> dict[str, Any]:
         if broken is None
         else {"level": broken.level, "reason": broken.reason, "log_tail": list(broken.log_tail)},
         "remarks": list(status.remarks),
+        "forwards": [asdict(it) for it in forwards_of(status.plan)],
         "levels": [
             {
                 "level": level.number,

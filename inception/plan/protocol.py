@@ -34,6 +34,7 @@ class Program(StrEnum):
     RUNNER = "inception.level"
     STANDALONE = "inception.level.standalone.main"
     HEALTH = "inception.level.standalone.health"
+    DIAL = "inception.level.programs.dial"
     CONTROL_REQUEST = "inception.level.programs.control_request"
     MAKE_SEED = "inception.level.programs.make_seed"
     MEASURE = "inception.level.programs.measure"
@@ -116,6 +117,39 @@ class ControlReply(NamedTuple):
 
 _NO_FIELDS = (KeyError, TypeError, ValueError, OverflowError, RecursionError)
 """Exceptions raised by lines that are not what they should be: any program in a level can write one."""
+
+
+GATE = "169.254.53.54"
+"""Address at which the containers of every level find the ports of the host that are exposed."""
+
+
+class SocketUse(StrEnum):
+    """Kinds of sockets that a level gives: connected ones of TCP or UDP, or listening ones."""
+
+    TCP = "tcp"
+    UDP = "udp"
+    LISTEN = "listen"
+
+
+class SocketRequest(NamedTuple):
+    """Request for a socket connected to `host` and `port` in a level's network, or for ones that listen on `port`."""
+
+    use: SocketUse
+    host: str
+    port: int
+
+    def to_line(self) -> bytes:
+        """Return the request as one line of JSON, its newline included."""
+        return _line({"use": self.use, "host": self.host, "port": self.port})
+
+    @classmethod
+    def from_line(cls, line: bytes) -> SocketRequest:
+        """Read one line. Raises ValueError if it is no request."""
+        try:
+            fields = json.loads(line)
+            return cls(use=SocketUse(fields["use"]), host=str(fields["host"]), port=int(fields["port"]))
+        except (KeyError, TypeError, json.JSONDecodeError) as error:
+            raise ValueError(f"not a request: {line!r}") from error
 
 
 def _line(fields: dict[str, object]) -> bytes:

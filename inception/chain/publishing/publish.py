@@ -133,7 +133,7 @@ def _start(plan: ChainPlan, publication: Publication) -> None:
         stderr=subprocess.STDOUT,
         text=True,
         cwd="/",
-        env={**os.environ, "PYTHONPATH": _import_path()},
+        env={**os.environ, "PYTHONPATH": import_path()},
     )
     with proxy:
         line = proxy.stdout.readline().strip() if proxy.stdout else ""
@@ -145,6 +145,6 @@ def _start(plan: ChainPlan, publication: Publication) -> None:
         )
 
 
-def _import_path() -> str:
+def import_path() -> str:
     """Return a PYTHONPATH with which the proxy imports the same `inception`, installed or not."""
     return os.pathsep.join(filter(None, (str(Path(inception.__file__).parents[1]), os.environ.get("PYTHONPATH"))))

@@ -9,6 +9,7 @@ from inception.cli import options
 
 def ls(*, as_json: options.Json = False) -> None:
     """List the chains of this machine, live and broken."""
+    from inception.chain.forwarding.records import forwards_of
     from inception.chain.status import list_chains
     from inception.cli.output import chain_fields, engines_text, print_json, print_table, state_text
 
@@ -26,7 +27,7 @@ def ls(*, as_json: options.Json = False) -> None:
             str(it.plan.depth),
             "yes" if it.plan.attached else "no",
             engines_text(it.plan),
-            "; ".join((state_text(it), *it.remarks)),
+            "; ".join((state_text(it), *it.remarks, *map(str, forwards_of(it.plan)))),
         )
         for it in chains
     ]
