@@ -1,7 +1,8 @@
 """Run a command in isolation, as root: `.venv/bin/python -m tests.isolated -- .venv/bin/pytest tests/integration`.
 
-The command has process, mount, network and control group namespaces of its own, and its own /run, /tmp and /var/lib: an
-engine that it starts there, what that one leaves, and every comparison of "the host" before and after are its alone.
+The command has process, mount, network and control group namespaces of its own, and a root that takes every change
+itself: an engine that it starts there, what that one leaves, and every comparison of "the host" before and after are
+its alone, and nothing that it removes is removed from the machine, but in the checkout.
 A copy of the disk with the level image comes along, in memory. All of it ends with the command.
 """
 

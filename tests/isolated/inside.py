@@ -10,11 +10,12 @@ from pathlib import Path
 
 from inception.engine.private.kernel import bind
 from inception.linux.cgroups import hierarchy_name
-from inception.linux.mounts import parse_mountinfo
+from inception.linux.mounts import MountPoint, parse_mountinfo
 from tests.isolated.slot import LOCKS
 
 MEMORY = Path("/mnt")
 """Mount point of the memory that holds the disk's file, inside."""
+OLD_ROOT = Path("/old-root-of-tests")
 _STATE = tuple(Path("/var/lib", name) for name in ("inception", "docker", "containerd", "containers", "cni"))
 _TEMPORARY = (Path("/tmp"), Path("/var/tmp"))
 _OPEN_TO_ALL = 0o1777
@@ -26,17 +27,18 @@ def main(arguments: list[str]) -> int:
     """Run the command of `arguments`, after the checkout's directory, the disk and the place to save it, if any."""
     checkout, disk, save, *command = arguments
     here = Path.cwd()
+    mounts = parse_mountinfo(Path("/proc/self/mountinfo").read_text())
     disk_file, mounted = _mount_disk(Path(disk))
-    # What lies below a directory that is covered now is opened before, and shown again after.
     shown = (Path(checkout), LOCKS, *((Path(save).parent,) if save else ()))
     kept = [(path, os.open(path, os.O_PATH)) for path in shown]
+    _enter_own_root(mounted)
     _cover(mounted)
     for path, descriptor in kept:
         path.mkdir(parents=True, exist_ok=True)
-        if not os.path.samestat(path.stat(), os.fstat(descriptor)):
-            bind(Path(f"/proc/self/fd/{descriptor}"), path)
+        bind(Path(f"/proc/self/fd/{descriptor}"), path)
         os.close(descriptor)
-    _show_own_kernel_state()
+    _show_own_kernel_state([it for it in mounts if it.filesystem in {"cgroup", "cgroup2"}])
+    _mount_away(OLD_ROOT)
     os.chdir(here)
     status = _run(command)
     if save and status == 0:
@@ -60,6 +62,28 @@ def _mount_disk(template: Path) -> tuple[Path, Path]:
     return copy, mounted
 
 
+def _enter_own_root(disk: Path) -> None:
+    """Enter a root that shows the host's, and takes every change itself: whatever a test removes, the host keeps.
+
+    The file systems mounted on the host are not in it, but for /dev, the memory and the disk.
+    """
+    upper, work, root = (disk / name for name in ("changes", "work", "root"))
+    for directory in (upper, work, root):
+        directory.mkdir(exist_ok=True)
+    _mount("-t", "overlay", "-o", f"lowerdir=/,upperdir={upper},workdir={work}", "overlay", str(root))
+    for place, how in ((Path("/dev"), "--rbind"), (Path("/proc"), "--rbind"), (MEMORY, "--bind"), (disk, "--bind")):
+        _mount(how, str(place), f"{root}{place}")
+    (root / OLD_ROOT.name).mkdir()
+    os.chdir(root)
+    subprocess.run(("pivot_root", ".", OLD_ROOT.name), check=True)
+    os.chdir("/")
+
+
+def _mount_away(old: Path) -> None:
+    subprocess.run(("umount", "--lazy", old), check=True)
+    old.rmdir()
+
+
 def _cover(disk: Path) -> None:
     """Put empty directories of `disk` in place of the host's for state, temporary and run-time files."""
     for path in (*_STATE, *_TEMPORARY):
@@ -77,12 +101,10 @@ def _cover(disk: Path) -> None:
         resolved.write_text(names)
 
 
-def _show_own_kernel_state() -> None:
+def _show_own_kernel_state(groups: list[MountPoint]) -> None:
     """Mount the kernel's file systems anew: each shows the namespaces of whoever mounts it."""
-    mounts = parse_mountinfo(Path("/proc/self/mountinfo").read_text())
     _mount("-t", "proc", "proc", "/proc")
     _mount("-t", "sysfs", "sysfs", "/sys")
-    groups = [mount for mount in mounts if mount.filesystem in {"cgroup", "cgroup2"}]
     if any(mount.filesystem == "cgroup" for mount in groups):
         _mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", "/sys/fs/cgroup")
     for mount in groups:
