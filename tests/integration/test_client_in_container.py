@@ -21,7 +21,7 @@ from inception.engine.connect import Engine
 from inception.image.client import CLIENT_TAG, ensure_client_image
 from inception.image.store import find_image
 from inception.plan.chain import LABEL_CHAIN
-from tests.integration.conftest import lasting_difference, steady_inventory, wait_for
+from tests.integration.conftest import RunInception, lasting_difference, steady_inventory, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("unchanged_host")]
 
@@ -213,18 +213,23 @@ def test_every_module_of_the_program_can_be_imported_in_the_image(host: Engine) 
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_published_engine_is_reached_at_the_address_of_the_container(host: Engine, directory: Path) -> None:
+def test_published_engine_is_reached_at_the_address_of_the_container(
+    host: Engine, directory: Path, run_inception: RunInception
+) -> None:
     published = ("--publish-engine", "2376", "--publish-address", "0.0.0.0")  # noqa: S104 - of a container
-    mounts = (*socket_mount(host), "-v", f"{directory}:{RUN_ROOT}")
-    short = docker_cli(host, "run", "--rm", *mounts, IMAGE, "inception", "up", "--depth", "1", *published)
+    same_path = ("-v", f"{directory}:{directory}", "-e", f"INCEPTION_RUN_ROOT={directory}")
+    options = ("run", "--rm", *socket_mount(host), *same_path)
+    short = docker_cli(host, *options, IMAGE, "inception", "up", "--depth", "1", *published)
     assert (short.returncode, short.stderr.count("\n")) == (2, 1)
     assert "would close with this container" in short.stderr
-    with job(host, "-v", f"{directory}:{RUN_ROOT}") as inside, job(host, "-v", f"{directory}:{RUN_ROOT}") as other:
+    with job(host, *same_path) as inside, job(host, *same_path) as other:
         inside.inception("up", "--depth", "1", "--name", "open", "--quiet", *published)
         asked = 'eval "$(inception env open)" && echo $DOCKER_HOST && docker info --format "{{.Name}}"'
         said = other.run("sh", "-c", asked)
         address = host.client.inspect_container(inside.container)["NetworkSettings"]["IPAddress"]
         assert said.stdout == f"tcp://{address}:2376\nopen-1\n", said.stderr
+        listed = run_inception("ls", environment={"INCEPTION_RUN_ROOT": str(directory)})
+        assert re.search(rb"open +1 +no +running", listed.stdout)
         other.inception("down", "open")
 
 
