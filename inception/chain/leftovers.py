@@ -17,12 +17,14 @@ from typing import Any
 
 import docker
 
+from inception.chain.remote.start import ensure_mirror
 from inception.engine.connect import Engine
 from inception.engine.translate import translated
+from inception.errors import EngineError
 from inception.image.seed import LABEL_SEED
 from inception.linux import lifeline
 from inception.places import run_root
-from inception.plan.chain import LABEL_CHAIN, LABEL_LEVEL
+from inception.plan.chain import LABEL_CHAIN, LABEL_LEVEL, ChainPlan
 from inception.plan.facts import RunRootSource
 from inception.plan.request import is_name
 from inception.probe.surroundings import Surroundings, find_surroundings
@@ -81,8 +83,21 @@ def leftovers_in_run_root(root: Path) -> Iterator[Leftover]:
     for directory in sorted(root.iterdir()):
         # A run root may be shared: other users' directories, and links, are not ours to remove.
         own = is_name(directory.name) and directory.lstat().st_uid == os.geteuid() and not directory.is_symlink()
-        if own and directory.is_dir() and _is_dead(directory):
+        if own and directory.is_dir() and not _may_live_elsewhere(directory) and _is_dead(directory):
             yield Leftover(kind=Kind.RUN_DIRECTORY, handle=str(directory), chain=directory.name)
+
+
+def _may_live_elsewhere(directory: Path) -> bool:
+    """Return whether the chain is on a remote engine that does not answer; if it does, have its state mirrored."""
+    try:
+        plan = ChainPlan.from_json((directory / "plan.json").read_text())
+        if Path(plan.run_directory).samefile(directory):
+            ensure_mirror(plan)
+    except (OSError, ValueError):
+        return False
+    except EngineError:
+        return True
+    return False
 
 
 def _is_dead(directory: Path) -> bool:

@@ -13,6 +13,7 @@ from inception.callbacks import ignore
 from inception.chain.event_follower import follow, level_error
 from inception.chain.level_engines import level_0_engine, level_client
 from inception.chain.prepare import facts_on, images_on, refusals_as_errors
+from inception.chain.remote.program import run_remotely
 from inception.chain.run_directory import make_level_directory
 from inception.chain.status import refuse_paused, save_plan
 from inception.engine.connect import Engine
@@ -25,7 +26,7 @@ from inception.linux import flock, lifeline
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
 from inception.plan.growth import grown, images_in, request_grown, shrunk
-from inception.plan.protocol import SIGNAL_PLAN_CHANGED
+from inception.plan.protocol import SIGNAL_PLAN_CHANGED, Program
 
 
 def grow(
@@ -49,7 +50,7 @@ def grow(
             make_level_directory(deeper, number)
         events = Path(deeper.paths.events)
         offset = events.stat().st_size if events.exists() else 0
-        save_plan(deeper)
+        _give_plan(deeper)
         try:
             _signal_runner(deeper, current.depth)
             _wait_until_ready(deeper, current.depth, offset, on_event)
@@ -88,26 +89,24 @@ def shrink(plan: ChainPlan, by: int) -> ChainPlan:
         return smaller
 
 
-def refuse_remote_chain(plan: ChainPlan) -> None:
-    """Raise ChainError if the chain is on a remote engine: its runners read a plan on that machine."""
-    if plan.remote:
-        raise ChainError(
-            f"chain {plan.name} on {plan.endpoint} cannot grow or shrink: its plan is on the engine's machine",
-            remedy="start a chain of the depth that you want, or run inception on that machine",
-        )
-
-
 @contextmanager
 def _exclusive(plan: ChainPlan) -> Iterator[ChainPlan]:
-    """Lock the plan against other clients and give its present value. Raises ChainError if it is gone or remote."""
+    """Lock the plan against other clients and give its present value. Raises ChainError if it is gone."""
     try:
         with flock.held(Path(plan.paths.level(0)) / "change.lock"):
             current = ChainPlan.from_json(Path(plan.paths.plan).read_text())
-            refuse_remote_chain(current)
             refuse_paused(current)
             yield current
     except FileNotFoundError as error:
         raise ChainError(f"chain {plan.name} is gone", remedy="see: inception ls") from error
+
+
+def _give_plan(plan: ChainPlan) -> None:
+    """Put a new plan in place, here and on a remote engine's machine. Raises OSError, EngineError."""
+    save_plan(plan)
+    if plan.remote:
+        with level_client(plan, 0) as client:
+            run_remotely(client, plan, Program.ADOPT, str(plan.paths.plan), given=plan.to_json().encode())
 
 
 def _signal_runner(plan: ChainPlan, number: int) -> None:
@@ -135,7 +134,7 @@ def _wait_until_ready(plan: ChainPlan, parent: int, offset: int, on_event: Calla
 
 def _end_levels(plan: ChainPlan, smaller: ChainPlan) -> None:
     """End the levels that `plan` has and `smaller` has not, and wait until they are gone."""
-    save_plan(smaller)
+    _give_plan(smaller)
     _signal_runner(smaller, smaller.depth)
     first = plan.level(smaller.depth + 1)
     with (
@@ -146,3 +145,5 @@ def _end_levels(plan: ChainPlan, smaller: ChainPlan) -> None:
         client.wait(first.container, condition="removed", timeout=stop_timeout_s(plan, first.number))
     for number in range(smaller.depth + 1, plan.depth + 1):
         shutil.rmtree(plan.paths.level(number), ignore_errors=True)
+    if plan.remote:
+        _give_plan(smaller)  # Once more, for their directories there.

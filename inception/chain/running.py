@@ -15,14 +15,15 @@ from requests.exceptions import RequestException
 
 from inception.chain.event_follower import follow, level_error
 from inception.chain.freezer import thaw
-from inception.chain.remote.mirror import Mirror
+from inception.chain.remote.start import await_mirror_end, client_lock, fill, start_mirror
 from inception.chain.run_directory import make_run_directory
 from inception.chain.teardown import kick, take_down
-from inception.errors import Interrupted, PlanError
+from inception.errors import Interrupted
 from inception.level.containers import create_level, stop_timeout_s
 from inception.level.engine_client import connect_level
 from inception.level.event_log import EventLog, tail
 from inception.level.failure import LevelFailure
+from inception.linux import lifeline
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
 from inception.plan.protocol import UNREPORTED, RunnerExit
@@ -34,15 +35,11 @@ _LAST_EVENTS_LIMIT_S = 2.0
 class RunningChain:
     """The client's side of one chain, in the engine of `client`.
 
-    `on_event` is called with every event, in a thread of its own. A remote engine, which does not see the run
-    directory, needs a `mirror`.
+    `on_event` is called with every event, in a thread of its own.
     """
 
-    def __init__(
-        self, client: docker.APIClient, plan: ChainPlan, on_event: Callable[[Event], None], mirror: Mirror | None = None
-    ) -> None:
+    def __init__(self, client: docker.APIClient, plan: ChainPlan, on_event: Callable[[Event], None]) -> None:
         self._client = client
-        self._mirror = mirror
         self._on_event = on_event
         self._start_over = threading.Event()
         self._gone = threading.Event()
@@ -74,13 +71,13 @@ class RunningChain:
         with suppress(LevelFailure):
             with events.phase(Phase.CREATE, level=1):
                 create_level(self._client, self.plan, 1, self.plan.level(1).image)
-                if self._mirror:
-                    self._mirror.fill()
+                if self.plan.remote:
+                    fill(self._client, self.plan)
             self._waiter.start()
             with events.phase(Phase.START, level=1):
                 self._client.start(self._container)
-                if self._mirror:
-                    self._mirror.open()
+                if self.plan.remote:
+                    start_mirror(self.plan)
 
     def _wait_until_gone(self) -> None:
         # An error means that the container or its engine was already gone.
@@ -179,12 +176,12 @@ def running(client: docker.APIClient, plan: ChainPlan, on_event: Callable[[Event
     """
     with ExitStack() as stack:
         client_lifeline = make_run_directory(plan)
+        if plan.remote:
+            stack.callback(os.close, lifeline.hold(client_lock(plan)))
         stack.callback(shutil.rmtree, plan.run_directory, ignore_errors=True)
-        mirror = Mirror(client, plan) if plan.remote else None
-        chain = RunningChain(client, plan, on_event, mirror)
+        stack.callback(await_mirror_end, plan)
+        chain = RunningChain(client, plan, on_event)
         stack.callback(chain.unwind)
-        if mirror:
-            stack.callback(mirror.close)
         stack.callback(os.close, client_lifeline)
         chain.start()
         chain.wait_until_ready()
@@ -194,14 +191,9 @@ def running(client: docker.APIClient, plan: ChainPlan, on_event: Callable[[Event
 def start_detached(client: docker.APIClient, plan: ChainPlan, on_event: Callable[[Event], None]) -> None:
     """Start the chain of `plan` and return once its bottom is ready; it stays when this program ends.
 
-    Raises PlanError on a remote engine, ChainError if its name is taken, LevelError if a level fails to start. On an
-    error nothing is left of the chain.
+    Raises ChainError if its name is taken, LevelError if a level fails to start. On an error nothing is left of the
+    chain.
     """
-    if plan.remote:
-        raise PlanError(
-            f"a chain on {plan.endpoint} cannot run detached: its engines are reached only through a connected client",
-            remedy="attach to it with --depth, or run `inception up` on the engine's machine",
-        )
     client_lifeline = make_run_directory(plan)
     try:
         chain = RunningChain(client, plan, on_event)

@@ -10,7 +10,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from inception.chain.progress import LevelProgress, LevelProgressState, Progress
-from inception.errors import ChainError, UsageError
+from inception.chain.remote.start import ensure_mirror
+from inception.errors import ChainError, EngineError, UsageError
 from inception.linux import lifeline
 from inception.places import run_root
 from inception.plan.chain import ChainPlan
@@ -30,6 +31,8 @@ class ChainState(StrEnum):
     PAUSED = "paused"
     UNWINDING = "unwinding"
     BROKEN = "broken"
+    UNREACHABLE = "unreachable"
+    """Its engine, on another machine, does not answer, or not to us."""
 
 
 class LevelState(StrEnum):
@@ -91,14 +94,25 @@ def chain_names(root: Path | None = None) -> list[str]:
 
 
 def list_chains(root: Path | None = None) -> list[ChainStatus]:
-    """Return all chains of the run root, sorted by name, without those whose plan is invalid."""
-    return [status for name in chain_names(root) if (status := _status(name, root or run_root())) is not None]
+    """Return all chains of the run root, sorted by name, without those whose plan is invalid.
+
+    The last known levels of a chain on a remote engine that does not answer are LOST.
+    """
+    chains = []
+    for name in chain_names(root):
+        if (plan := _plan(name, root or run_root())) is not None:
+            try:
+                chains.append(_status(plan, (root or run_root()) / name))
+            except EngineError as error:
+                chains.append(_without_levels(plan, ChainState.UNREACHABLE, str(error)))
+    return chains
 
 
 def find_chain(name: str | None = None, root: Path | None = None) -> ChainStatus:
     """Return the chain `name`, or the only chain if `name` is None.
 
-    Raises ChainError if it does not exist, UsageError if the name is invalid or needed to choose among several.
+    Raises ChainError if it does not exist, UsageError if the name is invalid or needed to choose among several, and
+    EngineError if it is on a remote engine that does not answer.
     """
     if name is not None and not is_name(name):
         raise UsageError(
@@ -110,25 +124,32 @@ def find_chain(name: str | None = None, root: Path | None = None) -> ChainStatus
         if not names:
             raise ChainError("there is no chain", remedy="start one with: inception up --depth N")
         raise UsageError(f"there are {len(names)} chains", remedy=f"name one of them: {', '.join(names)}")
-    status = _status(name or names[0], root or run_root())
-    if status is None:
+    chosen = name or names[0]
+    plan = _plan(chosen, root or run_root())
+    if plan is None:
         known = f"there are {', '.join(names)}" if names else "start one with: inception up --depth N"
-        raise ChainError(f"there is no chain named {name or names[0]}", remedy=known)
-    return status
+        raise ChainError(f"there is no chain named {chosen}", remedy=known)
+    return _status(plan, (root or run_root()) / chosen)
 
 
-def _status(name: str, root: Path) -> ChainStatus | None:
+def _plan(name: str, root: Path) -> ChainPlan | None:
     try:
-        plan = ChainPlan.from_json((root / name / "plan.json").read_text())
+        return ChainPlan.from_json((root / name / "plan.json").read_text())
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    if not _is_same(Path(plan.run_directory), root / name):
+
+
+def _status(plan: ChainPlan, directory: Path) -> ChainStatus:
+    if not _is_same(Path(plan.run_directory), directory):
         # Two containers, or one and the host, may have mounted it at different places.
-        return _unreadable(plan, f"its run directory is {root / name} here, and must be at {plan.run_directory}")
+        reason = f"its run directory is {directory} here, and must be at {plan.run_directory}"
+        return _without_levels(plan, ChainState.BROKEN, reason)
+    ensure_mirror(plan)
     try:
         return read_status(plan)
     except OSError as error:
-        return _unreadable(plan, f"{error.filename} cannot be read: {error.strerror}")
+        # So that the other chains are still listed.
+        return _without_levels(plan, ChainState.BROKEN, f"{error.filename} cannot be read: {error.strerror}")
 
 
 def _is_same(directory: Path, other: Path) -> bool:
@@ -138,11 +159,10 @@ def _is_same(directory: Path, other: Path) -> bool:
         return False
 
 
-def _unreadable(plan: ChainPlan, reason: str) -> ChainStatus:
-    """Return a broken status for a chain that cannot be read here, so that the other chains are still listed."""
+def _without_levels(plan: ChainPlan, state: ChainState, reason: str) -> ChainStatus:
+    """Return the status of a chain that cannot be looked into, because of `reason`."""
     levels = tuple(LevelStatus(number=number, state=LevelState.LOST) for number in range(1, plan.depth + 1))
-    broken = Breakage(level=1, reason=reason)
-    return ChainStatus(plan=plan, state=ChainState.BROKEN, levels=levels, broken=broken)
+    return ChainStatus(plan=plan, state=state, levels=levels, broken=Breakage(level=1, reason=reason))
 
 
 def is_paused(plan: ChainPlan) -> bool:

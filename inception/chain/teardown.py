@@ -11,6 +11,7 @@ from requests.exceptions import ConnectionError as SilentEngine
 from requests.exceptions import ReadTimeout
 
 from inception.chain.freezer import own_level_1, thaw
+from inception.chain.remote.start import await_mirror_end
 from inception.engine.translate import translated
 from inception.level.containers import stop_timeout_s
 from inception.plan.chain import ChainPlan
@@ -44,6 +45,7 @@ def remove_at_once(client: docker.APIClient, plan: ChainPlan) -> None:
     Killing level 1's PID namespace kills every process below, and its volume holds all that they wrote.
     """
     kick(client, plan)
+    await_mirror_end(plan)
     shutil.rmtree(plan.run_directory, ignore_errors=True)
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from inception.chain.interrupts import raising_interrupted
 from inception.chain.prepare import prepare
 from inception.chain.publishing.publish import Publication, publish
-from inception.chain.resize import refuse_remote_chain
 from inception.chain.running import RunningChain, running
 from inception.chain.session.exec_options import ExecOptions
 from inception.chain.session.run import run_local
@@ -52,8 +51,6 @@ def run_at_depth(
 
         level_0 = stack.enter_context(connect_to(engine, drawing.progress))
         plan = prepare(level_0, request, drawing.progress)
-        if climb:
-            refuse_remote_chain(plan)  # The levels of one that is climbed end one by one.
         chain = stack.enter_context(running(level_0.client, plan, show))
         publish(plan, publications)
         shells = Shells(plan, on_change=chain.adopt, draw=partial(draw.descent, quiet=quiet))

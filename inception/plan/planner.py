@@ -27,7 +27,6 @@ def plan_chain(request: Request, facts: Facts) -> ChainPlan:
     """Plan the chain that `request` asks for on the host that `facts` describe. Raises Refusal."""
     check_request(request)
     _check_run_root(request, facts)
-    _check_attached(request, facts)
     run_directory = RunDirectory(PurePosixPath(facts.run_root) / request.name)
     _check_socket_paths(run_directory, request.depth)
     _check_mounts(request, facts)
@@ -107,14 +106,6 @@ def _cgroup_namespace(number: int, resources: LevelResources) -> CgroupNamespace
     """
     private = number == 1 or resources.contains_levels_below
     return CgroupNamespace.PRIVATE if private else CgroupNamespace.SHARED
-
-
-def _check_attached(request: Request, facts: Facts) -> None:
-    if not request.attached and not facts.engine.local:
-        raise misuse(
-            f"a chain on the remote engine {facts.engine.endpoint} ends with the program that started it",
-            "stay attached, with: inception --depth N, or use `inception up` on that machine",
-        )
 
 
 def _check_run_root(request: Request, facts: Facts) -> None:

@@ -34,18 +34,27 @@ class Program(StrEnum):
     RUNNER = "inception.level"
     STANDALONE = "inception.level.standalone.main"
     HEALTH = "inception.level.standalone.health"
+    ADOPT = "inception.level.programs.adopt"
     DIAL = "inception.level.programs.dial"
     CONTROL_REQUEST = "inception.level.programs.control_request"
+    LISTEN = "inception.level.programs.listen"
     MAKE_SEED = "inception.level.programs.make_seed"
     MEASURE = "inception.level.programs.measure"
     RELAY = "inception.level.programs.relay"
     TTL_PROBE = "inception.level.programs.ttl_probe"
+    WATCH = "inception.level.programs.watch"
 
 
 SIGNAL_PLAN_CHANGED = signal.SIGUSR1
 """Sent to the runner that has to act on a new plan: the one right above the levels that come or go."""
 SIGNAL_UNWIND = signal.SIGUSR2
 """Sent to level 1 to end a chain on purpose. It is not SIGTERM, which a stopping engine sends to its containers."""
+
+
+ADOPTED = "adopted\n"
+"""Output of Program.ADOPT once the new plan is in place on another machine."""
+LISTENING = b"listening\n"
+"""First output of Program.LISTEN."""
 
 
 class RunnerExit(IntEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Interface
@@ -31,17 +31,11 @@ MACHINE = Path(__file__).with_name("remote_machine.py").read_text()
 
 @dataclass(frozen=True, kw_only=True)
 class RemoteEngine:
-    """A running engine. `certificates` is its DOCKER_CERT_PATH, `container` plays its machine."""
+    """A running engine; `environment` has what a client of it needs beside DOCKER_HOST, which is `address`."""
 
     address: str
-    certificates: Path
-    container: str
+    environment: Mapping[str, str]
     client: docker.APIClient
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """Variables of the Docker CLI for this engine, except DOCKER_HOST."""
-        return {"DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(self.certificates)}
 
 
 @contextmanager
@@ -58,18 +52,31 @@ def remote_engine(engine: Engine, image: str, privileges: Privileges) -> Iterato
                 for message in client.load_image(engine.client.get_image(image)):
                     assert "error" not in message, message
                 _warm_up(client, image)
-                yield RemoteEngine(address=address, certificates=certificates, container=container, client=client)
+                environment = {"DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": directory}
+                yield RemoteEngine(address=address, environment=environment, client=client)
+
+
+def address_for_containers(engine: Engine) -> str:
+    """Return an address of this machine that containers of `engine` reach."""
+    if engine.private:
+        return str(_own_address().ip)
+    return str(engine.client.inspect_network("bridge")["IPAM"]["Config"][0]["Gateway"])
 
 
 def _published_at(engine: Engine) -> str:
     """Return the address at which we reach a port that `engine` publishes: a private one has its own loopback."""
     if not engine.private:
         return "127.0.0.1"
-    listed = subprocess.run(["ip", "-j", "-4", "address"], check=True, capture_output=True).stdout
-    (link,) = (it for it in json.loads(listed) if it["ifname"].startswith("incep"))
-    ours = IPv4Interface(f"{link['addr_info'][0]['local']}/{link['addr_info'][0]['prefixlen']}")
+    ours = _own_address()
     (theirs,) = (address for address in ours.network.hosts() if address != ours.ip)
     return str(theirs)
+
+
+def _own_address() -> IPv4Interface:
+    """Return the address of this machine on its link to the private engine."""
+    listed = subprocess.run(["ip", "-j", "-4", "address"], check=True, capture_output=True).stdout
+    (link,) = (it for it in json.loads(listed) if it["ifname"].startswith("incep"))
+    return IPv4Interface(f"{link['addr_info'][0]['local']}/{link['addr_info'][0]['prefixlen']}")
 
 
 def _warm_up(client: docker.APIClient, image: str) -> None:

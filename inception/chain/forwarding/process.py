@@ -15,10 +15,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from inception.chain.background import report_ready
 from inception.chain.forwarding.dialer import find_container, get_sockets, start_dialer
 from inception.chain.forwarding.forward import LOOPBACK, Exposure, Forward
 from inception.chain.forwarding.records import read_record
-from inception.chain.publishing.proxy import READY, PlainSide, listen, relay
+from inception.chain.publishing.proxy import PlainSide, listen, relay
 from inception.errors import InceptionError
 from inception.linux import flock, lifeline
 from inception.plan.chain import ChainPlan
@@ -43,10 +44,7 @@ def main() -> None:
         except _FAILURES as error:
             record.unlink()
             sys.exit(str(getattr(error, "strerror", None) or error))
-        sys.stdout.write(f"{READY}\n")
-        sys.stdout.flush()
-        for stream in (sys.stdout, sys.stderr):  # The client that started us reads them to their end.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        report_ready()
         outermost = carried.level if isinstance(carried, Forward) else 1
         lifeline.call_when_free(Path(plan.paths.alive(outermost)), lambda: _end(record))
         carry()

@@ -19,14 +19,13 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Protocol
 
+from inception.chain.background import report_ready
 from inception.chain.publishing.certificates import SERVER
 from inception.chain.tls import TlsCodec, shake_hands
 from inception.linux import lifeline
 
 _CHUNK = 64 * 1024
 _HANDSHAKE_LIMIT_S = 10.0
-READY = "ready"
-"""Line on standard output that tells that the port is open."""
 
 
 class Side(Protocol):
@@ -167,10 +166,7 @@ def main() -> None:
         listener = listen(options.address, options.port)
     except OSError as error:
         sys.exit(f"{error.strerror}")
-    sys.stdout.write(f"{READY}\n")
-    sys.stdout.flush()
-    for stream in (sys.stdout, sys.stderr):  # The client that started us reads them to their end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    report_ready()
     lifeline.call_when_free(options.alive, lambda: os._exit(0))
     while True:
         client, _ = listener.accept()

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
-import inception
+from inception.chain.background import start_background
 from inception.chain.publishing.certificates import make_certificates
 from inception.chain.publishing.host_names import check_name, client_address, names_of
-from inception.chain.publishing.proxy import READY
 from inception.errors import ChainError, UsageError
 from inception.plan import codec
 from inception.plan.chain import ChainPlan
@@ -119,32 +115,17 @@ def _publications_file(plan: ChainPlan) -> Path:
 
 
 def _start(plan: ChainPlan, publication: Publication) -> None:
-    """Start a proxy in a session of its own, so that it outlives us and our terminal. Raises ChainError."""
-    proxy = subprocess.Popen(
-        [
-            *("setsid", "--fork", sys.executable, "-m", "inception.chain.publishing.proxy"),
-            *("--address", publication.address, "--port", str(publication.port)),
-            *("--engine", str(plan.paths.socket(publication.level))),
-            *("--alive", str(plan.paths.alive(publication.level))),
-            *(() if publication.plain else ("--certificates", str(certificates_of(plan)))),
-        ],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd="/",
-        env={**os.environ, "PYTHONPATH": import_path()},
+    """Start a proxy, which outlives us and our terminal. Raises ChainError."""
+    failure = start_background(
+        "inception.chain.publishing.proxy",
+        *("--address", publication.address, "--port", str(publication.port)),
+        *("--engine", str(plan.paths.socket(publication.level))),
+        *("--alive", str(plan.paths.alive(publication.level))),
+        *(() if publication.plain else ("--certificates", str(certificates_of(plan)))),
     )
-    with proxy:
-        line = proxy.stdout.readline().strip() if proxy.stdout else ""
-    if line != READY:
+    if failure is not None:
         raise ChainError(
             f"cannot publish level {publication.level} at "
-            f"{_url(publication.address, publication.port)}: {line or 'the proxy ended'}",
+            f"{_url(publication.address, publication.port)}: {failure or 'the proxy ended'}",
             remedy="choose another port",
         )
-
-
-def import_path() -> str:
-    """Return a PYTHONPATH with which the proxy imports the same `inception`, installed or not."""
-    return os.pathsep.join(filter(None, (str(Path(inception.__file__).parents[1]), os.environ.get("PYTHONPATH"))))

@@ -1,107 +1,132 @@
-"""Mirror the run directory of a chain on another machine's engine in one here, at the same path.
+"""Keep a run directory here like the one in level 1 on a remote engine, from the reports of the program `watch`.
 
 Other commands here read its files and connect to its sockets as if the chain ran on this machine.
 """
 
 from __future__ import annotations
 
-import io
 import os
-import socket
-import tarfile
-import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from typing import Protocol
 
-import docker
-
-from inception.chain.remote.relay import RemoteProgram, tunnel
-from inception.errors import EngineError
 from inception.linux import lifeline
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
+from inception.plan.mirroring import CaughtUp, Clocks, FileChange, LockChange, Report
+from inception.plan.paths import RunDirectory
 
 _OWNER_ONLY = 0o600
 
 
-class Mirror:
-    """Keeps the run directory of `plan` here like the one in level 1 on the engine of `client`."""
-
-    def __init__(self, client: docker.APIClient, plan: ChainPlan) -> None:
-        self._client = client
-        self._plan = plan
-        self._locks = _Locks(plan)
-        self._open = ExitStack()
-
-    def fill(self) -> None:
-        """Copy the directory here into level 1, which does not run yet. Raises DockerException."""
-        buffer = io.BytesIO()
-        with tarfile.open(fileobj=buffer, mode="w") as archive:
-            directory = self._plan.run_directory
-            archive.add(directory, arcname=directory.lstrip("/"), filter=_without(self._plan.paths.events))
-        self._client.put_archive(self._plan.level(1).container, "/", buffer.getvalue())
-
-    def open(self) -> None:
-        """Hold the lifeline in level 1, which runs now, follow events, and open the sockets. Raises EngineError."""
-        holder = RemoteProgram(self._client, self._plan, "hold", self._plan.paths.lifeline(0))
-        self._open.callback(holder.close)
-        clocks = _read_clocks(holder)
-        follower = RemoteProgram(self._client, self._plan, "follow", self._plan.paths.events)
-        threading.Thread(target=self._follow, args=(follower, clocks), name="mirror events", daemon=True).start()
-        for number in range(1, self._plan.depth + 1):
-            self._open.callback(_Listener(Path(self._plan.paths.socket(number)), self._tunnel_to(number)).close)
+class Socket(Protocol):
+    """A listening socket."""
 
     def close(self) -> None:
-        """Free the lifeline, so that the chain ends, and close the sockets. Events are still followed."""
-        self._open.close()
+        """Accept no more connections."""
 
-    def _follow(self, follower: RemoteProgram, clocks: _Clocks) -> None:
-        # It exists: the event that level 1 was created is in it.
-        descriptor = os.open(self._plan.paths.events, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-        rest = b""
-        # No error is reported here: the client also waits for level 1, and learns whether it ended or is out of reach.
-        with suppress(OSError, ValueError):
-            for part in follower.output():
-                *lines, rest = (rest + part).split(b"\n")
-                for line in lines:
-                    event = clocks.translate(Event.from_line(line.decode()))
-                    self._locks.apply(event)
-                    os.write(descriptor, event.to_line().encode())
-        follower.close()
-        os.close(descriptor)
+
+class Mirror:
+    """The run directory of `plan` here. `open_socket` makes the socket of a level once its engine answers."""
+
+    def __init__(self, plan: ChainPlan, open_socket: Callable[[int], Socket]) -> None:
+        self._paths = plan.paths
+        self._events = _Events(plan.paths)
+        self._locks = _Locks()
+        self._open_socket = open_socket
+        self._sockets: dict[int, Socket] = {}
+
+    def apply(self, report: Report) -> None:
+        """Change the directory as `report` says. Raises OSError, or ValueError for an event that is none."""
+        match report:
+            case Clocks():
+                self._events.set_clocks(report)
+            case FileChange() if report.path == self._paths.events.name:
+                self._events.add(report)
+            case FileChange():
+                self._change_file(report)
+            case LockChange():
+                self._change_lock(report)
+            case CaughtUp():
+                pass
+
+    @property
+    def unwound(self) -> bool:
+        """Whether level 1 has reported that it unwound, and no level that it failed."""
+        return self._events.unwound
+
+    def close(self) -> None:
+        """Close the sockets and free the locks."""
         self._locks.free_all()
+        for number in list(self._sockets):
+            self._sockets.pop(number).close()
 
-    def _tunnel_to(self, number: int) -> Callable[[socket.socket], None]:
-        def serve(connection: socket.socket) -> None:
-            try:
-                program = RemoteProgram(self._client, self._plan, "connect", self._plan.paths.socket(number))
-            except EngineError:
-                connection.close()  # A socket has no other way to report it.
-                return
-            tunnel(connection, program)
+    def _change_file(self, change: FileChange) -> None:
+        path = Path(self._paths.root / change.path)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | (os.O_TRUNC if change.whole else 0)
+        # The client removes the directory of a level that is gone.
+        with suppress(FileNotFoundError), os.fdopen(os.open(path, flags, _OWNER_ONLY), "wb") as file:
+            file.write(change.data)
 
-        return serve
+    def _change_lock(self, change: LockChange) -> None:
+        path = self._paths.root / change.path
+        number = int(path.parent.name)
+        if path == self._paths.alive(number):
+            if change.held and change.ready and number not in self._sockets:
+                Path(path.parent).mkdir(mode=0o700, exist_ok=True)
+                self._sockets[number] = self._open_socket(number)
+            if not change.held and number in self._sockets:
+                self._sockets.pop(number).close()
+        self._locks.change(Path(path), held=change.held, ready=change.ready)
 
 
-def _without(events: PurePosixPath) -> Callable[[tarfile.TarInfo], tarfile.TarInfo | None]:
-    """Return a filter for a tar file that leaves out `events`, and has root own the rest.
+class _Events:
+    """The event file, with times by the clocks here. Level 1's creation and start, which the client reports, stay."""
 
-    The levels begin an event file of their own, whose events are copied to ours.
-    """
+    def __init__(self, paths: RunDirectory) -> None:
+        self._path = Path(paths.events)
+        self._clocks = _Offsets(time_s=0, monotonic_s=0)
+        self._rest = b""
+        self._failed = False
+        self._ended = False
 
-    def keep(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-        if f"/{member.name}" == str(events):
-            return None
-        return member.replace(uid=0, gid=0, uname="", gname="", deep=False)
+    @property
+    def unwound(self) -> bool:
+        return self._ended and not self._failed
 
-    return keep
+    def set_clocks(self, there: Clocks) -> None:
+        self._clocks = _Offsets(time_s=time.time() - there.time_s, monotonic_s=time.monotonic() - there.monotonic_s)
+
+    def add(self, change: FileChange) -> None:
+        if change.whole:
+            self._keep_own()
+        *lines, self._rest = (self._rest + change.data).split(b"\n")
+        events = [self._clocks.translate(Event.from_line(line.decode())) for line in lines]
+        for event in events:
+            self._failed |= event.state is State.FAIL
+            self._ended |= (event.level, event.phase, event.state) == (1, Phase.UNWIND, State.END)
+        with self._path.open("ab", buffering=0) as file:
+            file.write("".join(event.to_line() for event in events).encode())
+
+    def _keep_own(self) -> None:
+        """Drop the events of an earlier mirror process, all of which come again."""
+        lines = self._path.read_bytes().splitlines(keepends=True)
+        own = [line for line in lines if _is_of_client(Event.from_line(line.decode()))]
+        if own != lines:
+            draft = self._path.with_suffix(".new")
+            draft.write_bytes(b"".join(own))
+            draft.replace(self._path)
+
+
+def _is_of_client(event: Event) -> bool:
+    return event.level == 1 and event.phase in {Phase.CREATE, Phase.START}
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Clocks:
+class _Offsets:
     """Offsets of the clocks here from those there, in seconds."""
 
     time_s: float
@@ -112,72 +137,24 @@ class _Clocks:
         return replace(event, time_s=event.time_s + self.time_s, monotonic_s=event.monotonic_s + self.monotonic_s)
 
 
-def _read_clocks(holder: RemoteProgram) -> _Clocks:
-    """Wait until the program that holds the lifeline has printed its clocks. Raises EngineError."""
-    printed = b""
-    for part in holder.output():
-        printed += part
-        if printed.endswith(b"\n"):
-            time_s, monotonic_s = map(float, printed.split())
-            return _Clocks(time_s=time.time() - time_s, monotonic_s=time.monotonic() - monotonic_s)
-    reason = holder.errors.decode(errors="replace").strip().splitlines()
-    raise EngineError(
-        f"cannot take the lock of level 1 through the engine: {reason[-1] if reason else 'the level is gone'}"
-    )
-
-
-class _Listener:
-    """Listens on a unix socket at `path` and calls `serve` with each connection, in a thread of its own."""
-
-    def __init__(self, path: Path, serve: Callable[[socket.socket], None]) -> None:
-        self._serve = serve
-        self._listening = socket.socket(socket.AF_UNIX)
-        self._listening.bind(str(path))
-        path.chmod(_OWNER_ONLY)
-        self._listening.listen()
-        self._acceptor = threading.Thread(target=self._accept, name=f"mirror {path}", daemon=True)
-        self._acceptor.start()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                connection, _ = self._listening.accept()
-                threading.Thread(target=self._serve, args=(connection,), name="mirror connection", daemon=True).start()
-
-    def close(self) -> None:
-        """Accept no more connections; those that are open go on."""
-        self._listening.shutdown(socket.SHUT_RDWR)  # This ends a waiting accept(); close() would not.
-        self._acceptor.join()
-        self._listening.close()
-
-
 class _Locks:
     """Holds here the locks that the runners hold there, so that commands here see which levels live."""
 
-    def __init__(self, plan: ChainPlan) -> None:
-        self._plan = plan
-        self._alive: dict[int, int] = {}
-        self._lifelines: dict[int, int] = {}
+    def __init__(self) -> None:
+        self._held: dict[Path, int] = {}
 
-    def apply(self, event: Event) -> None:
-        """Take or free the locks that the level of `event` has taken or freed."""
-        number = event.level
-        if (event.phase, event.state) == (Phase.READY, State.END):
-            self._alive[number] = lifeline.hold(Path(self._plan.paths.alive(number)))
-            lifeline.mark_ready(self._alive[number])
-            self._lifelines[number] = lifeline.hold(Path(self._plan.paths.lifeline(number)))
-        elif event.phase is Phase.UNWIND:
-            _free(self._lifelines, number)
-            if event.state is State.END:
-                _free(self._alive, number)
+    def change(self, path: Path, *, held: bool, ready: bool) -> None:
+        """Take or free the lock at `path`, and mark it ready."""
+        if not held:
+            if (descriptor := self._held.pop(path, None)) is not None:
+                os.close(descriptor)
+            return
+        if path not in self._held:
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            self._held[path] = lifeline.hold(path)
+        if ready:
+            lifeline.mark_ready(self._held[path])
 
     def free_all(self) -> None:
-        """Free all locks."""
-        for held in (self._lifelines, self._alive):
-            for number in list(held):
-                _free(held, number)
-
-
-def _free(held: dict[int, int], number: int) -> None:
-    if (descriptor := held.pop(number, None)) is not None:
-        os.close(descriptor)
+        for path in list(self._held):
+            self.change(path, held=False, ready=False)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from typing import Protocol, Self
 
 from inception.chain import resize
 from inception.chain.interrupts import raising_interrupted
 from inception.chain.level_engines import level_client
+from inception.chain.remote.control import control_socket_in_level_1
 from inception.chain.session.control_socket import ControlSocket
 from inception.chain.session.exec_options import ExecOptions
 from inception.chain.session.run import run_session
@@ -52,7 +53,10 @@ class Shells:
     @contextmanager
     def open(self) -> Iterator[Self]:
         """Answer `descend` and `kick` in the levels, inside."""
-        with self._control_socket:
+        with ExitStack() as stack:
+            stack.enter_context(self._control_socket)
+            if self._plan.remote:
+                stack.enter_context(control_socket_in_level_1(self._plan, self._control_socket.path))
             yield self
 
     def run(self, level: int, command: Sequence[str] | None, options: ExecOptions) -> int:

@@ -5,18 +5,15 @@ Little is imported: a shell waits for this program to start.
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import sys
-from pathlib import Path
 from typing import NoReturn
 
 from inception.plan.protocol import Action, ControlReply, ControlRequest, Variable
 
 _NOBODY = "no client holds this session: use `inception shell`, or `inception {host}` on the host"
 _ON_HOST = {Action.DESCEND: "grow", Action.KICK: "kick"}
-_FAR = "no client listens here: the chain was started from another machine, and can only be ended there"
 _EXIT_FAILED = 125
 _EXIT_USAGE = 2
 
@@ -33,7 +30,7 @@ def main() -> None:
     try:
         answer = _send(os.environ[Variable.CLIENT], request)
     except (KeyError, OSError):
-        _leave(f"{action}: {_FAR if _is_far() else _NOBODY.format(host=_ON_HOST[action])}", _EXIT_FAILED)
+        _leave(f"{action}: {_NOBODY.format(host=_ON_HOST[action])}", _EXIT_FAILED)
     if not answer:
         _leave(f"{action}: the client is gone", _EXIT_FAILED)
     reply = ControlReply.from_line(answer)
@@ -48,14 +45,6 @@ def _send(path: str, request: ControlRequest) -> bytes:
         client.sendall(request.to_line())
         with client.makefile("rb") as answer:
             return answer.readline()
-
-
-def _is_far() -> bool:
-    """Return whether the client is on another machine than this level."""
-    try:
-        return bool(json.loads(Path(os.environ[Variable.PLAN]).read_text())["remote"])
-    except (KeyError, OSError, ValueError):
-        return False
 
 
 def _leave(message: str, status: int) -> NoReturn:

@@ -1,77 +1,48 @@
-"""Run a helper program of the payload in level 1 of a remote chain, and tunnel connections through one."""
+"""Tunnel connections to a unix socket here through a program in level 1 of a chain on a remote engine."""
 
 from __future__ import annotations
 
 import select
 import socket
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable
 from contextlib import closing, suppress
-from pathlib import PurePosixPath
-from typing import Literal
+from pathlib import Path
 
-import docker
-
-from inception.chain.session.connection import ExecConnection, open_exec_connection
-from inception.chain.session.streams import STDOUT, Demultiplexer
-from inception.engine.translate import translated
-from inception.plan.chain import ChainPlan
-from inception.plan.protocol import Program
+from inception.chain.remote.program import RemoteProgram
+from inception.chain.session.connection import ExecConnection
 
 _HIGH_WATER_MARK = 256 * 1024
 """Bytes waiting to be sent one way at which no more are taken from the other."""
+_OWNER_ONLY = 0o600
 
 
-class RemoteProgram:
-    """`inception.level.programs.relay WHAT PATH`, which runs until it ends or `close` is called.
+class Listener:
+    """Listens on a unix socket at `path` and calls `serve` with each connection, in a thread of its own."""
 
-    `errors` is what it has written to standard error. The constructor raises EngineError if it cannot be started.
-    """
+    def __init__(self, path: Path, serve: Callable[[socket.socket], None]) -> None:
+        self._path = path
+        self._serve = serve
+        self._listening = socket.socket(socket.AF_UNIX)
+        path.unlink(missing_ok=True)  # Of a mirror process that was killed.
+        self._listening.bind(str(path))
+        path.chmod(_OWNER_ONLY)
+        self._listening.listen()
+        self._acceptor = threading.Thread(target=self._accept, name=f"listener {path}", daemon=True)
+        self._acceptor.start()
 
-    def __init__(
-        self,
-        client: docker.APIClient,
-        plan: ChainPlan,
-        what: Literal["hold", "follow", "connect"],
-        path: PurePosixPath,
-    ) -> None:
-        with translated(f"the relay in level 1 of chain {plan.name}"):
-            exec_id = client.exec_create(
-                plan.level(1).container,
-                ["python3", "-m", Program.RELAY, what, str(path)],
-                stdin=True,
-                environment={"PYTHONPATH": str(plan.paths.payload)},
-            )["Id"]
-            self.connection = open_exec_connection(client, exec_id, terminal=False)
-        self._demultiplexer = Demultiplexer()
-        self.errors = b""
-
-    def output(self) -> Iterator[bytes]:
-        """Yield its standard output as it comes, until it ends. Raises OSError, or BadFrame."""
-        poll = select.poll()
-        poll.register(self.connection, select.POLLIN)
-        while (data := self.receive()) != b"":
-            if data is not None:
-                yield data
-            elif not self.connection.readable:
-                poll.poll()
-
-    def receive(self) -> bytes | None:
-        """Return its next standard output: None if nothing has come, empty at the end. Raises OSError, or BadFrame."""
-        output = b""
-        while not output:
-            data = self.connection.receive()
-            if not data:
-                return data
-            for stream, part in self._demultiplexer.feed(data):
-                if stream == STDOUT:
-                    output += part
-                else:
-                    self.errors += part
-        return output
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = self._listening.accept()
+                threading.Thread(target=self._serve, args=(connection,), name="tunnel", daemon=True).start()
 
     def close(self) -> None:
-        """Close the connection, at which the program's standard input ends."""
-        self.connection.close()
+        """Accept no more connections; those that are open go on."""
+        self._listening.shutdown(socket.SHUT_RDWR)  # This ends a waiting accept(); close() would not.
+        self._acceptor.join()
+        self._listening.close()
+        self._path.unlink(missing_ok=True)
 
 
 def tunnel(connection: socket.socket, program: RemoteProgram) -> None:
