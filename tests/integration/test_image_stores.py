@@ -75,8 +75,9 @@ def test_a_chain_on_containerds_store_runs_builds_restarts_prunes_and_grows(run_
         with attach("stores") as levels:
             seen = [levels[1].info(), levels[3].info()]
             assert [(it["Driver"], it["Labels"]) for it in seen] == [("overlayfs", ["of=image"])] * len(seen)
-            with pytest.raises(docker.errors.APIError, match=r"client version 1\.41 is too old"):
-                docker.APIClient(levels.address(3), version="1.41").ping()
+            for number in (1, 3):
+                with pytest.raises(docker.errors.APIError, match=r"client version 1\.41 is too old"):
+                    docker.APIClient(levels.address(number), version="1.41").ping()
             lasting = levels.bottom.containers.run(TAG, ["sleep", "1000"], detach=True)
             _restart_bottom(run_inception)
             built, _ = levels.bottom.images.build(
