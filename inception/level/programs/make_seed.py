@@ -11,7 +11,14 @@ import shutil
 import sys
 from pathlib import Path
 
-from inception.level.daemons import CONTAINERD_SOCKET, image_settings, start_containerd, start_dockerd, wait_for_socket
+from inception.level.daemons import (
+    CONTAINERD_SOCKET,
+    Daemon,
+    image_settings,
+    start_containerd,
+    start_dockerd,
+    wait_for_socket,
+)
 from inception.level.engine_client import connect, load_as
 from inception.level.failure import PhaseError
 from inception.level.graft import data_root_in, tarball_in
@@ -46,7 +53,7 @@ def make_seed(directory: Path, tag: str, store: ImageStore, limits: TimeLimits) 
     wait_for_socket(CONTAINERD_SOCKET, containerd, limits.containerd_s)
     dockerd = start_dockerd(dockerd_configuration(data_root, store), _LOGS / "dockerd.log")
     try:
-        wait_for_socket(_SOCKET, dockerd, limits.dockerd_s)
+        wait_for_dockerd(dockerd, store, limits)
         with connect(f"unix://{_SOCKET}", timeout_s=int(limits.image_s)) as client:
             used = store_in_use(client.info())
             if store not in {ImageStore.AUTO, used}:
@@ -61,6 +68,16 @@ def make_seed(directory: Path, tag: str, store: ImageStore, limits: TimeLimits) 
         shutil.rmtree(data_root / CONTAINERD_ROOT)
     described = {"image_id": image_id, "image": tag, "engine_version": engine_version, "image_store": used}
     (directory / "seed.json").write_text(json.dumps(described) + "\n")
+
+
+def wait_for_dockerd(dockerd: Daemon, store: ImageStore, limits: TimeLimits) -> None:
+    """Wait until `dockerd` takes connections. Raises PhaseError, which names a `store` that was asked for."""
+    try:
+        wait_for_socket(_SOCKET, dockerd, limits.dockerd_s)
+    except PhaseError as error:
+        if store is ImageStore.AUTO:
+            raise
+        raise PhaseError(f"its engine does not start with image store {store}: {error}") from error
 
 
 def dockerd_configuration(data_root: Path, store: ImageStore) -> DockerdConfiguration:
