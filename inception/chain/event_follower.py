@@ -9,9 +9,16 @@ from pathlib import Path
 from typing import BinaryIO
 
 from inception.errors import LevelError
+from inception.linux import files
 from inception.plan.events import Event, Phase, State
 
 _POLL_S = 0.02
+_CHUNK = 1 << 20
+_LINE_LIMIT = 1 << 20
+"""Bytes of a line, longer than any event: its longest part is the end of a log."""
+_LAST_LIMIT = 64 << 20
+"""Bytes that are still read once following is to end: a level may write faster than they can be read."""
+_INVALID = "the event file has an invalid line: some events are missing"
 
 
 def follow(path: Path, *, stop: Callable[[], bool], poll_s: float = _POLL_S, offset: int = 0) -> Iterator[Event]:
@@ -22,13 +29,16 @@ def follow(path: Path, *, stop: Callable[[], bool], poll_s: float = _POLL_S, off
     """
     tail = _Tail(path, offset)
     try:
+        end = None
         while True:
             stopping = stop()  # Before reading: events written before it returns True must still be yielded.
-            events = tail.read()
-            yield from events
-            if stopping and not events:
+            before = tail.position
+            yield from tail.read()
+            if stopping and end is None:
+                end = min(tail.size, before + _LAST_LIMIT)
+            if end is not None and not before < tail.position < end:
                 return
-            if not events:
+            if end is None and tail.position == before:
                 time.sleep(poll_s)
     finally:
         tail.close()
@@ -58,17 +68,30 @@ class _Tail:
         """Return the events appended since the last call; an incomplete last line waits for the next call."""
         if self._file is None:
             try:
-                self._file = self._path.open("rb", buffering=0)
+                self._file = os.fdopen(files.open_regular(self._path), "rb", buffering=0)
             except FileNotFoundError:
                 return []
             self._file.seek(self._offset)
         lost = []
-        if os.fstat(self._file.fileno()).st_size < self._file.tell():
+        if self.size < self._file.tell():
             self._file.seek(0)
             self._rest = b""
             lost = [_note("the event file was truncated: some events are missing")]
-        *lines, self._rest = (self._rest + self._file.read()).split(b"\n")
+        *lines, self._rest = (self._rest + self._file.read(_CHUNK)).split(b"\n")
+        if len(self._rest) > _LINE_LIMIT:
+            self._rest = b""
+            lost.append(_note(_INVALID))
         return lost + [_event(line) for line in lines]
+
+    @property
+    def size(self) -> int:
+        """Bytes in the file, 0 as long as it does not exist."""
+        return 0 if self._file is None else os.fstat(self._file.fileno()).st_size
+
+    @property
+    def position(self) -> int:
+        """Bytes that have been read."""
+        return 0 if self._file is None else self._file.tell()
 
     def close(self) -> None:
         """Close the file."""
@@ -80,7 +103,7 @@ def _event(line: bytes) -> Event:
     try:
         return Event.from_line(line.decode())
     except ValueError:
-        return _note("the event file has an invalid line: some events are missing")
+        return _note(_INVALID)
 
 
 def _note(message: str) -> Event:

@@ -15,7 +15,7 @@ from inception.chain.level_engines import level_0_engine, level_client
 from inception.chain.prepare import facts_on, images_on, refusals_as_errors
 from inception.chain.remote.program import run_remotely
 from inception.chain.run_directory import make_level_directory
-from inception.chain.status import refuse_paused, save_plan
+from inception.chain.status import read_plan, refuse_paused, save_plan
 from inception.engine.connect import Engine
 from inception.engine.translate import translated
 from inception.errors import ChainError, ImageError, LevelError
@@ -94,7 +94,9 @@ def _exclusive(plan: ChainPlan) -> Iterator[ChainPlan]:
     """Lock the plan against other clients and give its present value. Raises ChainError if it is gone."""
     try:
         with flock.held(Path(plan.paths.level(0)) / "change.lock"):
-            current = ChainPlan.from_json(Path(plan.paths.plan).read_text())
+            current = read_plan(Path(plan.paths.plan))
+            if (current.name, current.run_directory) != (plan.name, plan.run_directory):
+                raise ChainError(f"the plan of chain {plan.name} is of another chain", remedy="see: inception ls")
             refuse_paused(current)
             yield current
     except FileNotFoundError as error:

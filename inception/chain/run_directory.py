@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 from inception.chain.status import save_plan
 from inception.errors import ChainError
-from inception.linux import lifeline
+from inception.linux import files, lifeline
 from inception.payload import copy_payload
 from inception.places import make_private
 from inception.plan.chain import ChainPlan
 from inception.plan.paths import LOGGED_PROGRAMS
 
 _PRIVATE = 0o700
-_OWNER_ONLY = 0o600
 
 
 def make_run_directory(plan: ChainPlan) -> int:
@@ -52,11 +52,17 @@ def make_level_directory(plan: ChainPlan, number: int) -> None:
 
     The level's programs run as root and open existing files: only root could read files that they made themselves.
     """
-    Path(plan.paths.level(number)).mkdir(mode=_PRIVATE, exist_ok=True)
+    place = Path(plan.paths.level(number))
+    place.mkdir(mode=_PRIVATE, exist_ok=True)
     locks = (plan.paths.lifeline(number), plan.paths.alive(number))
     logs = (plan.paths.log(number, program) for program in LOGGED_PROGRAMS)
-    for path in (*locks, *logs):
-        Path(path).touch(mode=_OWNER_ONLY)
+    # In a chain that grows, a level may have put a link in its place.
+    directory = os.open(place, os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        for path in (*locks, *logs):
+            os.close(files.open_regular(Path(path.name), os.O_WRONLY | os.O_CREAT, directory=directory))
+    finally:
+        os.close(directory)
 
 
 def _cannot_be_made(directory: Path, error: OSError) -> ChainError:

@@ -12,7 +12,7 @@ from pathlib import Path
 from inception.chain.progress import LevelProgress, LevelProgressState, Progress
 from inception.chain.remote.start import ensure_mirror
 from inception.errors import ChainError, EngineError, UsageError
-from inception.linux import lifeline
+from inception.linux import files, lifeline
 from inception.places import run_root
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase
@@ -20,6 +20,10 @@ from inception.plan.request import NAME_LIMIT, is_name
 
 _START = '{"time_s"'
 """The first characters of each line of the event file."""
+_PLAN_LIMIT = 16 << 20
+"""Bytes of a plan that are read: a level takes some 500 of them."""
+_EVENTS_LIMIT = 64 << 20
+"""Bytes of an event file that are read: a level writes some 4000 of them."""
 _LOST = "its runner ended without reporting why"
 
 
@@ -134,13 +138,14 @@ def find_chain(name: str | None = None, root: Path | None = None) -> ChainStatus
 
 def _plan(name: str, root: Path) -> ChainPlan | None:
     try:
-        return ChainPlan.from_json((root / name / "plan.json").read_text())
-    except (OSError, ValueError, KeyError, TypeError):
+        plan = read_plan(root / name / "plan.json")
+    except (OSError, ValueError):
         return None
+    return plan if plan.name == name and plan.levels else None
 
 
 def _status(plan: ChainPlan, directory: Path) -> ChainStatus:
-    if not _is_same(Path(plan.run_directory), directory):
+    if not is_here(plan, directory.parent):
         # Two containers, or one and the host, may have mounted it at different places.
         reason = f"its run directory is {directory} here, and must be at {plan.run_directory}"
         return _without_levels(plan, ChainState.BROKEN, reason)
@@ -152,11 +157,24 @@ def _status(plan: ChainPlan, directory: Path) -> ChainStatus:
         return _without_levels(plan, ChainState.BROKEN, f"{error.filename} cannot be read: {error.strerror}")
 
 
-def _is_same(directory: Path, other: Path) -> bool:
-    try:
-        return directory.samefile(other)
-    except OSError:
-        return False
+def read_plan(path: Path) -> ChainPlan:
+    """Return the plan in the file `path`. Raises OSError, or ValueError if it is no plan of this version."""
+    return ChainPlan.from_json(files.read_start(path, _PLAN_LIMIT).decode())
+
+
+def is_here(plan: ChainPlan, root: Path | None = None) -> bool:
+    """Return whether the run directory of `plan` is the one of its name in the run root.
+
+    Levels can write the plan and the whole run root: a path that leads through the run root is not believed.
+    """
+    directory, base = Path(plan.run_directory), (root or run_root()).resolve()
+    return (
+        directory.name == plan.name
+        and directory.is_dir()
+        and not directory.is_symlink()
+        and directory.parent.resolve() == base
+        and not any(it.resolve().is_relative_to(base) for it in directory.parent.parents)
+    )
 
 
 def _without_levels(plan: ChainPlan, state: ChainState, reason: str) -> ChainStatus:
@@ -178,12 +196,7 @@ def refuse_paused(plan: ChainPlan) -> None:
 
 def save_plan(plan: ChainPlan) -> None:
     """Replace the plan file in the run directory atomically. Raises OSError."""
-    file = Path(plan.paths.plan)
-    draft = file.with_suffix(".new")
-    # A proxy's password is in it.
-    draft.touch(mode=0o600)
-    draft.write_text(plan.to_json())
-    draft.replace(file)
+    files.replace(Path(plan.paths.plan), plan.to_json())  # For this user alone: a proxy's password is in it.
 
 
 def read_status(plan: ChainPlan) -> ChainStatus:
@@ -209,7 +222,7 @@ def read_status(plan: ChainPlan) -> ChainStatus:
 def read_events(path: Path) -> Iterator[Event]:
     """Yield the complete events of the file at `path`, oldest first; skip invalid lines. A missing file has none."""
     try:
-        lines = path.read_text(errors="replace").splitlines()
+        lines = files.read_start(path, _EVENTS_LIMIT).decode(errors="replace").splitlines()
     except OSError:
         return
     for line in lines:

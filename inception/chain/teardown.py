@@ -12,6 +12,7 @@ from requests.exceptions import ReadTimeout
 
 from inception.chain.freezer import own_level_1, thaw
 from inception.chain.remote.start import await_mirror_end
+from inception.chain.status import is_here
 from inception.engine.translate import translated
 from inception.level.containers import stop_timeout_s
 from inception.plan.chain import ChainPlan
@@ -46,7 +47,8 @@ def remove_at_once(client: docker.APIClient, plan: ChainPlan) -> None:
     """
     kick(client, plan)
     await_mirror_end(plan)
-    shutil.rmtree(plan.run_directory, ignore_errors=True)
+    if is_here(plan):  # The plan of a chain that runs may have been written by one of its levels.
+        shutil.rmtree(plan.run_directory, ignore_errors=True)
 
 
 def kick(client: docker.APIClient, plan: ChainPlan) -> None:

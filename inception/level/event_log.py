@@ -11,10 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from inception.level.failure import LevelFailure, explain
+from inception.linux import files
 from inception.plan.events import Event, Phase, State
 from inception.plan.paths import RunDirectory, previous_log
 
 _TAIL_LINES = 12
+_TAIL_BYTES = 512 * 1024
+"""Bytes of a log that are looked through: more than a log may have before it is rotated."""
 _CRASH = ("runtime: ", "runtime/cgo: ", "fatal error: ", "panic: ")
 
 
@@ -26,7 +29,7 @@ class EventLog:
         self._number = number
         self.unreported: Event | None = None
         """The first failure that could not be written: of this level, or of the event file itself."""
-        self._descriptor = os.open(paths.events, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._descriptor = files.open_regular(Path(paths.events), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
     def write(
         self,
@@ -108,6 +111,6 @@ def tail(log: Path) -> tuple[str, ...]:
     lines: list[str] = []
     for part in (previous_log(log), log):
         with suppress(OSError):
-            lines += part.read_text(errors="replace").splitlines()
+            lines += files.read_end(part, _TAIL_BYTES).decode(errors="replace").splitlines()
     crash = next((number for number, line in enumerate(lines) if line.startswith(_CRASH)), None)
     return tuple(lines[-_TAIL_LINES:] if crash is None else lines[crash : crash + _TAIL_LINES])

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
 
+from inception.linux import files
 from inception.linux.retry import retry
 
 _POLL_S = 0.01
@@ -24,7 +25,7 @@ class Mode(IntEnum):
 
 def open_file(path: Path) -> int:
     """Open the lock file `path`, made if need be; return its descriptor. Closing it drops the lock. Raises OSError."""
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    return files.open_regular(path, os.O_RDWR | os.O_CREAT)
 
 
 @contextmanager
@@ -84,14 +85,16 @@ def held(path: Path, mode: Mode = Mode.EXCLUSIVE, *, limit_s: float | None = Non
 
 
 def is_free(path: Path) -> bool:
-    """Return whether nobody holds the lock of `path` exclusively, or no such file exists. Raises OSError.
+    """Return whether nobody holds the lock of `path` exclusively, or no such regular file exists. Raises OSError.
 
     The lock is taken for a moment, shared.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return True
+        descriptor = files.open_regular(path)
+    except OSError as error:
+        if error.errno in files.NOT_REGULAR or isinstance(error, FileNotFoundError):
+            return True
+        raise
     try:
         return try_take(descriptor, Mode.SHARED)
     finally:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from inception.linux import flock
+from inception.linux import files, flock
 
 _HELD = b"held\n"
 _READY = b"ready\n"
@@ -62,7 +62,7 @@ def mark_ready(descriptor: int) -> None:
 def is_ready(path: Path) -> bool:
     """Return whether the last holder of `path`'s lock has marked it ready."""
     try:
-        return path.read_bytes() == _READY
+        return files.read_start(path, len(_READY) + 1) == _READY
     except OSError:
         return False
 

@@ -12,10 +12,13 @@ from inception.chain.background import start_background
 from inception.chain.publishing.certificates import make_certificates
 from inception.chain.publishing.host_names import check_name, client_address, names_of
 from inception.errors import ChainError, UsageError
+from inception.linux import files
 from inception.plan import codec
 from inception.plan.chain import ChainPlan
 
 _PUBLISHED = re.compile(r"(?:(?P<level>\d+):)?(?P<port>\d+)")
+_LIST_LIMIT = 1 << 20
+"""Bytes of the list of published engines that are read."""
 _GREATEST_PORT = 65535
 
 
@@ -98,16 +101,24 @@ def publish(plan: ChainPlan, publications: tuple[Publication, ...]) -> None:
         make_certificates(certificates_of(plan), dict.fromkeys(names))
     for publication in publications:
         _start(plan, publication)
-    _publications_file(plan).write_text(codec.to_json(publications))
+    files.replace(_publications_file(plan), codec.to_json(publications))
 
 
 def published(plan: ChainPlan, level: int) -> Publication | None:
-    """Return how the engine of `level` is published, or None if it is not."""
+    """Return how the engine of `level` is published, or None if it is not. Raises ChainError if that is unreadable."""
+    file = _publications_file(plan)
     try:
-        listed = codec.from_json(tuple[Publication, ...], _publications_file(plan).read_text())
+        listed = codec.from_json(tuple[Publication, ...], files.read_start(file, _LIST_LIMIT).decode())
+        found = next((it for it in listed if it.level == level), None)
+        if found is not None:
+            ip_address(found.address)
     except FileNotFoundError:
         return None
-    return next((it for it in listed if it.level == level), None)
+    except (OSError, ValueError) as error:
+        raise ChainError(
+            f"{file} is not the list of published engines: {error}", remedy="start the chain again"
+        ) from error
+    return found
 
 
 def _publications_file(plan: ChainPlan) -> Path:

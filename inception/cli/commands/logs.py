@@ -6,14 +6,19 @@ import os
 import sys
 import time
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from inception.cli import selection
+from inception.linux import files
 
 _POLL_S = 0.1
+_CHUNK = 1 << 20
+_CHUNKS = 8
+"""Parts of a log to print at once: a level may write faster than they can be read."""
 
 
 class Program(StrEnum):
@@ -48,16 +53,16 @@ def logs(
     from inception.chain.status import find_chain
     from inception.errors import UsageError
 
-    chain = find_chain(name)
-    if level is not None and not 1 <= level <= chain.plan.depth:
-        raise UsageError(f"chain {chain.name} has no level {level}", remedy=f"its levels are 1 to {chain.plan.depth}")
+    found = find_chain(name)
+    if level is not None and not 1 <= level <= found.plan.depth:
+        raise UsageError(f"chain {found.name} has no level {level}", remedy=f"its levels are 1 to {found.plan.depth}")
     tails = [
-        LogTail(f"{number} {which}", Path(chain.plan.paths.log(number, which)))
-        for number in ([level] if level else range(1, chain.plan.depth + 1))
+        LogTail(f"{number} {which}", Path(found.plan.paths.log(number, which)))
+        for number in ([level] if level else range(1, found.plan.depth + 1))
         for which in program or list(Program)
     ]
     _print(tails)
-    while follow and Path(chain.plan.run_directory).exists():
+    while follow and Path(found.plan.run_directory).exists():
         time.sleep(_POLL_S)
         _print(tails)
 
@@ -73,16 +78,18 @@ class LogTail:
     def lines(self) -> list[str]:
         """Return the whole lines that were added since the last call, labelled."""
         try:
-            with self._path.open("rb") as log:
+            with os.fdopen(files.open_regular(self._path), "rb") as log:
                 older = b""
                 if self._position is None or os.fstat(log.fileno()).st_size < self._position:
                     older = self._unprinted_of_previous(self._position or 0)
                     self._position = 0
                 log.seek(self._position)
-                added = log.read()
+                added = log.read(_CHUNK)
         except OSError:
             return []
         unfinished = len(added) - (added.rfind(b"\n") + 1)
+        if unfinished == _CHUNK:
+            unfinished = 0  # No line of a log is as long.
         self._position += len(added) - unfinished
         whole = older + added[: len(added) - unfinished]
         return [f"{self._label}: {line}" for line in whole.decode(errors="replace").splitlines()]
@@ -92,7 +99,7 @@ class LogTail:
         from inception.plan.paths import previous_log
 
         try:
-            content = previous_log(self._path).read_bytes()
+            content = files.read_end(previous_log(self._path), _CHUNK)
         except OSError:
             return b""
         # It is shorter than what was printed if it holds the end of a long log alone.
@@ -105,6 +112,6 @@ def _print(tails: list[LogTail]) -> None:
 
     shown = printable if sys.stdout.isatty() else str
     for tail in tails:
-        for line in tail.lines():
+        for line in chain.from_iterable(tail.lines() for _ in range(_CHUNKS)):
             sys.stdout.write(f"{shown(line)}\n")  # typer.echo would take colours out of a pipe.
     sys.stdout.flush()
