@@ -1,4 +1,4 @@
-"""Check that CONTRIBUTING.md and README.md name only paths, modules, commands and tests that exist."""
+"""Check that CONTRIBUTING.md, README.md and SECURITY.md name only paths, modules, commands and tests that exist."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typer.main import get_command
 from inception.cli.main import DEFAULT_COMMAND, app
 
 ROOT = Path(__file__).parents[2]
-PAGES = {name: (ROOT / name).read_text() for name in ("CONTRIBUTING.md", "README.md")}
+PAGES = {name: (ROOT / name).read_text() for name in ("CONTRIBUTING.md", "README.md", "SECURITY.md")}
 ROOT_DIRECTORIES = ("inception/", "image/", "tests/", "examples/", ".ci/")
 """Paths that begin so are relative to the root of the repository, all others to inception/."""
 PACKAGES = tuple(f"{path.name}/" for path in (ROOT / "inception").iterdir() if (path / "__init__.py").is_file())
@@ -35,9 +35,11 @@ def code_of(page: str) -> list[str]:
     return [*re.findall(r"`([^`\n]+)`", text), *(re.sub(r"\s\s+#.*", "", line) for line in (*indented, *fenced))]
 
 
-def named(pattern: str) -> list[tuple[str, str]]:
+def named(pattern: str) -> list[tuple[str, ...]]:
     """Return each match of `pattern` in the code of all pages, with its page."""
-    return sorted({(page, found) for page in PAGES for code in code_of(page) for found in re.findall(pattern, code)})
+    return sorted(
+        {(page, *it.groups()) for page in PAGES for code in code_of(page) for it in re.finditer(pattern, code)}
+    )
 
 
 def imports() -> list[tuple[str, str, str]]:
@@ -100,6 +102,11 @@ def test_commands_and_options_exist(page: str, arguments: str) -> None:
         command = command.commands[word]
     unknown = set(OPTION.findall(" ".join(words))) - options_of(command) - options_of(program)
     assert not unknown, f"{page} names {unknown} in: inception{arguments}"
+
+
+@pytest.mark.parametrize(("page", "path", "name"), named(r"(tests/\S+\.py)::(\w+)"))
+def test_tests_that_show_a_claim_exist(page: str, path: str, name: str) -> None:
+    assert f"def {name}(" in (ROOT / path).read_text(), f"{page} names {name} in {path}"
 
 
 def test_each_kind_of_name_is_found() -> None:

@@ -62,8 +62,8 @@ def test_a_user_without_a_session_gets_a_directory_that_others_cannot_enter(shar
     assert as_user(OWNER, make_run_root) == str(own)
     found = own.stat()
     assert (found.st_uid, found.st_mode & 0o7777) == (OWNER, 0o700)
-    assert as_user(OTHER, lambda: os.listdir(own)).startswith("PermissionError")
-    assert as_user(OTHER, lambda: (own / "plan.json").read_text()).startswith("PermissionError")
+    assert as_user(OTHER, lambda: list(own.iterdir())).startswith("PermissionError")
+    assert as_user(OTHER, (own / "plan.json").read_text).startswith("PermissionError")
     assert as_user(OTHER, own.rmdir).startswith("PermissionError")
     assert as_user(OTHER, lambda: own.rename(shared / "mine")).startswith("PermissionError")
 
