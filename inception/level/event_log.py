@@ -41,8 +41,8 @@ class EventLog:
         message: str | None = None,
         remedy: str | None = None,
         log_tail: tuple[str, ...] = (),
-    ) -> None:
-        """Append one event, of this level unless `level` says another.
+    ) -> float:
+        """Append one event, of this level unless `level` says another; return its time on CLOCK_MONOTONIC, in seconds.
 
         Raises LevelFailure where it cannot be written and somebody may be waiting for it. Failures and notes are kept
         in `unreported` instead, so that a full disk does not keep a level from unwinding.
@@ -66,6 +66,7 @@ class EventLog:
             self.unreported = self.unreported or failure
             if state in {State.BEGIN, State.END} and phase is not Phase.UNWIND:
                 raise LevelFailure(reason) from error
+        return event.monotonic_s
 
     def _append(self, line: bytes) -> None:
         # A disk that is nearly full takes the beginning of a line.
@@ -82,8 +83,8 @@ class EventLog:
 
         Raises LevelFailure in place of the error that ended the phase. That of an inner phase is reported already.
         """
-        self.write(phase, State.BEGIN, level=level)
-        begun_s = time.monotonic()
+        # The event's own time: a phase within another one must not seem to end later where a write was slow.
+        begun_s = self.write(phase, State.BEGIN, level=level)
         try:
             yield
         except LevelFailure:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -30,6 +31,24 @@ def test_a_phase_begins_and_ends_with_its_seconds(paths: RunDirectory) -> None:
     assert end.state is State.END
     assert end.seconds is not None
     assert 0 <= end.seconds < 1
+
+
+def test_a_phase_within_another_ends_before_it_though_a_write_was_slow(
+    paths: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+
+    def slow(descriptor: int, line: bytes) -> int:
+        if b'"ready"' in line and b'"begin"' in line:
+            time.sleep(0.02)
+        return write(descriptor, line)
+
+    monkeypatch.setattr(os, "write", slow)
+    log = EventLog(paths, 2)
+    with log.phase(Phase.READY), log.phase(Phase.VERIFY):
+        pass
+    ready, verify, verified, done = _events(paths)
+    assert verify.monotonic_s + (verified.seconds or 0) <= ready.monotonic_s + (done.seconds or 0)
 
 
 def test_a_failed_phase_is_reported_once_with_remedy_and_log(paths: RunDirectory) -> None:
