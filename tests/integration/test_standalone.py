@@ -215,7 +215,7 @@ def test_containers_inside_resolve_names_of_the_users_network(run_docker: Docker
         assert run_docker("run", "--detach", "--rm", *beside, level_image, "sleep", "600").returncode == 0
         found = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
         address = run_docker("inspect", "--format", found, neighbour).stdout.strip()
-        ended = run_docker("run", "--rm", "--network", network, *OPTIONS, "inception", "sh", "-c", script)
+        ended = run_docker("run", "--rm", "--network", network, *OPTIONS, "inception", "sh", "-euc", script)
         answers = [line.split()[:2] for line in ended.stdout.splitlines()]
         assert answers == [[b"bridge", address], [b"inner", address], [b"host", address]], ended.stderr
     finally:
