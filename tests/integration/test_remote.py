@@ -253,7 +253,8 @@ def test_detached_chain_is_reached_grown_and_ended_by_later_commands(
 ) -> None:
     run = succeeding(run_inception)
     assert run("up", "--depth", "1", "--name", "far-up", "-q") == b"far-up\n"
-    assert run("ls").splitlines()[1].split() == [b"far-up", b"1", b"no", b"running"]
+    name, depth, attached, *_engine, state = run("ls").splitlines()[1].split()
+    assert (name, depth, attached, state) == (b"far-up", b"1", b"no", b"running")
     run("grow", "far-up", "-q")
     names = "hostname; docker info --format '{{.Name}}'"
     assert run("exec", "far-up", "--", "sh", "-c", names) == b"far-up-2\n" * 2
