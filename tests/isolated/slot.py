@@ -86,23 +86,38 @@ def taken_slot(on_message: Callable[[str], None]) -> Iterator[Slot]:
     slot, descriptor = _take(on_message)
     try:
         slot.sweep()
+        _sweep_killed_runs()
         yield slot
     finally:
         slot.sweep()
         os.close(descriptor)
 
 
+def _sweep_killed_runs() -> None:
+    """Remove what killed runs have left of slots that nobody holds."""
+    for slot in map(Slot, range(SLOTS)):
+        if any(group.exists() for group in slot.control_groups()) and (descriptor := _try_take(slot)) is not None:
+            slot.sweep()
+            os.close(descriptor)
+
+
+def _try_take(slot: Slot) -> int | None:
+    """Return the descriptor of the lock of `slot`, or None if another run holds it."""
+    descriptor = os.open(LOCKS / f"inception-tests-slot{slot.number}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
 def _take(on_message: Callable[[str], None]) -> tuple[Slot, int]:
     said = False
     while True:
-        for number in range(SLOTS):
-            descriptor = os.open(LOCKS / f"inception-tests-slot{number}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(descriptor)
-                continue
-            return Slot(number), descriptor
+        for slot in map(Slot, range(SLOTS)):
+            if (descriptor := _try_take(slot)) is not None:
+                return slot, descriptor
         if not said:
             on_message(f"waiting for one of {SLOTS} slots")
             said = True
