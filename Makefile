@@ -14,7 +14,7 @@ PYTHON_HERE := $(CURDIR)/$(BIN)/python
 ISOLATED := $(if $(filter 0,$(shell id -u)),--dist=worksteal --tx='$(WORKERS)*popen//python=$(PYTHON_HERE) -m tests.isolated -- $(PYTHON_HERE)')
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-integration test-vm test-engines engine-table test-inner fuzz test-public check bench bench-deep image venv clean host-packages
+.PHONY: help run test test-unit test-integration test-vm test-engines engine-table test-inner test-engine-chain fuzz test-public check bench bench-deep image venv clean host-packages
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,8 @@ test-inner: host-packages .venv/dev.stamp ## Run what depends on the engine with
 
 test-public: host-packages .venv/dev.stamp ## Run public test suites at levels 0, 1 and 4, and compare (PUBLIC: all)
 	$(BIN)/python -m tests.public $(PUBLIC)
+test-engine-chain: host-packages .venv/dev.stamp ## Nest Dockers of three Debian releases in one another, as root
+	$(BIN)/python -m tests.isolated -- $(BIN)/pytest tests/engine_chain
 
 check: .venv/dev.stamp ## Lint, check format, types and imports
 	$(BIN)/ruff check

@@ -1,0 +1,154 @@
+"""Chains of Dockers of three Debian releases and both image stores: `make test-engine-chain`, some minutes.
+
+It builds the images that it needs, and leaves them.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from inception import attach
+from inception.chain.engine_inputs import read_level_engines
+from inception.chain.prepare import prepare
+from inception.engine.connect import Engine
+from inception.plan.request import Request
+from tests.integration.conftest import INCEPTION, RunInception
+
+LIMIT_S = 280
+Engines = Mapping[str, Sequence[str]]
+"""Options that choose the levels' engines, each with its values."""
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.slow,
+    pytest.mark.usefixtures("own_run_root"),
+    pytest.mark.timeout(4 * LIMIT_S),
+]
+
+# A suite in development, or a mirror that is behind, has a Release file that is past its date.
+OPTION = 'Acquire::Check-Valid-Until "false"'
+WORK = """
+set -e
+docker run --rm "$INCEPTION_IMAGE" echo at level 5
+mkdir /tmp/context
+printf 'FROM %s\\nRUN docker --version >/made\\n' "$INCEPTION_IMAGE" >/tmp/context/Dockerfile
+docker build --quiet --tag made /tmp/context >/dev/null
+docker run --rm made cat /made
+"""
+
+
+def _image(suite: str, *options: str) -> str:
+    """Return the tag of the level image of `suite`, built if it is missing; skip the test without that suite."""
+    ask = ("mmdebstrap", "--variant=custom", "--simulate", f"--aptopt={OPTION}", suite, "/dev/null")
+    asked = subprocess.run(ask, capture_output=True, text=True, check=False)
+    if asked.returncode != 0:
+        pytest.skip(f"Debian {suite} cannot be had here: {asked.stderr.strip().splitlines()[-1]}")
+    command = (INCEPTION, "image", "build", "--suite", suite, "--apt-option", OPTION, *options)
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def bookworm(engine: Engine) -> str:
+    """Give the level image with Docker 20.10."""
+    del engine  # It is held, so that the image stays.
+    return _image("bookworm")
+
+
+@pytest.fixture(scope="module")
+def forky(engine: Engine) -> str:
+    """Give a level image with Docker 28 or later, and crun."""
+    del engine
+    return _image("forky", "--package", "crun")
+
+
+def _check(run_inception: RunInception, engines: Sequence[tuple[str, str, str]]) -> None:
+    """Check version, driver and runtime of each level's engine, as `docker` in the level and `ls` say them."""
+    script = "docker version --format '{{.Server.Version}}'; docker info --format '{{.Driver}} {{.DefaultRuntime}}'"
+    (chain,) = json.loads(run_inception("ls", "--json").stdout)
+    for level, (version, driver, runtime) in zip(chain["levels"], engines, strict=True):
+        asked = run_inception("exec", "engines", "--level", str(level["level"]), "--", "sh", "-c", script)
+        assert asked.stdout.decode().split() == [level["engine_version"], driver, runtime], asked.stderr
+        assert level["engine_version"].startswith(version)
+        assert level["image_store"] == {"overlay2": "overlay2", "overlayfs": "containerd"}[driver]
+
+
+def _up(run_inception: RunInception, depth: int, image: str, engines: Engines) -> subprocess.CompletedProcess[bytes]:
+    options = [word for option, values in engines.items() for value in values for word in (option, value)]
+    command = ("up", "--depth", str(depth), "--name", "engines", "--image", image, "--image-transfer", "graft")
+    return run_inception(*command, *options, timeout_s=LIMIT_S)
+
+
+def _seeded(engine: Engine, depth: int, image: str, engines: Engines) -> Engines:
+    """Make the seeds, which stay, before the host is looked at; return `engines`."""
+    chosen = read_level_engines(*(engines.get(it, ()) for it in ("--level-image", "--image-store", "--runtime")))
+    prepare(engine, Request(depth=depth, name="warm-up", image=image, **chosen), print)
+    return engines
+
+
+@pytest.fixture(scope="module")
+def four_engines(engine: Engine, level_image: str, bookworm: str, forky: str) -> Engines:
+    """Give the options for Docker 20.10, 26.1 and 28 with either store in one another."""
+    engines = {
+        "--level-image": (f"1={bookworm}", f"3-={forky}"),
+        "--image-store": ("3=overlay2", "4-=containerd"),
+        "--runtime": ("3=crun",),
+    }
+    return _seeded(engine, 4, level_image, engines)
+
+
+@pytest.fixture(scope="module")
+def newer_engine(engine: Engine, level_image: str, forky: str) -> Engines:
+    """Give the options for Docker 26.1 in 28 with containerd's store."""
+    return _seeded(engine, 2, level_image, {"--level-image": (f"1={forky}",), "--image-store": ("1=containerd",)})
+
+
+@pytest.mark.usefixtures("unchanged_host")
+def test_four_engines_in_one_another_run_build_and_grow(
+    run_inception: RunInception, level_image: str, bookworm: str, four_engines: Engines
+) -> None:
+    started = _up(run_inception, 4, level_image, four_engines)
+    assert started.returncode == 0, started.stderr.decode()
+    try:
+        engines = [
+            ("20.10.", "overlay2", "runc"),
+            ("26.1.", "overlay2", "runc"),
+            ("28.", "overlay2", "crun"),
+            ("28.", "overlayfs", "runc"),
+        ]
+        _check(run_inception, engines)
+        done = run_inception("exec", "engines", "--", "sh", "-c", WORK)
+        assert done.stdout.startswith(b"at level 5\nDocker version 28."), done.stderr.decode()
+
+        grown = run_inception("grow", "engines", timeout_s=LIMIT_S)
+        assert grown.returncode == 0, grown.stderr.decode()
+        assert b"seed" not in grown.stderr
+        refused = run_inception("grow", "engines", "--image", bookworm, timeout_s=LIMIT_S)
+        assert refused.returncode == 125
+        (line,) = [it for it in refused.stderr.splitlines() if b"error:" in it]
+        assert bookworm.encode() in line
+        assert b"or --image-store" in line
+        _check(run_inception, [*engines, engines[3]])
+    finally:
+        run_inception("down", "engines")
+
+
+@pytest.mark.usefixtures("unchanged_host")
+def test_older_engines_nest_in_newer_ones(
+    run_inception: RunInception, level_image: str, bookworm: str, newer_engine: Engines
+) -> None:
+    started = _up(run_inception, 2, level_image, newer_engine)
+    assert started.returncode == 0, started.stderr.decode()
+    try:
+        grown = run_inception("grow", "engines", "--image", bookworm, timeout_s=LIMIT_S)
+        assert grown.returncode == 0, grown.stderr.decode()
+        newer = [("28.", "overlayfs", "runc"), ("26.1.", "overlay2", "runc")]
+        _check(run_inception, [*newer, ("20.10.", "overlay2", "runc")])
+        with attach("engines") as levels:
+            assert levels.image == bookworm
+            said = levels.bottom.containers.run(bookworm, ["dockerd", "--version"], remove=True)
+            assert said.startswith(b"Docker version 20.10.")
+    finally:
+        run_inception("down", "engines")
