@@ -29,7 +29,7 @@ _LOADED = "loading it instead"
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """What came of a chain. `level_s` is the median of the levels' seconds, `cause` why the cell is not green."""
+    """Result of one chain. `level_s` is the median of the levels' seconds, `cause` why the cell is not green."""
 
     outside: str
     inside: str

@@ -59,7 +59,7 @@ docker build -q --no-cache -t asking . >/dev/null && docker run --rm asking cat 
 
 @dataclass(frozen=True)
 class Outward:
-    """What is at level 0: a registry with and one without TLS, and a proxy, all at `address`."""
+    """Services at level 0: a registry with and one without TLS, and a proxy, all at `address`."""
 
     address: str
     plain: Registry

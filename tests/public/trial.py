@@ -102,7 +102,7 @@ def _left_as_found(client: docker.APIClient) -> Iterator[None]:
 
 @dataclass(frozen=True, kw_only=True)
 class _Holdings:
-    """What an engine holds: ids, names, and the tags of images beside the ids of those without one."""
+    """Contents of an engine: ids and names of its things, tags of its images, and ids of those without a tag."""
 
     containers: frozenset[str]
     networks: frozenset[str]

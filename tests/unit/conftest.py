@@ -1,4 +1,4 @@
-"""What every unit test leaves as it was: how this process handles signals."""
+"""Fail each unit test that leaves signals handled otherwise than before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a hostile level can do to the files that it shares with its client: no command follows, awaits or obeys it."""
+"""Test that no command follows, awaits or obeys files that a hostile level wrote into the run directory."""
 
 from __future__ import annotations
 

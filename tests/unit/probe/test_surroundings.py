@@ -1,4 +1,4 @@
-"""Where the client runs as its engine sees it: on made-up descriptions of containers, and a real directory."""
+"""Test how a client recognises its own container: with made-up descriptions, and a real directory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What public suites reported is folded into one outcome a test, and compared between engines."""
+"""Test that reports of public suites are folded into one outcome a test, and compared between engines."""
 
 from __future__ import annotations
 

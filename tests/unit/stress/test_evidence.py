@@ -1,4 +1,4 @@
-"""What is read of the host when a level fails."""
+"""Test what a campaign reads of the host when a level fails."""
 
 from __future__ import annotations
 
