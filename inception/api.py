@@ -141,7 +141,7 @@ def descend(
 
 def _make_request(values: Mapping[str, Any]) -> Request:
     """Return the request that the arguments of `descend` make. Raises UsageError."""
-    from inception.chain.engine_inputs import (
+    from inception.chain.inputs.engines import (
         read_authorities,
         read_daemon_json,
         read_dockerd,
@@ -149,7 +149,7 @@ def _make_request(values: Mapping[str, Any]) -> Request:
         read_limits,
         read_proxy,
     )
-    from inception.chain.mount_inputs import read_mounts
+    from inception.chain.inputs.mounts import read_mounts
     from inception.chain.naming import generate_name
     from inception.image.recipe import default_tag
     from inception.plan.resources import Resource
@@ -199,7 +199,7 @@ def _choice(kind: type[_Choice], keyword: str, value: str) -> _Choice:
 
 
 def _bytes(size: int | str | None) -> int | None:
-    from inception.plan.size import parse_size
+    from inception.plan.formats.size import parse_size
 
     if not isinstance(size, str):
         return size

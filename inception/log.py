@@ -13,7 +13,7 @@ from inception.errors import UsageError
 from inception.plan.chain import ChainPlan
 from inception.plan.engine.options import ranges
 from inception.plan.engine.proxies import mask_credentials
-from inception.plan.text import printable
+from inception.plan.formats.text import printable
 
 VARIABLE = "INCEPTION_LOG"
 """The environment variable that has the same effect as --verbose, for `debug`, or shows less, for `info`."""

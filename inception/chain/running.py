@@ -13,11 +13,11 @@ from pathlib import Path
 import docker
 from requests.exceptions import RequestException
 
-from inception.chain.event_follower import follow, level_error
 from inception.chain.freezer import thaw
 from inception.chain.remote.start import await_mirror_end, client_lock, fill, start_mirror
 from inception.chain.run_directory import make_run_directory
 from inception.chain.teardown import kick, take_down
+from inception.chain.watching.event_follower import follow, level_error
 from inception.errors import Interrupted
 from inception.level.containers import create_level, stop_timeout_s
 from inception.level.engine_client import connect_level

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from inception.chain.progress import LevelProgress, LevelProgressState, Progress
 from inception.chain.remote.start import ensure_mirror
+from inception.chain.watching.progress import LevelProgress, LevelProgressState, Progress
 from inception.errors import ChainError, EngineError, UsageError
 from inception.linux import files, lifeline
 from inception.places import run_root

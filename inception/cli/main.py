@@ -17,7 +17,7 @@ from inception.cli.command_table import COMMANDS, LazyCommands
 from inception.cli.std_streams import open_closed_streams
 from inception.errors import InceptionError, Interrupted, LevelError
 from inception.plan.engine.proxies import mask_credentials
-from inception.plan.text import printable
+from inception.plan.formats.text import printable
 
 DEFAULT_COMMAND = "run"
 _OWN_OPTIONS = frozenset({"--help", "--version", "--install-completion", "--show-completion"})

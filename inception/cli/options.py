@@ -215,7 +215,7 @@ def chain_options(
 
 def make_request(values: Mapping[str, Any]) -> Request:
     """Return the request that `values` of `chain_options` make. Raises UsageError for one that no host could carry."""
-    from inception.chain.engine_inputs import (
+    from inception.chain.inputs.engines import (
         read_authorities,
         read_daemon_json,
         read_dockerd,
@@ -223,7 +223,7 @@ def make_request(values: Mapping[str, Any]) -> Request:
         read_limits,
         read_proxy,
     )
-    from inception.chain.mount_inputs import read_mounts
+    from inception.chain.inputs.mounts import read_mounts
     from inception.chain.naming import generate_name
     from inception.chain.prepare import refuse_early
     from inception.image.recipe import default_tag
@@ -250,7 +250,7 @@ def make_request(values: Mapping[str, Any]) -> Request:
 
 def _size(text: str) -> int:
     from inception.errors import UsageError
-    from inception.plan.size import parse_size
+    from inception.plan.formats.size import parse_size
 
     try:
         return parse_size(text)
@@ -261,7 +261,7 @@ def _size(text: str) -> int:
 def seconds(text: str) -> float:
     """Return the seconds in a duration like 90s or 1d12h. Raises UsageError."""
     from inception.errors import UsageError
-    from inception.plan.duration import parse_duration
+    from inception.plan.formats.duration import parse_duration
 
     try:
         return parse_duration(text)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from inception.callbacks import ignore
-from inception.plan.text import printable
+from inception.plan.formats.text import printable
 
 if TYPE_CHECKING:
     from inception.chain.status import ChainStatus  # It would cost `inception --help` a third of its time.

@@ -12,7 +12,7 @@ from rich.table import Table
 from inception.plan.chain import ChainPlan
 from inception.plan.engine.proxies import mask_credentials
 from inception.plan.estimate import Estimate
-from inception.plan.size import show_size
+from inception.plan.formats.size import show_size
 from inception.stress.report.compare import Comparison
 
 _WIDE = 160

@@ -7,12 +7,12 @@ from enum import StrEnum
 from ipaddress import IPv4Network, collapse_addresses
 from pathlib import PurePosixPath
 
-from inception.plan import codec
 from inception.plan.engine.outward import AUTHORITIES_FILE, NO_CHANGE, Outward
 from inception.plan.engine.proxies import LOCAL, Proxies
 from inception.plan.engine.seeds import SeedPlan
 from inception.plan.estimate import Estimate
 from inception.plan.facts import RunRootSource
+from inception.plan.formats import codec
 from inception.plan.mounts import HostMount
 from inception.plan.network import Subnet
 from inception.plan.paths import RunDirectory

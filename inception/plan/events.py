@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from inception.plan import codec
+from inception.plan.formats import codec
 
 
 class Phase(StrEnum):

@@ -10,6 +10,7 @@ from inception.plan.engine.outward import choose_outward, remarks_on
 from inception.plan.engine.seeds import SeedPlan, assign_seeds, distinct
 from inception.plan.estimate import USUAL_IMAGE_SIZE, budgets, estimate, tightest, too_tight
 from inception.plan.facts import Facts
+from inception.plan.formats.size import MIB, show_size
 from inception.plan.mounts import needed_by_levels
 from inception.plan.network import DEFAULT_POOL, PoolTooSmall, Subnet, cut_subnets, cut_subnets_somewhere, packet_ttl
 from inception.plan.paths import SOCKET_PATH_LIMIT, RunDirectory
@@ -18,7 +19,6 @@ from inception.plan.privileges import choose_privileges
 from inception.plan.refusal import Refusal, check_request, misuse
 from inception.plan.request import PidMode, Request, Storage
 from inception.plan.resources import LevelResources, resources_of
-from inception.plan.size import MIB, show_size
 from inception.plan.storage import LevelStorage, NoOverlayOnVolumes, StorageTooSmall, assign_storage, own_data
 from inception.plan.time_limits import TimeLimits
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from inception.plan.engine.options import LevelRange, split_levels
-from inception.plan.size import parse_size, show_size
+from inception.plan.formats.size import parse_size, show_size
 
 _LEAST_CPUS = 0.01
 """Docker refuses less."""

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from inception.plan.formats.size import GIB, MIB
 from inception.plan.request import ImageTransfer, Storage
-from inception.plan.size import GIB, MIB
 
 MKFS_OPTIONS = (
     *("-q", "-F"),

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from inception.plan.codec import from_json, to_line
+from inception.plan.formats.codec import from_json, to_line
 from inception.probe.daemon import engine_processes
 from inception.probe.doctor_facts import HostLimits
 from inception.probe.host import MachineReading, Subject, read_host

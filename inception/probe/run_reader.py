@@ -12,7 +12,7 @@ from docker.types import LogConfig
 
 from inception.errors import EngineError
 from inception.payload import payload_archive
-from inception.plan.codec import from_json, to_json
+from inception.plan.formats.codec import from_json, to_json
 from inception.probe.image_store import parse_containerd
 from inception.probe.reader import REQUEST_FILE, FullReading, ReadRequest
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import docker
 
-from inception.chain.progress import LevelProgress, Progress
 from inception.chain.running import RunningChain, running
+from inception.chain.watching.progress import LevelProgress, Progress
 from inception.engine.translate import reason
 from inception.errors import ChainError, EngineError, LevelError
 from inception.level.containers import stop_timeout_s

@@ -15,7 +15,7 @@ from statistics import median
 from inception.chain.prepare import prepare
 from inception.chain.running import RunningChain
 from inception.engine.connect import Engine, EngineChoice, connect
-from inception.plan.size import show_size
+from inception.plan.formats.size import show_size
 from inception.stress.report.trend import PowerFit
 from tests.bench.floor import Floor, measure_floor
 from tests.bench.naive import descend_naively

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from inception import attach
-from inception.chain.engine_inputs import read_level_engines
+from inception.chain.inputs.engines import read_level_engines
 from inception.chain.prepare import prepare
 from inception.engine.connect import Engine
 from inception.plan.request import Request

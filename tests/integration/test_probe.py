@@ -17,7 +17,7 @@ from inception.errors import EngineError
 from inception.linux.capabilities import names_in
 from inception.plan.estimate import DISK_PER_LOOPBACK
 from inception.plan.facts import Facts
-from inception.plan.size import MIB
+from inception.plan.formats.size import MIB
 from inception.plan.storage import MKFS_OPTIONS, usable
 from inception.probe import scripts
 from inception.probe.capabilities import ask_known, decide

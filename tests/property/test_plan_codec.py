@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inception.plan.codec import decode, encode, from_json, to_json, to_line
 from inception.plan.events import Event
 from inception.plan.facts import EngineFacts, Facts, HostFacts
+from inception.plan.formats.codec import decode, encode, from_json, to_json, to_line
 from inception.plan.request import Request
 
 events = st.from_type(Event).filter(lambda event: event.level >= 0)

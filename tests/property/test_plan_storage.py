@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inception.plan.formats.size import GIB, MIB
 from inception.plan.request import Storage
-from inception.plan.size import GIB, MIB
 from inception.plan.storage import (
     WORKSPACE,
     LevelStorage,

@@ -13,10 +13,10 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from inception.chain.event_follower import follow
 from inception.chain.session.preamble import Preamble
 from inception.chain.session.streams import BadFrame, Demultiplexer
 from inception.chain.status import read_events
+from inception.chain.watching.event_follower import follow
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
 from inception.plan.protocol import ControlReply, ControlRequest

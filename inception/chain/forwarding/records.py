@@ -7,8 +7,8 @@ from pathlib import Path
 
 from inception.chain.forwarding.forward import Exposure, Forward
 from inception.linux import flock
-from inception.plan import codec
 from inception.plan.chain import ChainPlan
+from inception.plan.formats import codec
 
 
 def record_path(plan: ChainPlan, carried: Forward | Exposure) -> Path:

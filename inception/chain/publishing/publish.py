@@ -13,8 +13,8 @@ from inception.chain.publishing.certificates import make_certificates
 from inception.chain.publishing.host_names import check_name, client_address, names_of
 from inception.errors import ChainError, UsageError
 from inception.linux import files
-from inception.plan import codec
 from inception.plan.chain import ChainPlan
+from inception.plan.formats import codec
 
 _PUBLISHED = re.compile(r"(?:(?P<level>\d+):)?(?P<port>\d+)")
 _LIST_LIMIT = 1 << 20

@@ -13,7 +13,7 @@ from inception.cli import selection
 from inception.errors import UsageError
 
 if TYPE_CHECKING:
-    from inception.chain.copy import Place
+    from inception.chain.copying.copy import Place
 
 INSIDE = re.compile(r"(?P<name>[^/.:]*):(?P<path>.+)", re.DOTALL)
 """A path in a level, as docker cp writes it. A path of this machine that has a colon needs a slash before it."""
@@ -44,7 +44,7 @@ def cp(
     As with docker cp: inception cp notes.txt dream:/root/. In place of the path of this machine, - stands for a tar
     archive on standard input or output.
     """
-    from inception.chain.copy import Place
+    from inception.chain.copying.copy import Place
     from inception.chain.level_engines import level_client, require_live_level
     from inception.chain.status import find_chain
 
@@ -64,7 +64,7 @@ def cp(
 
 
 def _copy_in(here: str, inside: Place) -> None:
-    from inception.chain.copy import copy_in, unpack_in
+    from inception.chain.copying.copy import copy_in, unpack_in
 
     if here == "-":
         unpack_in(sys.stdin.buffer, inside)
@@ -73,7 +73,7 @@ def _copy_in(here: str, inside: Place) -> None:
 
 
 def _copy_out(inside: Place, here: str) -> None:
-    from inception.chain.copy import copy_out, pack_out
+    from inception.chain.copying.copy import copy_out, pack_out
 
     if here == "-":
         pack_out(inside, sys.stdout.buffer)

@@ -26,9 +26,9 @@ def events(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line, for programs.")] = False,
 ) -> None:
     """Print the events of a chain, from its beginning on: each phase of each level, and what failed."""
-    from inception.chain.event_follower import follow as follow_file
     from inception.chain.status import find_chain
-    from inception.plan.text import printable
+    from inception.chain.watching.event_follower import follow as follow_file
+    from inception.plan.formats.text import printable
 
     plan = find_chain(name).plan
     file = Path(plan.paths.events)

@@ -108,7 +108,7 @@ class LogTail:
 
 def _print(tails: list[LogTail]) -> None:
     """Print what is new: harmless to a terminal, or as it is to a pipe or a file."""
-    from inception.plan.text import printable
+    from inception.plan.formats.text import printable
 
     shown = printable if sys.stdout.isatty() else str
     for tail in tails:

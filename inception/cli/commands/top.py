@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from inception.cli import options, selection
 
 if TYPE_CHECKING:
-    from inception.chain.activity import Activity
     from inception.chain.status import ChainStatus
+    from inception.chain.watching.activity import Activity
 
 _INTERVAL_S = 1.0
 _HEADINGS = ("LEVEL", "STATE", "CPU", "MEMORY", "TASKS", "CONTAINERS")
@@ -43,7 +43,7 @@ def top(*, name: selection.ChainName = None, as_json: options.Json = False) -> N
 
 
 def _measure(chain: ChainStatus) -> tuple[Activity, ...]:
-    from inception.chain.activity import activities, read_levels
+    from inception.chain.watching.activity import activities, read_levels
 
     before = read_levels(chain)
     time.sleep(_INTERVAL_S if any(before) else 0.0)
@@ -54,8 +54,8 @@ def _watch(chain: ChainStatus) -> None:
     from rich.live import Live
     from rich.text import Text
 
-    from inception.chain.activity import activities, read_levels
     from inception.chain.status import find_chain
+    from inception.chain.watching.activity import activities, read_levels
     from inception.cli.output import aligned, state_text
     from inception.errors import ChainError
 
@@ -80,7 +80,7 @@ def _fields(activity: Activity) -> dict[str, object]:
 
 def rows(levels: tuple[Activity, ...]) -> list[tuple[str, ...]]:
     """Return the table for people, its headings first."""
-    from inception.plan.size import show_size
+    from inception.plan.formats.size import show_size
 
     return [
         _HEADINGS,

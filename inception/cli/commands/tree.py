@@ -10,8 +10,8 @@ import typer
 from inception.cli import options, selection
 
 if TYPE_CHECKING:
-    from inception.chain.inspect import LevelDetails
     from inception.chain.status import ChainStatus
+    from inception.chain.watching.inspect import LevelDetails
 
 _AGAIN_S = 1.0
 
@@ -26,8 +26,8 @@ def tree(
 
     For each level: state, engine, address, PID namespace, storage, age, memory, containers.
     """
-    from inception.chain.inspect import inspect_levels
     from inception.chain.status import find_chain
+    from inception.chain.watching.inspect import inspect_levels
     from inception.cli.output import chain_fields, print_json
 
     chain = find_chain(name)
@@ -47,8 +47,8 @@ def _watch(chain: ChainStatus) -> None:
     from rich.live import Live
     from rich.text import Text
 
-    from inception.chain.inspect import inspect_levels
     from inception.chain.status import find_chain
+    from inception.chain.watching.inspect import inspect_levels
     from inception.errors import ChainError
 
     with Live(auto_refresh=False) as live:
@@ -76,7 +76,7 @@ def _detail_fields(chain: ChainStatus, details: LevelDetails) -> dict[str, Any]:
 def tree_lines(chain: ChainStatus, levels: tuple[LevelDetails, ...]) -> list[str]:
     """Return the chain as an indented tree, its state first, harmless to a terminal."""
     from inception.cli.output import state_text
-    from inception.plan.text import printable
+    from inception.plan.formats.text import printable
 
     lines = [f"{chain.name}: {state_text(chain)}, on {chain.plan.endpoint}"]
     lines += [f"  {remark}" for remark in chain.remarks]
@@ -88,8 +88,8 @@ def tree_lines(chain: ChainStatus, levels: tuple[LevelDetails, ...]) -> list[str
 
 
 def _level_text(chain: ChainStatus, details: LevelDetails) -> str:
-    from inception.plan.duration import show_duration
-    from inception.plan.size import show_size
+    from inception.plan.formats.duration import show_duration
+    from inception.plan.formats.size import show_size
 
     plan = chain.plan.level(details.status.number)
     words = [

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol, TextIO
 
-from inception.chain.progress import Progress
+from inception.chain.watching.progress import Progress
 from inception.plan.events import Event, Phase, State
-from inception.plan.text import printable
+from inception.plan.formats.text import printable
 
 
 class Canvas(Protocol):

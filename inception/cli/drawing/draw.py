@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from inception.chain.progress import LevelProgressState, Progress
+from inception.chain.watching.progress import LevelProgressState, Progress
 from inception.cli.drawing.canvas import Canvas, NoCanvas, PlainCanvas
 from inception.plan.events import Event, Phase
 

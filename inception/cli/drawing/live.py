@@ -10,10 +10,10 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from inception.chain.progress import LevelProgress, LevelProgressState, Progress
+from inception.chain.watching.progress import LevelProgress, LevelProgressState, Progress
 from inception.cli.drawing.canvas import note_line
 from inception.plan.events import Event, Phase, State
-from inception.plan.text import printable
+from inception.plan.formats.text import printable
 
 TOP = ("◥◤", "◥◸", "◹◸", "◹◤")
 """A top on its point, the dark half of its body going round."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from inception.engine.private.network import rules, run
 from inception.errors import EngineError
-from inception.plan import codec
+from inception.plan.formats import codec
 
 _FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from inception.plan import codec
+from inception.plan.formats import codec
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from inception.plan.estimate import MEMORY_PER_LEVEL, TASKS_PER_LEVEL
 from inception.plan.facts import HostFacts
-from inception.plan.size import show_size
+from inception.plan.formats.size import show_size
 from inception.probe.checks.check import Check, CheckResult, failed, passed, skipped, warned
 from inception.probe.checks.needs import of_host, of_limits
 from inception.probe.doctor_facts import HostLimits, Usage

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inception.plan.facts import HostFacts
-from inception.plan.size import GIB, show_size
+from inception.plan.formats.size import GIB, show_size
 from inception.probe.checks.check import Check, CheckResult, failed, passed, skipped, warned
 from inception.probe.checks.needs import of_host
 from inception.probe.doctor_facts import DoctorFacts

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from statistics import median
 
 from inception.plan.events import Phase
-from inception.plan.size import show_size
+from inception.plan.formats.size import show_size
 from inception.stress.report.costs import COSTS, by_level, median_or_none
 from inception.stress.report.record import ChainRecord, LevelRecord, Report, SoakSample
 from inception.stress.report.svg import Axis, Chart, Curve, Series, lines, power_laws, stacked_bars

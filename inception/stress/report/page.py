@@ -10,7 +10,7 @@ import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from inception.plan.size import show_size
+from inception.plan.formats.size import show_size
 from inception.stress.report.charts import charts, show_seconds
 from inception.stress.report.costs import COSTS, by_level, median_or_none
 from inception.stress.report.page_tables import (

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from inception.chain.activity import Reading, activities, own_use
 from inception.chain.status import ChainState, ChainStatus, LevelState, LevelStatus
+from inception.chain.watching.activity import Reading, activities, own_use
 from inception.plan.engine.options import LevelRange
 from inception.plan.resources import Resource, ResourceLimit
 from tests.factories.plans import plan

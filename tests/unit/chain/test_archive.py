@@ -11,8 +11,8 @@ from typing import BinaryIO
 
 import pytest
 
-from inception.chain import archive
-from inception.chain.archive import unpack
+from inception.chain.copying import archive
+from inception.chain.copying.archive import unpack
 
 Member = tuple[str, bytes, str]
 FAILURES = (OSError, tarfile.TarError, ValueError)

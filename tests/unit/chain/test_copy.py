@@ -15,8 +15,8 @@ from pathlib import Path
 import docker
 import pytest
 
-from inception.chain import copy
-from inception.chain.copy import Place, copy_in, copy_out, pack_out, unpack_in
+from inception.chain.copying import copy
+from inception.chain.copying.copy import Place, copy_in, copy_out, pack_out, unpack_in
 from inception.chain.session.exec_options import ExecOptions
 from inception.chain.session.streams import Streams
 from inception.errors import InceptionError, Interrupted, UsageError

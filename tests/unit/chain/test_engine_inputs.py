@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from inception.chain.engine_inputs import (
+from inception.chain.inputs.engines import (
     read_authorities,
     read_daemon_json,
     read_dockerd,

@@ -11,7 +11,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inception.chain.event_follower import follow
+from inception.chain.watching.event_follower import follow
 from inception.plan.events import Event, Phase, State
 
 EVENTS = st.lists(

@@ -17,13 +17,13 @@ import docker
 import pytest
 
 from inception.chain import freezer, teardown
-from inception.chain.event_follower import follow
 from inception.chain.publishing.publish import published
 from inception.chain.resize import shrink
 from inception.chain.run_directory import make_level_directory
 from inception.chain.session import control_socket
 from inception.chain.session.control_socket import ControlSocket
 from inception.chain.status import ChainState, find_chain, list_chains, save_plan
+from inception.chain.watching.event_follower import follow
 from inception.cli.commands.logs import LogTail
 from inception.errors import ChainError
 from inception.level.event_log import EventLog, tail

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from inception.chain import inspect
-from inception.chain.inspect import inspect_levels
 from inception.chain.status import ChainState, ChainStatus, LevelState, LevelStatus
+from inception.chain.watching import inspect
+from inception.chain.watching.inspect import inspect_levels
 from inception.plan.chain import LABEL_LEVEL
 from tests.factories.plans import plan
 

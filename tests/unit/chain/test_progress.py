@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import reduce
 
-from inception.chain.progress import LevelProgressState, Progress, Step
+from inception.chain.watching.progress import LevelProgressState, Progress, Step
 from inception.plan.events import Event, Phase, State
 
 

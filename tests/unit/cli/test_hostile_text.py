@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from inception.chain.inspect import LevelDetails
 from inception.chain.status import ChainStatus, find_chain, save_plan
+from inception.chain.watching.inspect import LevelDetails
 from inception.cli.commands.logs import logs
 from inception.cli.commands.tree import tree_lines
 from inception.cli.drawing.canvas import PlainCanvas
@@ -27,7 +27,7 @@ from inception.errors import LevelError
 from inception.log import _StandardError
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
-from inception.plan.text import printable
+from inception.plan.formats.text import printable
 from tests.factories.plans import FACTS, plan
 
 # Clears the screen, names the window, types a command on some terminals, goes back, turns the text round, is no text.

@@ -8,12 +8,12 @@ import pytest
 
 from inception.plan.chain import ChainPlan
 from inception.plan.facts import Facts, RunRootSource
+from inception.plan.formats.size import GIB, parse_size
 from inception.plan.pids import PidNamespace
 from inception.plan.planner import plan_chain
 from inception.plan.privileges import Privileges
 from inception.plan.refusal import GREATEST_DEPTH, Refusal
 from inception.plan.request import ImageTransfer, PidMode, Storage
-from inception.plan.size import GIB, parse_size
 from tests.factories.plans import ENGINE, FACTS, HOST, IMAGE, plan, request
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from inception.plan.chain import ChainPlan
-from inception.plan.codec import decode, encode, from_json, to_json
 from inception.plan.events import Event
+from inception.plan.formats.codec import decode, encode, from_json, to_json
 from inception.plan.request import Storage
 from tests.factories.plans import plan
 

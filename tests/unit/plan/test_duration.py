@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from inception.plan.duration import parse_duration, show_duration
+from inception.plan.formats.duration import parse_duration, show_duration
 
 
 @pytest.mark.parametrize(

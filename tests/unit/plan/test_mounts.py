@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from inception.chain.mount_inputs import read_mounts
+from inception.chain.inputs.mounts import read_mounts
 from inception.errors import UsageError
 from inception.plan.engine.options import LevelRange
 from inception.plan.facts import RunRootSource

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from inception.plan.size import parse_size, show_size
+from inception.plan.formats.size import parse_size, show_size
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from inception.plan.codec import from_json, to_line
+from inception.plan.formats.codec import from_json, to_line
 from inception.probe.doctor_facts import CgroupLimits, HostLimits, Usage
 from inception.probe.host import MachineReading
 from inception.probe.limits import (

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from inception.chain.activity import Activity
 from inception.chain.status import LevelState, save_plan
+from inception.chain.watching.activity import Activity
 from inception.cli.commands.events import event_line, has_ended
 from inception.cli.commands.top import rows
 from inception.cli.main import run_arguments

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from inception.level.programs import measure as level_measure
-from inception.plan.codec import from_json, to_json
+from inception.plan.formats.codec import from_json, to_json
 from inception.stress.report.record import LevelMeasure
 from tests.factories.stress_reports import measure
 

@@ -19,7 +19,7 @@ from typing import BinaryIO, Literal
 
 import docker
 
-from inception.chain.archive import feed, pack, unpack
+from inception.chain.copying.archive import feed, pack, unpack
 from inception.chain.interrupts import ENDING_SIGNALS
 from inception.chain.session.exec_options import ExecOptions
 from inception.chain.session.run import run_session

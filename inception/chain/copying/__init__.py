@@ -1,0 +1,1 @@
+"""Copies of files into a level and out of it, as tar streams."""

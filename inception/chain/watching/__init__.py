@@ -1,0 +1,1 @@
+"""Readers of what the levels of a chain are and do, by their events and engines."""
