@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal
 
 from inception.errors import UsageError
-from inception.plan.request import ImageTransfer, Inherit, NetworkMode, PidMode, Request, Storage
+from inception.plan.request import ImageTransfer, Inherit, NetworkMode, PidMode, Storage
 
 if TYPE_CHECKING:
     from inception.chain.level_clients import Levels
@@ -18,18 +17,6 @@ PidModeName = Literal["auto", "isolated", "shared"]
 StorageName = Literal["auto", "volume", "loopback", "tmpfs"]
 NetworkModeName = Literal["bridge", "host", "none"]
 InheritName = Literal["all", "none"]
-
-_Choice = TypeVar("_Choice", bound=StrEnum)
-
-
-_CHOICES: Mapping[str, type[StrEnum]] = {
-    "image_transfer": ImageTransfer,
-    "pid": PidMode,
-    "storage": Storage,
-    "network": NetworkMode,
-    "inherit": Inherit,
-}
-"""Arguments of `descend` that are one of a few words."""
 
 
 @contextmanager
@@ -121,15 +108,15 @@ def descend(
     values = {name: value for name, value in locals().items() if name not in {"engine", "on_message"}}
     # Starting a chain takes the Docker SDK and more, which no import of this module should load.
     from inception.callbacks import ignore
+    from inception.chain.inputs.request import read_request
     from inception.chain.level_clients import Levels
-    from inception.chain.prepare import prepare, refuse_early
+    from inception.chain.prepare import prepare
     from inception.chain.running import running
     from inception.engine.connect import connect_to
 
     if depth == 0:
         raise UsageError("depth 0 is the host itself", remedy="ask for 1 level or more")
-    request = _make_request(values)
-    refuse_early(request)
+    request = read_request(values)
     report = on_message or ignore
     with (
         connect_to(engine, report) as level_0,
@@ -137,41 +124,6 @@ def descend(
         Levels(chain.plan) as levels,
     ):
         yield levels
-
-
-def _make_request(values: Mapping[str, Any]) -> Request:
-    """Return the request that the arguments of `descend` make. Raises UsageError."""
-    from inception.chain.inputs.engines import (
-        read_authorities,
-        read_daemon_json,
-        read_dockerd,
-        read_level_engines,
-        read_limits,
-        read_proxy,
-    )
-    from inception.chain.inputs.mounts import read_mounts
-    from inception.chain.naming import generate_name
-    from inception.image.recipe import default_tag
-    from inception.plan.resources import Resource
-
-    choices = {name: _choice(kind, name, values[name]) for name, kind in _CHOICES.items()}
-    lists = {name: tuple(values[name]) for name in ("dns", "registry_mirrors", "insecure_registries")}
-    converted = {
-        "name": values["name"] or generate_name(),
-        "image": values["image"] or default_tag(),
-        "storage_size": _bytes(values["storage_size"]),
-        "proxy": read_proxy(values["proxy"], Inherit(choices["inherit"])),
-        "ca": read_authorities(values["ca"]),
-        "dockerd": read_dockerd(values["dockerd"]),
-        "daemon_json": read_daemon_json(values["daemon_json"]),
-        "mounts": read_mounts(values["mounts"]),
-        "resources": read_limits({it: values[it.replace("-", "_")] for it in Resource}),
-    }
-    limits = {it.replace("-", "_") for it in Resource}
-    others = {name: value for name, value in values.items() if name not in limits}
-    stores, runtimes = ([it] if isinstance(it, str) else it for it in (values["image_store"], values["runtimes"]))
-    engines = read_level_engines(values["level_images"], stores, runtimes)
-    return Request(**{**others, **choices, **lists, **converted, **engines})
 
 
 def attach(name: str | None = None) -> Levels:
@@ -188,22 +140,3 @@ def attach(name: str | None = None) -> Levels:
     plan = find_chain(name).plan
     refuse_paused(plan)
     return Levels(plan)
-
-
-def _choice(kind: type[_Choice], keyword: str, value: str) -> _Choice:
-    try:
-        return kind(value)
-    except ValueError as error:
-        names = ", ".join(repr(it.value) for it in kind)
-        raise UsageError(f"{keyword}={value!r} is not one of {names}") from error
-
-
-def _bytes(size: int | str | None) -> int | None:
-    from inception.plan.formats.size import parse_size
-
-    if not isinstance(size, str):
-        return size
-    try:
-        return parse_size(size)
-    except ValueError as error:
-        raise UsageError(str(error), remedy="write it like 5GB or 512MiB, or as a number of bytes") from error

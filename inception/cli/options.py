@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
 from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from inception.plan.request import ImageTransfer, Inherit, NetworkMode, PidMode, Request, Storage
+from inception.plan.request import ImageTransfer, Inherit, NetworkMode, PidMode, Storage
 
 EngineAddress = Annotated[
     str,
@@ -213,51 +213,6 @@ def chain_options(
     """Declare the options that make a request: their names, types, defaults and help."""
 
 
-def make_request(values: Mapping[str, Any]) -> Request:
-    """Return the request that `values` of `chain_options` make. Raises UsageError for one that no host could carry."""
-    from inception.chain.inputs.engines import (
-        read_authorities,
-        read_daemon_json,
-        read_dockerd,
-        read_level_engines,
-        read_limits,
-        read_proxy,
-    )
-    from inception.chain.inputs.mounts import read_mounts
-    from inception.chain.naming import generate_name
-    from inception.chain.prepare import refuse_early
-    from inception.image.recipe import default_tag
-    from inception.plan.resources import Resource
-
-    engines = read_level_engines(values["level_images"] or (), values["image_store"] or (), values["runtimes"] or ())
-    lists = {name: tuple(values[name] or ()) for name in ("dns", "registry_mirrors", "insecure_registries")}
-    converted = {
-        "name": values["name"] or generate_name(),
-        "image": values["image"] or default_tag(),
-        "storage_size": None if values["storage_size"] is None else _size(values["storage_size"]),
-        "proxy": read_proxy(values["proxy"], values["inherit"]),
-        "ca": read_authorities(values["ca"] or ()),
-        "dockerd": read_dockerd(values["dockerd"] or ()),
-        "daemon_json": read_daemon_json(values["daemon_json"] or ()),
-        "mounts": read_mounts(values["mounts"] or (), here=values["here"]),
-    }
-    limited = {it: values[it.replace("-", "_")] or () for it in Resource}
-    others = {name: value for name, value in values.items() if name.replace("_", "-") not in {*Resource, "here"}}
-    request = Request(**{**others, **lists, **converted, **engines}, resources=read_limits(limited))
-    refuse_early(request)
-    return request
-
-
-def _size(text: str) -> int:
-    from inception.errors import UsageError
-    from inception.plan.formats.size import parse_size
-
-    try:
-        return parse_size(text)
-    except ValueError as error:
-        raise UsageError(str(error), remedy="write it like 5GB or 512MiB") from error
-
-
 def seconds(text: str) -> float:
     """Return the seconds in a duration like 90s or 1d12h. Raises UsageError."""
     from inception.errors import UsageError
@@ -286,7 +241,10 @@ def with_chain_options(
         own = [it for it in parameters_of(command) if it.name != "request"]
 
         def wrapper(**arguments: Any) -> None:
-            request = make_request({it.name: arguments.pop(it.name) for it in shared})
+            from inception.chain.inputs.request import read_request
+
+            values = {it.name: arguments.pop(it.name) for it in shared}
+            request = read_request(values, here=values.pop("here"))
             command(request=request, **arguments)
 
         depth = inspect.Parameter(
