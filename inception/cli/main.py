@@ -15,6 +15,7 @@ from typer.core import TyperGroup, TyperOption
 from inception import __version__
 from inception.cli.command_table import COMMANDS, LazyCommands
 from inception.cli.std_streams import open_closed_streams
+from inception.cli.variables import give_variables, variable_that_gave
 from inception.errors import InceptionError, Interrupted, LevelError
 from inception.plan.engine.proxies import mask_credentials
 from inception.plan.formats.text import printable
@@ -25,15 +26,15 @@ _VERBOSE = "--verbose"
 
 
 class DefaultRunGroup(TyperGroup):
-    """The group of all commands, which each take --verbose.
+    """The group of all commands, which each take --verbose, and their options from variables, too.
 
     `inception --depth 4` means `inception run --depth 4`; `inception` alone shows the help.
     """
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        _add_verbose(self)
-        self.commands = LazyCommands(_add_verbose)
+        _adapt(self)
+        self.commands = LazyCommands(_adapt)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 typer does not export the type
         """Parse `args`, with the default command put in where none is named."""
@@ -62,8 +63,8 @@ class DefaultRunGroup(TyperGroup):
         return items
 
 
-def _add_verbose(command: Any) -> None:  # noqa: ANN401 the same
-    """Give `command`, and all commands in it if it is a group, the option --verbose."""
+def _adapt(command: Any) -> None:  # noqa: ANN401 the same
+    """Give `command`, and all commands in it if it is a group, --verbose and the variables of their options."""
     command.params.append(
         TyperOption(
             param_decls=[_VERBOSE],
@@ -73,8 +74,9 @@ def _add_verbose(command: Any) -> None:  # noqa: ANN401 the same
             help="Log engine calls, retries and the plan's decisions, as with INCEPTION_LOG=debug.",
         )
     )
+    give_variables(command)
     for one in getattr(command, "commands", {}).values():
-        _add_verbose(one)
+        _adapt(one)
 
 
 def _show_log(_context: object, _parameter: object, asked: object) -> None:
@@ -97,7 +99,7 @@ def with_default_command(arguments: list[str]) -> list[str]:
 
 app = typer.Typer(
     cls=DefaultRunGroup,
-    help="Nest Docker engines to any depth.",
+    help="Nest Docker engines to any depth. Each option is also a variable: --depth is INCEPTION_DEPTH.",
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -142,6 +144,7 @@ def run_arguments(arguments: list[str]) -> int:
             sys.stderr.writelines(f"    {printable(mask_credentials(line))}\n" for line in error.log_tail)
         return error.exit_code
     except typer.TyperException as error:
+        _name_variable(error)
         _report(f"{_as_reason(error.format_message())}: {_usage_remedy(error)}")
         return error.exit_code
     except typer.Abort:
@@ -153,9 +156,16 @@ def _report(message: str) -> None:
     sys.stderr.write(f"inception: error: {printable(mask_credentials(' '.join(message.split())))}\n")
 
 
+def _name_variable(error: Any) -> None:  # noqa: ANN401 typer does not export the type
+    """Have `error` name the variable, not the option, if that is where the wrong value came from."""
+    context, parameter = getattr(error, "ctx", None), getattr(error, "param", None)
+    if context is not None and parameter is not None and (name := variable_that_gave(context, parameter)):
+        error.param_hint = name
+
+
 def _as_reason(sentence: str) -> str:
     """Return typer's sentence as one goes on after a colon, its names of types in plain words."""
-    words = sentence[:1].lower() + sentence[1:].rstrip(".")
+    words = re.sub(r"a valid boolean\b.*", "yes or no", sentence[:1].lower() + sentence[1:].rstrip("."))
     return re.sub(r"a valid int( range)?$", "a whole number", re.sub(r"a valid float( range)?$", "a number", words))
 
 

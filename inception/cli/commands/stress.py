@@ -11,6 +11,7 @@ import typer
 
 from inception.cli import options
 from inception.cli.output import say, say_unless
+from inception.cli.variables import variables_in_use
 from inception.errors import PlanError, UsageError
 from inception.plan.request import Request
 
@@ -46,6 +47,7 @@ _FailOnRegression = Annotated[
 )
 def stress(
     *,
+    context: typer.Context,
     request: Request,
     cycles: _Cycles = None,
     chains: Annotated[int, typer.Option(min=1, metavar="W", help="W chains at once.")] = 1,
@@ -88,7 +90,8 @@ def stress(
         request, cycles=cycles, chains=chains, churn=churn, soak=soak, chaos=chaos, seed=seed, time_limit=time_limit,
         measure=measure,
     )  # fmt: skip
-    raise typer.Exit(_run(campaign, engine=engine, quiet=quiet, output=output, trace=trace, gates=gates))
+    command = _replay(campaign, variables_in_use(context))
+    raise typer.Exit(_run(campaign, command, engine=engine, quiet=quiet, output=output, trace=trace, gates=gates))
 
 
 def _campaign(
@@ -124,7 +127,16 @@ def _campaign(
     return campaign
 
 
-def _run(campaign: Campaign, *, engine: str, quiet: bool, output: Path | None, trace: Path | None, gates: Gates) -> int:
+def _run(
+    campaign: Campaign,
+    command: tuple[str, ...],
+    *,
+    engine: str,
+    quiet: bool,
+    output: Path | None,
+    trace: Path | None,
+    gates: Gates,
+) -> int:
     """Run `campaign`, write its report and return the exit status. A refusal is written before it is raised."""
     import time
 
@@ -140,7 +152,6 @@ def _run(campaign: Campaign, *, engine: str, quiet: bool, output: Path | None, t
         make_directory(output)
     on_message = say_unless(quiet=quiet)
     begun = time.time()
-    command = _replay(campaign)
     with raising_interrupted(), connect_to(engine, on_message) as level_0:
         try:
             plan = prepare(level_0, campaign.request, on_message)
@@ -159,14 +170,11 @@ def _run(campaign: Campaign, *, engine: str, quiet: bool, output: Path | None, t
     return _judge(list(unmet_by_report(gates, report)))
 
 
-def _replay(campaign: Campaign) -> tuple[str, ...]:
-    """Return the command that repeats the campaign, a random seed included."""
-    seed = () if campaign.chaos_seed is None or _has_seed() else ("--seed", str(campaign.chaos_seed))
-    return ("inception", *sys.argv[1:], *seed)
-
-
-def _has_seed() -> bool:
-    return any(word == "--seed" or word.startswith("--seed=") for word in sys.argv)
+def _replay(campaign: Campaign, variables: list[str]) -> tuple[str, ...]:
+    """Return the command that repeats the campaign, with the `variables` of its options, and a random seed."""
+    command = (*(("env", *variables) if variables else ()), "inception", *sys.argv[1:])
+    given = any(word.partition("=")[0] in {"--seed", "INCEPTION_SEED"} for word in command)
+    return command if campaign.chaos_seed is None or given else (*command, "--seed", str(campaign.chaos_seed))
 
 
 def _write(report: Report, output: Path | None, trace: Path | None) -> None:
