@@ -9,13 +9,12 @@ from contextlib import closing, contextmanager
 import docker
 
 from inception.callbacks import ignore
+from inception.chain.endpoint_proof import check_endpoint, is_private
 from inception.chain.status import ChainStatus, refuse_paused
 from inception.engine.connect import Engine, EngineChoice, connect
 from inception.engine.endpoint import find_endpoint
-from inception.engine.private.layout import EngineDirectory
 from inception.errors import ChainError, UsageError
 from inception.level.engine_client import connect_level
-from inception.places import state_directory
 from inception.plan.chain import ChainPlan
 
 
@@ -25,7 +24,8 @@ def level_0_engine(plan: ChainPlan, on_message: Callable[[str], None]) -> Iterat
 
     A private engine is started again if it has died.
     """
-    if plan.endpoint == EngineDirectory(state_directory() / "engine").address:
+    check_endpoint(plan)
+    if is_private(plan):
         with connect(EngineChoice.PRIVATE, on_message=on_message) as engine:
             yield engine
         return

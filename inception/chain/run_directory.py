@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+from inception.chain.endpoint_proof import prove_endpoint
 from inception.chain.status import save_plan
 from inception.errors import ChainError
 from inception.linux import files, lifeline
@@ -39,6 +40,7 @@ def make_run_directory(plan: ChainPlan) -> int:
         held = lifeline.hold(Path(plan.paths.lifeline(0)))
         copy_payload(Path(plan.paths.payload))
         save_plan(plan)
+        prove_endpoint(plan)
     except BaseException as error:
         shutil.rmtree(directory, ignore_errors=True)
         if isinstance(error, OSError):

@@ -5,6 +5,7 @@ The run directory has the same path everywhere, so a path made here is right at 
     <run root>/<chain>/
       plan.json       the plan, written once before anything is touched
       events.jsonl    one JSON object a line, appended by every level (see `events`)
+      endpoint.proof  proves that the user chose the level-0 engine in the plan
       paused          exists while a client has frozen the chain
       payload/        the runner: a copy of `inception/plan` and `inception/level`
       <k>/            level k: docker.sock, lifeline, alive, runner.log, containerd.log, dockerd.log,
@@ -71,6 +72,11 @@ class RunDirectory:
     def paused(self) -> PurePosixPath:
         """File that exists while a client has frozen the chain."""
         return self.root / "paused"
+
+    @property
+    def endpoint_proof(self) -> PurePosixPath:
+        """Proof that the user chose the level-0 engine that the plan names."""
+        return self.root / "endpoint.proof"
 
     @property
     def payload(self) -> PurePosixPath:

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 import docker
 
 from inception.chain.background import start_background
+from inception.chain.endpoint_proof import check_endpoint
 from inception.errors import EngineError
 from inception.linux import flock, lifeline
 from inception.plan.chain import ChainPlan
@@ -45,6 +46,7 @@ def ensure_mirror(plan: ChainPlan) -> None:
         return
     if lifeline.is_held(Path(plan.paths.lifeline(0))):
         return
+    check_endpoint(plan)
     with flock.held(Path(plan.paths.level(0)) / "mirror.lock"):
         if not lifeline.is_held(mirror_lock(plan)):
             _start(plan, "watch")

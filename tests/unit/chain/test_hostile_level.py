@@ -9,14 +9,17 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 import docker
 import pytest
 
+from inception.callbacks import ignore
 from inception.chain import freezer, teardown
+from inception.chain.endpoint_proof import prove_endpoint
+from inception.chain.level_engines import level_0_engine
 from inception.chain.publishing.publish import published
 from inception.chain.resize import shrink
 from inception.chain.run_directory import make_level_directory
@@ -25,7 +28,8 @@ from inception.chain.session.control_socket import ControlSocket
 from inception.chain.status import ChainState, find_chain, list_chains, save_plan
 from inception.chain.watching.event_follower import follow
 from inception.cli.commands.logs import LogTail
-from inception.errors import ChainError
+from inception.engine.connect import EngineChoice
+from inception.errors import ChainError, EngineError
 from inception.level.event_log import EventLog, tail
 from inception.linux import flock, lifeline
 from inception.plan.chain import ChainPlan
@@ -136,6 +140,67 @@ def test_following_ends_although_a_level_writes_on(chain: ChainPlan) -> None:
             writer.write(EVENT.to_line().encode() * 2)
             count += 1
     assert count
+
+
+@pytest.fixture
+def reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Give a list of the engines and mirror processes that commands turn to; none is reached."""
+    monkeypatch.setenv("INCEPTION_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    turned_to: list[str] = []
+
+    @contextmanager
+    def connect(_choice: EngineChoice, *, endpoint: str | None = None, **_: object) -> Iterator[None]:
+        turned_to.append(endpoint or "usual")
+        yield
+
+    monkeypatch.setattr("inception.chain.level_engines.connect", connect)
+    monkeypatch.setattr("inception.chain.remote.start._start", lambda plan, _: turned_to.append(plan.endpoint))
+    return turned_to
+
+
+@pytest.mark.parametrize("endpoint", ["ssh://root@192.0.2.1", "tcp://192.0.2.1:2376", "unix:///run/other.sock"])
+def test_no_command_turns_to_an_engine_that_a_level_names(
+    chain: ChainPlan, endpoint: str, reached: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prove_endpoint(chain)
+    forged = replace(chain, endpoint=endpoint, remote=True)
+    Path(chain.paths.plan).write_text(forged.to_json())
+    assert [it.state for it in list_chains()] == [ChainState.UNREACHABLE]
+    with pytest.raises(EngineError, match="nothing proves that you chose it") as caught:
+        find_chain(chain.name)
+    assert f"DOCKER_HOST={endpoint}" in str(caught.value.remedy)
+    with pytest.raises(EngineError, match="nothing proves that you chose it"), level_0_engine(forged, ignore):
+        pass
+    assert reached == []
+    monkeypatch.setenv("DOCKER_HOST", endpoint)
+    with level_0_engine(forged, ignore):
+        assert reached == ["usual"]
+
+
+def test_an_engine_that_the_user_chose_is_turned_to(chain: ChainPlan, reached: list[str]) -> None:
+    chosen = replace(chain, endpoint="tcp://192.0.2.1:2376")
+    prove_endpoint(chosen)
+    with level_0_engine(chosen, ignore):
+        assert reached == ["tcp://192.0.2.1:2376"]
+
+
+def test_the_proof_of_another_chain_proves_nothing(chain: ChainPlan, reached: list[str]) -> None:
+    chosen = replace(chain, endpoint="tcp://192.0.2.1:2376")
+    prove_endpoint(chosen)
+    with pytest.raises(EngineError, match="nothing proves"), level_0_engine(replace(chosen, name="other"), ignore):
+        pass
+    assert reached == []
+
+
+def test_only_the_user_can_read_the_key(chain: ChainPlan, tmp_path: Path, reached: list[str]) -> None:
+    prove_endpoint(chain)
+    key = tmp_path / "state" / "endpoint.key"
+    assert not key.exists()
+    prove_endpoint(replace(chain, endpoint="tcp://192.0.2.1:2376"))
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert len(key.read_text()) == 64
+    assert reached == []
 
 
 @pytest.mark.parametrize("place", ["{victim}", "{run}/dream/../../home/dream", "{run}/link/dream"])
