@@ -147,7 +147,7 @@ def test_report_without_a_directory_is_refused(capsys: pytest.CaptureFixture[str
 def test_soak_and_time_limit_take_every_duration(monkeypatch: pytest.MonkeyPatch, text: str, seconds: float) -> None:
     found: list[Campaign] = []
 
-    def run(campaign: Campaign, **_: object) -> int:
+    def run(campaign: Campaign, _command: tuple[str, ...], **_: object) -> int:
         found.append(campaign)
         return 0
 
