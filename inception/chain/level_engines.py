@@ -25,14 +25,21 @@ def level_0_engine(plan: ChainPlan, on_message: Callable[[str], None]) -> Iterat
     A private engine is started again if it has died.
     """
     check_endpoint(plan)
-    if is_private(plan):
+    named = name_of_level_0(plan)
+    if named == EngineChoice.PRIVATE:
         with connect(EngineChoice.PRIVATE, on_message=on_message) as engine:
             yield engine
         return
     # The endpoint that the Docker CLI would use comes with its TLS certificates; a bare address has none.
-    usual = find_endpoint(None, os.environ).address == plan.endpoint
-    with connect(EngineChoice.HOST, endpoint=None if usual else plan.endpoint, on_message=on_message) as engine:
+    with connect(EngineChoice.HOST, endpoint=named, on_message=on_message) as engine:
         yield engine
+
+
+def name_of_level_0(plan: ChainPlan) -> str | None:
+    """Return how a user names the level-0 engine of the chain: its address, "private", or None for the usual one."""
+    if is_private(plan):
+        return EngineChoice.PRIVATE
+    return None if find_endpoint(None, os.environ).address == plan.endpoint else plan.endpoint
 
 
 @contextmanager

@@ -46,6 +46,7 @@ COMMANDS = {
         place="report:report", summary="Render a report again from its report.json: page, charts, tables."
     ),
     "up": CommandEntry(place="up:up", summary="Start a chain of N levels, leave it running, print its name."),
+    "spec": CommandEntry(place="spec:spec", summary="Print the file that describes a running chain, or its schema."),
     "ls": CommandEntry(place="ls:ls", summary="List the chains of this machine, live and broken."),
     "exec": CommandEntry(
         place="exec:exec_", summary="Run a command in a level: exec [NAME] [--level K] -- COMMAND.", trailing=True

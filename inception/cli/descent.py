@@ -7,6 +7,8 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
+from inception.chain.forwarding.forward import Exposure, Forward
+from inception.chain.forwarding.start import start
 from inception.chain.interrupts import raising_interrupted
 from inception.chain.prepare import prepare
 from inception.chain.publishing.publish import Publication, publish
@@ -31,6 +33,7 @@ def run_at_depth(
     json_events: str | None,
     climb: bool = False,
     publications: tuple[Publication, ...] = (),
+    carried: tuple[Forward | Exposure, ...] = (),
 ) -> int:
     """Run `command`, or a shell, at the bottom of the chain of `request`; return its exit status.
 
@@ -53,6 +56,8 @@ def run_at_depth(
         plan = prepare(level_0, request, drawing.progress)
         chain = stack.enter_context(running(level_0.client, plan, show))
         publish(plan, publications)
+        for one in carried:
+            start(plan, one)
         shells = Shells(plan, on_change=chain.adopt, draw=partial(draw.descent, quiet=quiet))
         with drawing.paused():
             return _give_session(chain, shells, command, exec_options, climb=climb)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import cache
-from typing import Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from inception.plan.request import ImageTransfer, Inherit, NetworkMode, PidMode, Storage
+from inception.errors import UsageError
+from inception.plan.request import ImageTransfer, Inherit, NetworkMode, PidMode, Request, Storage
+
+if TYPE_CHECKING:
+    from inception.chain.forwarding.forward import Exposure, Forward
 
 EngineAddress = Annotated[
     str,
@@ -215,7 +219,6 @@ def chain_options(
 
 def seconds(text: str) -> float:
     """Return the seconds in a duration like 90s or 1d12h. Raises UsageError."""
-    from inception.errors import UsageError
     from inception.plan.formats.duration import parse_duration
 
     try:
@@ -224,39 +227,90 @@ def seconds(text: str) -> float:
         raise UsageError(str(error), remedy="write it like 90s, 45m or 2h") from error
 
 
+_Spec = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="File (TOML) that describes the chain; options given otherwise prevail.",
+        show_default=False,
+    ),
+]
+
+
 def with_chain_options(
     *,
     depth_flag: str = "--depth",
     depth_help: str = "Number of engines to nest; 0 is the host itself.",
     default_depth: int | None = None,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command every option of `chain_options`; it is called with the `request` that they make.
+    """Give a command every option of `chain_options`, and a spec file; it is called with the `request` that they make.
 
-    Without a `default_depth` the option of the depth is required.
+    Without a `default_depth` the depth is required. A command that has the parameter `carried` gets the file's forwards
+    and exposures.
     """
-    hint = Annotated[int, typer.Option(depth_flag, "-d", metavar="N", help=depth_help)]
+    hint = Annotated[int | None, typer.Option(depth_flag, "-d", metavar="N", help=depth_help)]
     shared = parameters_of(chain_options)
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        own = [it for it in parameters_of(command) if it.name != "request"]
+        own = {it.name: it for it in parameters_of(command)}
 
-        def wrapper(**arguments: Any) -> None:
-            from inception.chain.inputs.request import read_request
+        def wrapper(*, context: typer.Context, spec: str | None, **arguments: Any) -> None:
+            request, carried, others = _read(context, spec, arguments, depth_flag)
+            made = {"request": request, "carried": carried, "context": context}
+            command(**{name: value for name, value in made.items() if name in own}, **others)
 
-            values = {it.name: arguments.pop(it.name) for it in shared}
-            request = read_request(values, here=values.pop("here"))
-            command(request=request, **arguments)
-
-        depth = inspect.Parameter(
-            "depth",
-            inspect.Parameter.KEYWORD_ONLY,
-            default=inspect.Parameter.empty if default_depth is None else default_depth,
-            annotation=hint,
-        )
-        parameters = [depth, *(it for it in shared if it.name != "depth"), *own]
+        extra = (("context", typer.Context, _REQUIRED), ("depth", hint, default_depth), ("spec", _Spec, None))
+        parameters = [
+            *(inspect.Parameter(name, _KEYWORD, default=default, annotation=kind) for name, kind, default in extra),
+            *(it for it in shared if it.name != "depth"),
+            *(it for name, it in own.items() if name not in {"request", "carried", "context"}),
+        ]
         return with_signature(wrapper, command, parameters)
 
     return decorate
+
+
+_KEYWORD = inspect.Parameter.KEYWORD_ONLY
+_REQUIRED = inspect.Parameter.empty
+
+
+def _read(
+    context: typer.Context, spec: str | None, arguments: dict[str, Any], depth_flag: str
+) -> tuple[Request, tuple[Forward | Exposure, ...], dict[str, Any]]:
+    """Return the request, the forwards of the spec file, and the other arguments of a command. Raises UsageError."""
+    from inception.chain.inputs.request import read_request
+
+    names = [it.name for it in parameters_of(chain_options)]
+    file = None
+    if spec is not None:
+        from inception.cli.spec.read import read_spec
+
+        file = read_spec(spec)
+        arguments = file.applied(arguments, _given(context))
+    if arguments["depth"] is None:
+        raise UsageError(f"missing option '{depth_flag}' / '-d'", remedy=f"see {context.command_path} --help")
+    values = {name: arguments.pop(name) for name in names}
+
+    def make(values: dict[str, Any]) -> Request:
+        return read_request({name: value for name, value in values.items() if name != "here"}, here=values["here"])
+
+    try:
+        request = make(values)
+    except UsageError as error:
+        if file is None:
+            raise
+        plain = {it.name: it.default for it in parameters_of(chain_options)}
+        depth = {"depth": values["depth"]}
+        raise file.placed(
+            error, lambda one: make({**plain, **depth, **{it: one[it] for it in names if it in one}})
+        ) from error
+    return request, () if file is None else file.carried(request.depth), arguments
+
+
+def _given(context: typer.Context) -> set[str]:
+    """Return the names of the parameters that the command line or a variable gives."""
+    sources = {it.name: context.get_parameter_source(it.name) for it in context.command.params if it.name}
+    return {name for name, it in sources.items() if it is not None and it.name in {"COMMANDLINE", "ENVIRONMENT"}}
 
 
 def with_signature(

@@ -22,6 +22,7 @@ from inception.plan.request import Inherit, parse_level_store
 from inception.plan.resources import Resource, ResourceLimit, parse_limit
 
 _LEVELS = "write LEVELS like 2, 2-4 or 3-, before a colon"
+_PEM = "-----BEGIN"
 _ENGINE_LEVELS = "write it like 2=NAME, 2-4=NAME or 3-=NAME"
 
 
@@ -34,12 +35,12 @@ def read_proxy(address: str | None, inherit: Inherit) -> Proxies | None:
     return Proxies(http=address, https=address, exempt=() if found is None else found.exempt)
 
 
-def read_authorities(files: Sequence[str]) -> tuple[str, ...]:
-    """Return the content of files of certificate authorities. Raises UsageError.
+def read_authorities(given: Sequence[str]) -> tuple[str, ...]:
+    """Return the content of files of certificate authorities, or what is given in place of a name. Raises UsageError.
 
     An invalid certificate in a level's bundle would keep Python's requests, and so the runner, from starting.
     """
-    return tuple(map(_read_authority, files))
+    return tuple(map(_read_authority, given))
 
 
 def read_dockerd(options: Sequence[str]) -> tuple[DockerdArgument, ...]:
@@ -51,12 +52,18 @@ def read_dockerd(options: Sequence[str]) -> tuple[DockerdArgument, ...]:
 
 
 def read_daemon_json(options: Sequence[str]) -> tuple[DaemonJson, ...]:
-    """Return the settings in the files that `options` name, each `[LEVELS:]FILE`. Raises UsageError."""
+    """Return the settings that `options` give, each `[LEVELS:]FILE` or settings as JSON. Raises UsageError."""
     try:
         named = [split_levels(option, ":") for option in options]
     except ValueError as error:
         raise UsageError(str(error), remedy=_LEVELS) from error
-    return tuple(DaemonJson(levels=levels, file=SettingsFile(source=file, text=_read(file))) for levels, file in named)
+    return tuple(DaemonJson(levels=levels, file=_settings(given)) for levels, given in named)
+
+
+def _settings(given: str) -> SettingsFile:
+    if given.startswith("{"):
+        return SettingsFile(source="daemon.json", text=given.strip())
+    return SettingsFile(source=given, text=_read(given).strip())
 
 
 def read_limits(options: Mapping[Resource, Sequence[str]]) -> tuple[ResourceLimit, ...]:
@@ -86,15 +93,16 @@ def read_level_engines(images: Sequence[str], stores: Sequence[str], runtimes: S
         raise UsageError(str(error), remedy=_ENGINE_LEVELS) from error
 
 
-def _read_authority(file: str) -> str:
+def _read_authority(given: str) -> str:
     import ssl  # It would cost each command some milliseconds.
 
-    content = _read(file)
+    itself = given.startswith(_PEM)
+    content = given if itself else _read(given)
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=content)
     except (ssl.SSLError, ValueError) as error:
         raise UsageError(
-            f"{file} holds no valid certificate",
+            f"{'the text' if itself else given} holds no valid certificate",
             remedy="give one in PEM, which begins with -----BEGIN CERTIFICATE-----",
         ) from error
     return content

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from inception.chain.forwarding.forward import Exposure, Forward
 from inception.chain.session.exec_options import ExecOptions
 from inception.cli import options
 from inception.cli.exec_options import with_exec_options
@@ -27,6 +28,7 @@ _JsonEvents = Annotated[
 def run(
     *,
     request: Request,
+    carried: tuple[Forward | Exposure, ...],
     exec_options: ExecOptions,
     command: Annotated[
         list[str] | None,
@@ -67,5 +69,6 @@ def run(
         json_events=json_events,
         climb=shells,
         publications=publications,
+        carried=carried,
     )
     raise typer.Exit(status)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from inception.chain.forwarding.forward import Exposure, Forward
 from inception.cli import options
 from inception.plan.request import Request
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 def up(
     *,
     request: Request,
+    carried: tuple[Forward | Exposure, ...],
     ttl: Annotated[
         str | None,
         typer.Option(metavar="TIME", help="Unwind the chain after this long: 90s, 45m, 2h.", show_default=False),
@@ -30,6 +32,7 @@ def up(
     quiet: options.Quiet = False,
 ) -> None:
     """Start a chain of N levels, leave it running, print its name."""
+    from inception.chain.forwarding.start import start
     from inception.chain.interrupts import raising_interrupted
     from inception.chain.prepare import prepare
     from inception.chain.publishing.publish import parse_publications, publish
@@ -54,12 +57,14 @@ def up(
         draw.descent(request.depth, quiet=quiet) as drawing,
         connect_to(engine, drawing.progress) as level_0,
     ):
-        if publications:
+        if publications or carried:
             _check_ports_stay(level_0)
         plan = prepare(level_0, detached, drawing.progress)
         start_detached(level_0.client, plan, drawing.show)
         try:
             publish(plan, publications)
+            for one in carried:
+                start(plan, one)
         except BaseException:
             take_down(level_0.client, plan)
             raise
@@ -67,7 +72,7 @@ def up(
 
 
 def _check_ports_stay(level_0: Engine) -> None:
-    """Raise UsageError in a container that ends with this program: the proxies of published engines run there, too."""
+    """Raise UsageError in a container that ends with this program: the processes that carry ports run there, too."""
     from inception.engine.translate import translated
     from inception.errors import UsageError
     from inception.probe.surroundings import container_ends_with_us
@@ -76,6 +81,6 @@ def _check_ports_stay(level_0: Engine) -> None:
         ending = container_ends_with_us(level_0.client)
     if ending:
         raise UsageError(
-            "the ports of published engines would close with this container, which ends with this command",
+            "the ports of the chain would close with this container, which ends with this command",
             remedy="run it in a container that stays, or attached, with: inception --depth N",
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
 
@@ -87,7 +87,7 @@ _SHORT = {
 class SettingsFile:
     """A user's daemon.json: `text` is its content, `source` its name in messages."""
 
-    source: str
+    source: str = field(compare=False)
     text: str
 
     def settings(self) -> Settings:

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from inception.chain.forwarding.forward import Exposure, Forward
+from inception.cli import options
+from inception.cli.commands import plan
+from inception.cli.main import run_arguments
+from inception.plan.engine.options import LevelRange
+from inception.plan.mounts import HostMount
+from inception.plan.request import Request
+from inception.plan.resources import resources_of
+
+FILE = """\
+name = "dream"
+dns = "192.0.2.1"
+cpus = 1.5
+mount = ["src:/src:ro"]
+daemon-json = '{"debug": true}'
+ttl = "2h"
+forward = ["8080:80", "2=8053:dns:53/udp"]
+expose-host = [5000]
+
+[[levels]]
+depth = 2
+image = "one"
+
+[[levels]]
+image-store = "containerd"
+memory = "1GB"
+forward = "9090:web:90"
+
+[campaign]
+soak = "30m"
+"""
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """What `inception plan` is called with, in place of the command."""
+    seen = SimpleNamespace(request=None, carried=None, engine=None)
+
+    @options.with_chain_options()
+    def take(
+        *, request: Request, carried: tuple[Forward | Exposure, ...], engine: options.EngineAddress = "auto"
+    ) -> None:
+        seen.request, seen.carried, seen.engine = request, carried, engine
+
+    monkeypatch.setattr(plan, "plan", take)
+    return seen
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    (tmp_path / "src").mkdir()
+    written = tmp_path / "chain.toml"
+    written.write_text(FILE)
+    return written
+
+
+def test_a_file_makes_a_request(seen: SimpleNamespace, file: Path) -> None:
+    assert run_arguments(["plan", "--spec", str(file)]) == 0
+    request = seen.request
+    assert (request.name, request.depth, request.dns) == ("dream", 3, ("192.0.2.1",))
+    assert [request.image_of(2), request.image_store_of(3)] == ["one", "containerd"]
+    assert request.image_of(3) == request.image
+    assert resources_of(1, request.resources).cpus == 1.5
+    assert resources_of(3, request.resources).memory == 10**9
+    source = str(file.parent / "src")
+    assert request.mounts == (HostMount(levels=LevelRange(), source=source, target="/src", read_only=True),)
+    assert request.daemon_json[0].file.settings() == {"debug": True}
+    assert [str(it) for it in seen.carried] == [
+        "127.0.0.1:8080 to 80 in level 3",
+        "127.0.0.1:8053/udp to dns:53 in level 2",
+        "port 5000 of the host in every level",
+        "127.0.0.1:9090 to web:90 in level 3",
+    ]
+
+
+def test_options_and_variables_prevail(seen: SimpleNamespace, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INCEPTION_CPUS", "2")
+    assert run_arguments(["plan", "--spec", str(file), "--depth", "5", "--dns", "192.0.2.9"]) == 0
+    assert (seen.request.depth, seen.request.dns) == (5, ("192.0.2.9",))
+    assert resources_of(1, seen.request.resources).cpus == 2
+    assert seen.carried[0].level == 5, "the bottom is that of the chain"
+
+
+def test_options_of_the_command_itself_are_keys_too(seen: SimpleNamespace, file: Path) -> None:
+    file.write_text('depth = 1\nengine = "private"\n')
+    assert run_arguments(["plan", "--spec", str(file)]) == 0
+    assert seen.engine == "private"
+    assert run_arguments(["plan", "--spec", str(file), "--engine", "host"]) == 0
+    assert seen.engine == "host"
+
+
+def test_levels_may_be_fewer_than_the_depth(seen: SimpleNamespace, file: Path) -> None:
+    file.write_text('depth = 4\n[[levels]]\nimage = "one"\n')
+    assert run_arguments(["plan", "--spec", str(file)]) == 0
+    assert [seen.request.image_of(1), seen.request.image_of(2)] == ["one", seen.request.image]
+    assert seen.request.depth == 4
+
+
+def test_a_file_without_levels_needs_a_depth(
+    seen: SimpleNamespace, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text('name = "dream"\n')
+    assert run_arguments(["plan", "--spec", str(file)]) == 2
+    assert "missing option '--depth' / '-d': see inception plan --help" in capsys.readouterr().err
+    assert seen.request is None
+
+
+BROKEN = [
+    ("name =", "nam =", ":1: nam: there is no key nam: see: inception spec --schema"),
+    ("cpus = 1.5", "cpus = true", ":3: cpus: it is a true or false, not a whole number or number or text or list: see"),
+    ("depth = 2", 'depth = "two"', ":11: levels[0].depth: it is a text, not a whole number: see"),
+    ("depth = 2", "depth = 0", ":11: levels[0].depth: it is not a whole number >= 1: see"),
+    ("image =", "imag =", ":12: levels[0].imag: there is no key imag: see"),
+    ('"1GB"', '"much"', ":16: levels[1].memory: --memory 3:much: 'much' is not a size: write it like"),
+    ('"containerd"', '"btrfs"', ":15: levels[1].image-store: '3=btrfs' names no image store: they are"),
+    ("192.0.2.1", "localhost", ":2: dns: 'localhost' is not the address of a name server: write it like"),
+    ("src:/src", "sources:/src", ":4: mount: mount "),
+    ("src:/src", "src:/proc", ":4: mount: mount target /proc would hide"),
+    ('"debug"', '"bip"', ":5: daemon-json: daemon.json sets bip, which the plan decides for a level: choose"),
+    ('"2h"', '"soon"', ":6: ttl: 'soon' is not a duration: write it like 90s"),
+    ("2=8053", "7=8053", ":7: forward: cannot forward to level 7: the chain has none: its levels are 1 to 3"),
+    ("9090:web:90", "web:90", ":17: levels[1].forward: 'web:90' is not [ADDRESS:]PORT:"),
+    ("[5000]", "[70000]", ":8: expose-host[0]: it is not a whole number <= 65535: see"),
+    ('"30m"', '"long"', ":20: campaign.soak: 'long' is not a duration: write it like"),
+    ("soak", "sock", ":20: campaign.sock: there is no key sock: see"),
+    ('"dream"', '"Dream"', ":1: name: 'Dream' cannot name a chain: use lower-case letters"),
+    ("name =", "pid = 'none'\nname =", ":1: pid: none is no choice: see"),
+    ("name =", "storage = 'volume'\nstorage-size = 5\nname =", ": a volume has no size of its own: leave out"),
+    ('"dream"', "dream", " is not TOML: Invalid value (at line 1, column 8): see"),
+]
+
+
+@pytest.mark.usefixtures("seen")
+@pytest.mark.parametrize(("right", "wrong", "said"), BROKEN)
+def test_a_broken_file_gets_one_line_with_key_and_place(
+    right: str, wrong: str, said: str, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text(FILE.replace(right, wrong, 1))
+    assert run_arguments(["plan", "--spec", str(file)]) == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith(f"inception: error: {file}{said}"), printed
+    assert printed.count("\n") == 1
+
+
+def test_a_missing_file_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_arguments(["plan", "--spec", "/nonesuch/chain.toml"]) == 2
+    assert "/nonesuch/chain.toml cannot be read: No such file" in capsys.readouterr().err
+
+
+def test_the_file_in_the_readme_is_right(seen: SimpleNamespace, file: Path) -> None:
+    (example,) = re.findall(r"```toml\n(.*?)```", (Path(__file__).parents[4] / "README.md").read_text(), re.DOTALL)
+    file.write_text(example)
+    assert run_arguments(["plan", "--spec", str(file)]) == 0
+    assert seen.request.depth == 3
+    assert [it.level for it in seen.carried if isinstance(it, Forward)] == [3, 3]
