@@ -14,7 +14,7 @@ PYTHON_HERE := $(CURDIR)/$(BIN)/python
 ISOLATED := $(if $(filter 0,$(shell id -u)),--dist=worksteal --tx='$(WORKERS)*popen//python=$(PYTHON_HERE) -m tests.isolated -- $(PYTHON_HERE)')
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-integration test-vm test-engines engine-table test-inner test-engine-chain fuzz test-public check bench bench-deep image venv clean host-packages
+.PHONY: help run test test-unit test-integration test-vm test-engines engine-table test-inner test-engine-chain fuzz test-public check docs man install uninstall bench bench-deep image venv clean host-packages
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ check: .venv/dev.stamp ## Lint, check format, types and imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
+docs: .venv/docs.stamp ## Make the manual: build/site/index.html
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs build/site
+
 bench: host-packages .venv/dev.stamp ## Measure levels against the floor and the naive way
 	$(BIN)/python -m tests.bench
 
@@ -83,6 +86,10 @@ host-packages:
 
 .venv/dev.stamp: pyproject.toml .venv/run.stamp
 	$(BIN)/pip install -qq --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+.venv/docs.stamp: pyproject.toml .venv/run.stamp
+	$(BIN)/pip install -qq --disable-pip-version-check --editable '.[docs]'
 	@touch $@
 
 clean: ## Remove what make made in this directory (images and running chains stay)

@@ -1,5 +1,7 @@
 """Exceptions that reach a user, and their exit statuses.
 
+::
+
     InceptionError                125  what failed, and what to do next
     ├── UsageError                  2  the request itself is wrong: a name, a number, an option
     ├── PlanError                   2  the request is well formed, but this host cannot carry it
@@ -11,7 +13,8 @@
 
     Interrupted               128 + n  signal n ended the program
 
-Messages are one line. `remedy` is one line too: what the user can do about it.
+Messages are one line. `remedy` is one line too: what the user can do about it. `topic` is the short name under which
+`inception help` explains the error: that of its class, or of this very refusal.
 """
 
 from __future__ import annotations
@@ -21,11 +24,14 @@ class InceptionError(Exception):
     """Error with a message of one line, and a remedy of one line if there is one."""
 
     exit_code = 125
+    topic = "failure"
 
-    def __init__(self, message: str, *, remedy: str | None = None) -> None:
+    def __init__(self, message: str, *, remedy: str | None = None, topic: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.remedy = remedy
+        if topic is not None:
+            self.topic = topic
 
     def __str__(self) -> str:
         """Return message and remedy in one line."""
@@ -36,28 +42,38 @@ class UsageError(InceptionError):
     """Error: the request itself is wrong."""
 
     exit_code = 2
+    topic = "usage"
 
 
 class PlanError(InceptionError):
     """Error: the request is well formed, but this host cannot carry it."""
 
     exit_code = 2
+    topic = "refused"
 
 
 class EngineError(InceptionError):
     """Error: the level-0 engine refused a request or failed."""
 
+    topic = "engine"
+
 
 class EngineUnreachable(EngineError):
     """Error: no level-0 engine answers."""
+
+    topic = "engine-unreachable"
 
 
 class ImageError(InceptionError):
     """Error: the level image or its seed is missing, wrong or cannot be made."""
 
+    topic = "level-image"
+
 
 class ChainError(InceptionError):
     """Error: a chain is missing, in use or broken."""
+
+    topic = "chain"
 
 
 class LevelError(ChainError):
@@ -65,6 +81,8 @@ class LevelError(ChainError):
 
     `log_tail` holds the last lines of the log of that phase, oldest first.
     """
+
+    topic = "level"
 
     def __init__(
         self,

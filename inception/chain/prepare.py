@@ -30,7 +30,7 @@ def refuse_early(request: Request) -> None:
     try:
         check_request(request)
     except Refusal as refusal:
-        raise UsageError(str(refusal), remedy=refusal.remedy) from refusal
+        raise UsageError(str(refusal), remedy=refusal.remedy, topic=refusal.topic) from refusal
 
 
 def images_on(engine: Engine, names: Sequence[str]) -> tuple[ImageFacts, ...]:
@@ -75,7 +75,7 @@ def refusals_as_errors() -> Iterator[None]:
         yield
     except Refusal as refusal:
         kind = UsageError if refusal.usage else PlanError
-        raise kind(str(refusal), remedy=refusal.remedy) from refusal
+        raise kind(str(refusal), remedy=refusal.remedy, topic=refusal.topic) from refusal
 
 
 def plan_on(

@@ -29,7 +29,9 @@ def make_run_directory(plan: ChainPlan) -> int:
         directory.mkdir(mode=_PRIVATE)
     except FileExistsError as error:
         raise ChainError(
-            f"a chain named {plan.name} already exists", remedy="choose another --name, or end it first"
+            f"a chain named {plan.name} already exists",
+            remedy="choose another --name, or end it first",
+            topic="name-taken",
         ) from error
     except OSError as error:
         raise _cannot_be_made(directory, error) from error

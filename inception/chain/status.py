@@ -126,13 +126,13 @@ def find_chain(name: str | None = None, root: Path | None = None) -> ChainStatus
     names = chain_names(root)
     if name is None and len(names) != 1:
         if not names:
-            raise ChainError("there is no chain", remedy="start one with: inception up --depth N")
+            raise ChainError("there is no chain", remedy="start one with: inception up --depth N", topic="no-chain")
         raise UsageError(f"there are {len(names)} chains", remedy=f"name one of them: {', '.join(names)}")
     chosen = name or names[0]
     plan = _plan(chosen, root or run_root())
     if plan is None:
         known = f"there are {', '.join(names)}" if names else "start one with: inception up --depth N"
-        raise ChainError(f"there is no chain named {chosen}", remedy=known)
+        raise ChainError(f"there is no chain named {chosen}", remedy=known, topic="no-chain")
     return _status(plan, (root or run_root()) / chosen)
 
 
@@ -191,7 +191,8 @@ def is_paused(plan: ChainPlan) -> bool:
 def refuse_paused(plan: ChainPlan) -> None:
     """Raise ChainError if the chain is paused: whatever asks one of its levels would wait for ever."""
     if is_paused(plan):
-        raise ChainError(f"chain {plan.name} is paused", remedy=f"let it go on with: inception resume {plan.name}")
+        remedy = f"let it go on with: inception resume {plan.name}"
+        raise ChainError(f"chain {plan.name} is paused", remedy=remedy, topic="paused")
 
 
 def save_plan(plan: ChainPlan) -> None:

@@ -86,6 +86,7 @@ COMMANDS = {
     "prune": CommandEntry(place="prune:prune", summary="Remove what dead chains have left, after showing it."),
     "doctor": CommandEntry(place="doctor:doctor", summary="Check whether this host can nest engines."),
     "context": CommandEntry(place="context:app", summary="Make and remove a docker context for each level."),
+    "help": CommandEntry(place="help:help_", summary="Show a page of the manual: a command, a topic or an error."),
     "image": CommandEntry(place="image:app", summary="Build and keep the image that every level runs from."),
 }
 

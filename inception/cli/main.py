@@ -139,7 +139,7 @@ def run_arguments(arguments: list[str]) -> int:
             show_log(level)
         status = app(arguments, prog_name="inception", standalone_mode=False)
     except (InceptionError, Interrupted) as error:
-        _report(str(error))
+        _report(str(error) if isinstance(error, Interrupted) else f"{error} (inception help {error.topic})")
         if isinstance(error, LevelError):
             sys.stderr.writelines(f"    {printable(mask_credentials(line))}\n" for line in error.log_tail)
         return error.exit_code

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import typer
 
@@ -12,8 +12,55 @@ from inception.callbacks import ignore
 from inception.plan.formats.text import printable
 
 if TYPE_CHECKING:
-    from inception.chain.status import ChainStatus  # It would cost `inception --help` a third of its time.
+    from inception.chain.status import ChainStatus, LevelStatus  # It would cost `inception --help` a third of its time.
     from inception.plan.chain import ChainPlan
+
+
+class BreakFields(TypedDict):
+    """The level at which a chain broke, the reason, and the end of that level's log."""
+
+    level: int
+    reason: str
+    log_tail: list[str]
+
+
+class LevelFields(TypedDict):
+    """One level. `age_s` is the seconds since it became ready, `socket` the path of its engine's Docker socket.
+
+    `presence` is booting, ready, unwinding, unwound, failed or lost. `image` is that of the level, `image_store` the
+    one of its engine.
+    """
+
+    level: int
+    presence: str
+    age_s: float | None
+    container: str
+    image: str
+    engine_version: str | None
+    image_store: str
+    runtime: str | None
+    socket: str
+    remarks: list[str]
+
+
+class ChainFields(TypedDict):
+    """One chain. `condition` is descending, running, paused, unwinding, broken or unreachable.
+
+    `ttl_s` is the time after which it ends by itself, `endpoint` the address of the level-0 engine. `forwards` are
+    ports of this host that lead into the chain, and those of the host that every level has.
+    """
+
+    name: str
+    depth: int
+    condition: str
+    attached: bool
+    ttl_s: float | None
+    endpoint: str
+    run_directory: str
+    broken: BreakFields | None
+    remarks: list[str]
+    forwards: list[dict[str, Any]]
+    levels: list[LevelFields]
 
 
 def say(line: str) -> None:
@@ -38,7 +85,7 @@ def state_text(status: ChainStatus) -> str:
     return f"{status.state} (level {status.broken.level}: {status.broken.reason})"
 
 
-def chain_fields(status: ChainStatus) -> dict[str, Any]:
+def chain_fields(status: ChainStatus) -> ChainFields:
     """Return a chain as `ls --json` prints it: stable names, times in seconds."""
     from dataclasses import asdict
 
@@ -58,28 +105,23 @@ def chain_fields(status: ChainStatus) -> dict[str, Any]:
         else {"level": broken.level, "reason": broken.reason, "log_tail": list(broken.log_tail)},
         "remarks": list(status.remarks),
         "forwards": [asdict(it) for it in forwards_of(status.plan)],
-        "levels": [
-            {
-                "level": level.number,
-                "presence": level.state.value,
-                "age_s": level.age_s,
-                "container": status.plan.level(level.number).container,
-                **_engine_fields(status.plan, level.number),
-                "socket": str(status.plan.paths.socket(level.number)),
-                "remarks": list(level.remarks),
-            }
-            for level in status.levels
-        ],
+        "levels": [_level_fields(status.plan, level) for level in status.levels],
     }
 
 
-def _engine_fields(plan: ChainPlan, number: int) -> dict[str, Any]:
-    level, seed = plan.level(number), plan.seed_of(number)
+def _level_fields(plan: ChainPlan, status: LevelStatus) -> LevelFields:
+    level, seed = plan.level(status.number), plan.seed_of(status.number)
     return {
+        "level": status.number,
+        "presence": status.state.value,
+        "age_s": status.age_s,
+        "container": level.container,
         "image": level.image,
         "engine_version": seed.engine_version or None,
         "image_store": seed.store.value,
         "runtime": level.runtime,
+        "socket": str(plan.paths.socket(status.number)),
+        "remarks": list(status.remarks),
     }
 
 

@@ -114,6 +114,7 @@ def _check_run_root(request: Request, facts: Facts) -> None:
         raise Refusal(
             f"a chain that stays needs a run root on the engine's machine, and {facts.run_root} is in this container",
             remedy=f"start the container with: docker run -v {facts.run_root}:{facts.run_root}",
+            topic="run-root",
         )
 
 
@@ -123,6 +124,7 @@ def _check_socket_paths(run_directory: RunDirectory, depth: int) -> None:
         raise Refusal(
             f"socket path {longest} is longer than {SOCKET_PATH_LIMIT} bytes",
             remedy="use a shorter --name, or a shorter INCEPTION_RUN_ROOT",
+            topic="socket-path",
         )
 
 
@@ -133,6 +135,7 @@ def _check_mounts(request: Request, facts: Facts) -> None:
             raise Refusal(
                 f"the engine at {facts.engine.endpoint} does not see this machine's files, and so not {mount.source}",
                 remedy="leave out --mount and copy files with `inception cp`, or use inception on that machine",
+                topic="host-files",
             )
         if needed_by_levels(PurePosixPath(mount.target), facts.run_root) is not None:
             raise misuse(f"mount target {mount.target} would hide the run root {facts.run_root}", "choose another one")
@@ -149,6 +152,7 @@ def _pid_namespaces(request: Request, facts: Facts) -> tuple[PidNamespace, ...]:
         raise Refusal(
             f"{error}: {free} are free and --headroom keeps {request.headroom} of them for containers at the bottom",
             remedy=_pid_remedy(error.greatest_depth, free, request.pid),
+            topic="pid-nesting",
         ) from error
 
 
@@ -170,7 +174,9 @@ def _subnets(request: Request, facts: Facts) -> tuple[Subnet, ...]:
         return cut_subnets(_pool(request.pool), request.depth, taken)
     except PoolTooSmall as error:
         raise Refusal(
-            str(error), remedy=f"give a /{error.needed_prefix} or wider that nothing else uses with --pool"
+            str(error),
+            remedy=f"give a /{error.needed_prefix} or wider that nothing else uses with --pool",
+            topic="subnets",
         ) from error
 
 
@@ -192,11 +198,12 @@ def _storage(request: Request, facts: Facts) -> tuple[LevelStorage, ...]:
             disk_free=facts.host.disk_free,
         )
     except NoOverlayOnVolumes as error:
-        raise Refusal(str(error), remedy="use --storage auto, loopback or tmpfs") from error
+        raise Refusal(str(error), remedy="use --storage auto, loopback or tmpfs", topic="storage") from error
     except StorageTooSmall as error:
         raise Refusal(
             f"storage of {show_size(error.size)} at level 1 is too small for depth {request.depth}",
             remedy=f"give --storage-size {error.least_size // MIB}MiB or more, or go less deep",
+            topic="storage",
         ) from error
 
 
@@ -209,12 +216,14 @@ def _check_fits(request: Request, facts: Facts, carrier: Storage) -> None:
     raise Refusal(
         f"depth {request.depth} needs {needed}, and {tight.show(tight.free or 0)} are free",
         remedy=f"go {tight.greatest_depth} deep at most, or try it all the same with --force",
+        topic="too-deep",
     )
 
 
 def _check_limits(request: Request) -> None:
     for problem, least in too_tight(request.depth, request.resources):
-        raise Refusal(problem, remedy=f"give {least} or more, go less deep, or try it all the same with --force")
+        remedy = f"give {least} or more, go less deep, or try it all the same with --force"
+        raise Refusal(problem, remedy=remedy, topic="limits")
 
 
 def _image_size(facts: Facts) -> int:

@@ -17,12 +17,16 @@ GREATEST_MTU = 65535
 
 
 class Refusal(ValueError):
-    """Error: no plan can be made. `remedy` is what to do; `usage` is true if the request itself is wrong."""
+    """Error: no plan can be made. `remedy` is what to do; `usage` is true if the request itself is wrong.
 
-    def __init__(self, message: str, *, remedy: str, usage: bool = False) -> None:
+    `topic` is the name of its explanation, None for that of all refusals.
+    """
+
+    def __init__(self, message: str, *, remedy: str, usage: bool = False, topic: str | None = None) -> None:
         super().__init__(message)
         self.remedy = remedy
         self.usage = usage
+        self.topic = topic
 
 
 def check_request(request: Request) -> None:

@@ -294,4 +294,5 @@ def test_commands_refuse_an_invalid_name(run_inception: RunInception, command: s
 def test_unknown_chain_is_refused_in_one_line(run_inception: RunInception) -> None:
     done = run_inception("down", "nowhere")
     assert done.returncode == 125
-    assert done.stderr == b"inception: error: there is no chain named nowhere: start one with: inception up --depth N\n"
+    remedy = b"start one with: inception up --depth N (inception help no-chain)"
+    assert done.stderr == b"inception: error: there is no chain named nowhere: " + remedy + b"\n"

@@ -91,6 +91,7 @@ def refuse_attached(plan: ChainPlan) -> None:
         raise ChainError(
             f"chain {plan.name} is attached to the program that started it, whose session is at its bottom",
             remedy=f"leave that session, or end all of it with: inception kick {plan.name}",
+            topic="attached",
         )
 
 

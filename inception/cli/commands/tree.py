@@ -33,9 +33,8 @@ def tree(
     chain = find_chain(name)
     if as_json:
         fields = chain_fields(chain)
-        for level, details in zip(fields["levels"], inspect_levels(chain), strict=True):
-            level.update(_detail_fields(chain, details))
-        print_json(fields)
+        detailed = zip(fields["levels"], inspect_levels(chain), strict=True)
+        print_json({**fields, "levels": [{**level, **_detail_fields(chain, it)} for level, it in detailed]})
     elif watch:
         _watch(chain)
     else:

@@ -95,13 +95,13 @@ def test_a_wrong_request_is_one_line_that_names_it(
         (
             EngineUnreachable("no engine\nanswers", remedy="start it"),
             125,
-            "inception: error: no engine answers: start it\n",
+            "inception: error: no engine answers: start it (inception help engine-unreachable)\n",
         ),
         (Interrupted(15), 143, "inception: error: interrupted by signal 15\n"),
         (
             LevelError(level=3, phase="dockerd", reason="timed out", remedy="wait", log_tail=("one", "two")),
             125,
-            "inception: error: level 3 failed at dockerd: timed out: wait\n    one\n    two\n",
+            "inception: error: level 3 failed at dockerd: timed out: wait (inception help level)\n    one\n    two\n",
         ),
     ],
 )

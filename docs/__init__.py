@@ -1,0 +1,1 @@
+"""The manual: pages, and programs that make parts of them."""
