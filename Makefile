@@ -8,13 +8,14 @@ KIND ?= docker-28.5-containerd
 ENGINE_TESTS ?= tests/integration/test_descent.py tests/integration/test_detached.py
 WORKERS ?= 3
 MINUTES ?= 10
+PREFIX ?= /usr/local
 BIN := .venv/bin
 PYTHON_HERE := $(CURDIR)/$(BIN)/python
 # Each worker of pytest-xdist is a process in namespaces of its own, which only root can make.
 ISOLATED := $(if $(filter 0,$(shell id -u)),--dist=worksteal --tx='$(WORKERS)*popen//python=$(PYTHON_HERE) -m tests.isolated -- $(PYTHON_HERE)')
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-integration test-vm test-engines engine-table test-inner test-engine-chain fuzz test-public check docs man install uninstall bench bench-deep image venv clean host-packages
+.PHONY: help run test test-unit test-integration test-vm test-engines engine-table test-inner test-engine-chain fuzz test-public check docs man install uninstall release-check sbom bench bench-deep image venv clean host-packages
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +63,28 @@ check: .venv/dev.stamp ## Lint, check format, types and imports
 docs: .venv/docs.stamp ## Make the manual: build/site/index.html
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs build/site
 
+man: .venv/docs.stamp ## Make the man pages and the shells' completions: build/share
+	$(BIN)/sphinx-build -q -W -b man -d build/doctrees-man docs build/share/man/man1
+	$(BIN)/python -m docs.tools.completions $(BIN)/inception build/share
+
+install: man ## Install into PREFIX (/usr/local), with man pages and completions
+	$(PYTHON) -m venv --clear $(PREFIX)/lib/inception
+	$(PREFIX)/lib/inception/bin/pip install -qq --disable-pip-version-check '.[tls]'
+	@mkdir -p $(PREFIX)/bin
+	ln -sf ../lib/inception/bin/inception $(PREFIX)/bin/inception
+	cd $(PREFIX)/lib/inception/share && find . -type f | while read -r file; do \
+		mkdir -p "$(PREFIX)/share/$${file%/*}" && ln -sf "$(PREFIX)/lib/inception/share/$$file" "$(PREFIX)/share/$$file"; done
+
+uninstall: ## Remove what make install put into PREFIX (chains, images and state stay)
+	find $(PREFIX)/bin $(PREFIX)/share -lname '*lib/inception/*' -delete
+	rm -rf $(PREFIX)/lib/inception
+
+release-check: .venv/release.stamp ## Build the packages twice, compare, install and run them: dist
+	$(BIN)/python -m tests.release
+
+sbom: host-packages .venv/dev.stamp ## Write the bill of materials of the level image: dist/level-image.cdx.json
+	$(BIN)/python -m tests.release.sbom dist/level-image.cdx.json
+
 bench: host-packages .venv/dev.stamp ## Measure levels against the floor and the naive way
 	$(BIN)/python -m tests.bench
 
@@ -86,6 +109,10 @@ host-packages:
 
 .venv/dev.stamp: pyproject.toml .venv/run.stamp
 	$(BIN)/pip install -qq --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+.venv/release.stamp: pyproject.toml .venv/docs.stamp
+	$(BIN)/pip install -qq --disable-pip-version-check --editable '.[release]'
 	@touch $@
 
 .venv/docs.stamp: pyproject.toml .venv/run.stamp
