@@ -49,6 +49,7 @@ def descend(
     dockerd: Sequence[str] = (),
     daemon_json: Sequence[str] = (),
     mounts: Sequence[str] = (),
+    preload: Sequence[str] = (),
     memory: Sequence[str] = (),
     cpus: Sequence[str] = (),
     pids: Sequence[str] = (),
@@ -91,6 +92,7 @@ def descend(
         daemon_json: Files of settings of dockerd, for all levels or, as "3-:daemon.json", for some.
         mounts: Directories or files of this machine in all levels, as "/src:/src" or "/src:/src:ro", or in some, as
             "2-=/src:/src".
+        preload: Images of level 0, or archives of `docker save`, that every level's engine has from its start.
         memory: Limits of memory, as "2GB" for the whole chain or "2-4:2GB" for each of some levels with all below it.
         cpus: Limits of processors, as "1.5" or "2-4:1.5".
         pids: Limits of the number of tasks, as "2000" or "2-4:2000".

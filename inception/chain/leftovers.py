@@ -21,7 +21,7 @@ from inception.chain.remote.start import ensure_mirror
 from inception.engine.connect import Engine
 from inception.engine.translate import translated
 from inception.errors import EngineError
-from inception.image.seed import LABEL_SEED
+from inception.image.seed import LABEL_PRELOADS, LABEL_SEED
 from inception.linux import lifeline
 from inception.places import run_root
 from inception.plan.chain import LABEL_CHAIN, LABEL_LEVEL, ChainPlan
@@ -40,11 +40,15 @@ class Kind(StrEnum):
     RUN_DIRECTORY = "run directory"
     CONTAINER = "container"
     VOLUME = "volume"
+    SEED = "seed"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Leftover:
-    """One thing left of the chain named `chain`; `handle` is a path, or a name in the engine."""
+    """One thing left of the chain named `chain`; `handle` is a path, or a name in the engine.
+
+    A seed with preloads is made for a set of images that may not come again; it belongs to no chain.
+    """
 
     kind: Kind
     handle: str
@@ -52,6 +56,8 @@ class Leftover:
 
     def __str__(self) -> str:
         """Return the leftover in words, as `inception prune` prints it."""
+        if self.kind is Kind.SEED:
+            return f"seed {self.handle} with preloads, which no chain uses"
         return f"{self.kind} {self.handle} of chain {self.chain}"
 
 
@@ -64,7 +70,7 @@ def leftovers_on_engine(engine: Engine) -> tuple[Leftover, ...]:
             if engine.local
             else Surroundings()
         )
-        return (*_containers(client, partial(run_root_here, surroundings, root)), *_volumes(client))
+        return (*_containers(client, partial(run_root_here, surroundings, root)), *_volumes(client), *_seeds(client))
 
 
 def remove_leftover(client: docker.APIClient, leftover: Leftover) -> None:
@@ -153,3 +159,9 @@ def _volumes(client: docker.APIClient) -> Iterator[Leftover]:
     for volume in client.volumes(filters={"label": LABEL_CHAIN}).get("Volumes") or ():
         if volume["Name"] not in used and LABEL_SEED not in volume["Labels"]:
             yield Leftover(kind=Kind.VOLUME, handle=volume["Name"], chain=volume["Labels"][LABEL_CHAIN])
+
+
+def _seeds(client: docker.APIClient) -> Iterator[Leftover]:
+    """Yield the seeds with preloads that no container uses: each set of images has made one."""
+    for volume in client.volumes(filters={"label": LABEL_PRELOADS, "dangling": True}).get("Volumes") or ():
+        yield Leftover(kind=Kind.SEED, handle=volume["Name"], chain="")

@@ -10,6 +10,7 @@ from inception.engine.connect import Engine
 from inception.engine.translate import translated
 from inception.errors import ImageError, PlanError, UsageError
 from inception.image.build import ensure_image
+from inception.image.preloads import find_preloads
 from inception.image.recipe import default_tag
 from inception.image.runtimes import check_runtimes
 from inception.image.seed import ensure_seed
@@ -17,6 +18,7 @@ from inception.image.store import read_image
 from inception.log import log_plan
 from inception.places import run_root
 from inception.plan.chain import ChainPlan
+from inception.plan.engine.preloads import Preload
 from inception.plan.engine.seeds import ImageFacts, SeedPlan
 from inception.plan.facts import Facts
 from inception.plan.planner import plan_chain
@@ -79,13 +81,17 @@ def refusals_as_errors() -> Iterator[None]:
 
 
 def plan_on(
-    engine: Engine, request: Request, images: Sequence[ImageFacts], seeds: Sequence[SeedPlan] = ()
+    engine: Engine,
+    request: Request,
+    images: Sequence[ImageFacts],
+    seeds: Sequence[SeedPlan] = (),
+    preloads: Sequence[Preload] = (),
 ) -> ChainPlan:
     """Return the plan of `request` on `engine`; change nothing. `seeds` are those that are known to be there.
 
     Raises PlanError, UsageError or EngineError.
     """
-    facts = facts_on(engine, images, seeds)
+    facts = replace(facts_on(engine, images, seeds), preloads=tuple(preloads))
     with refusals_as_errors():
         plan = plan_chain(request, facts)
     log_plan(plan)
@@ -100,11 +106,12 @@ def prepare(engine: Engine, request: Request, on_message: Callable[[str], None])
     """
     names = request.images
     images = images_on(engine, names)
+    preloads = find_preloads(engine.client, request.preload)
     if any(not image.image_id for image in images):
         ensure_image(engine.client, on_message=on_message)
         images = images_on(engine, names)
     check_runtimes(engine.client, request)
-    plan = plan_on(engine, request, images)
+    plan = plan_on(engine, request, images, preloads=preloads)
     for remark in plan.remarks:
         on_message(f"warning: {remark}")
     made = {}

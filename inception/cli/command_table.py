@@ -68,6 +68,10 @@ COMMANDS = {
         place="forward:forward",
         summary="Forward a port of this host to a container or to a port of a level: forward [NAME] 8080:web:80.",
     ),
+    "load": CommandEntry(
+        place="load:load",
+        summary="Load images of level 0, or those of archives, into the engines of a running chain: load NAME IMAGE...",
+    ),
     "grow": CommandEntry(
         place="grow:grow", summary="Add N levels below a chain's bottom: grow [NAME] [+N].", context_settings=_AMOUNT
     ),

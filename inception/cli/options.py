@@ -175,6 +175,13 @@ _Mounts = Annotated[
         help="Have a directory or file of this machine in all or some (2-4=) levels; repeatable.",
     ),
 ]
+_Preload = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="IMAGE|FILE",
+        help="Have an image of level 0, or those of a docker save archive, in every level's engine; repeatable.",
+    ),
+]
 _Here = Annotated[
     bool, typer.Option("--here", help="Have the working directory in all levels, at the path that it has here.")
 ]
@@ -212,6 +219,7 @@ def chain_options(
     pids: _Pids = None,
     shm_size: _ShmSize = None,
     mounts: _Mounts = None,
+    preload: _Preload = None,
     here: _Here = False,
 ) -> None:
     """Declare the options that make a request: their names, types, defaults and help."""

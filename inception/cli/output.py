@@ -47,7 +47,8 @@ class ChainFields(TypedDict):
     """One chain. `condition` is descending, running, paused, unwinding, broken or unreachable.
 
     `ttl_s` is the time after which it ends by itself, `endpoint` the address of the level-0 engine. `forwards` are
-    ports of this host that lead into the chain, and those of the host that every level has.
+    ports of this host that lead into the chain, and those of the host that every level has. `preloads` are the images
+    that every level's engine has from its start.
     """
 
     name: str
@@ -59,6 +60,7 @@ class ChainFields(TypedDict):
     run_directory: str
     broken: BreakFields | None
     remarks: list[str]
+    preloads: list[str]
     forwards: list[dict[str, Any]]
     levels: list[LevelFields]
 
@@ -90,6 +92,8 @@ def chain_fields(status: ChainStatus) -> ChainFields:
     from dataclasses import asdict
 
     from inception.chain.forwarding.records import forwards_of
+    from inception.plan.engine.preloads import show_preload
+    from inception.plan.engine.seeds import preloads_in
 
     broken = status.broken
     return {
@@ -104,6 +108,7 @@ def chain_fields(status: ChainStatus) -> ChainFields:
         if broken is None
         else {"level": broken.level, "reason": broken.reason, "log_tail": list(broken.log_tail)},
         "remarks": list(status.remarks),
+        "preloads": [show_preload(it) for it in preloads_in(status.plan.seeds)],
         "forwards": [asdict(it) for it in forwards_of(status.plan)],
         "levels": [_level_fields(status.plan, level) for level in status.levels],
     }

@@ -10,7 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from inception.plan.chain import ChainPlan
+from inception.plan.engine.preloads import show_preload
 from inception.plan.engine.proxies import mask_credentials
+from inception.plan.engine.seeds import preloads_in
 from inception.plan.estimate import Estimate
 from inception.plan.formats.size import show_size
 from inception.stress.report.compare import Comparison
@@ -33,6 +35,7 @@ def plan_table(plan: ChainPlan, *, missing: Sequence[str]) -> None:
         ("network", f"{plan.network.value}, mtu {plan.mtu}"),
         *_ways_outward(plan),
         *(("mount", str(mount)) for mount in plan.mounts),
+        *(("preload", show_preload(preload)) for preload in preloads_in(plan.seeds)),
         ("takes about", _show_estimate(plan.estimate)),
         ("run directory", plan.run_directory),
     ):

@@ -1,8 +1,9 @@
 """Make the seed of an image: a volume of the level-0 engine that every level grafts the image from.
 
-The volume holds `image.tar` (the output of `docker save`, for levels that load it), `data-root/` (of an engine that
-has loaded it) and, written last, `seed.json`. An image has a seed for each engine that is given it and each image store
-that was asked for: the engine in a level image makes the data-roots that the levels of that image graft from.
+The volume holds `image.tar` (the output of `docker save`, for levels that load it), the same for each preload,
+`data-root/` (of an engine that has loaded them) and, written last, `seed.json`. An image has a seed for each engine
+that is given it, each image store that was asked for and each set of preloads: the engine in a level image makes the
+data-roots that the levels of that image graft from.
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ from docker.types import Mount
 
 from inception.engine.translate import reason, translated
 from inception.errors import ImageError
+from inception.image.preloads import opened
 from inception.level.containers import with_known_capabilities
 from inception.payload import payload_archive
 from inception.places import locked
+from inception.plan.engine.preloads import Preload, show_preload
 from inception.plan.engine.seeds import SeedPlan
-from inception.plan.paths import SEED_DIRECTORY
+from inception.plan.paths import SEED_DIRECTORY, preload_file
 from inception.plan.privileges import Privileges
 from inception.plan.protocol import Program
 from inception.plan.request import ImageStore
@@ -34,6 +37,8 @@ LABEL_SEED = "inception.seed"
 """Label of a seed's volume: the id of the image."""
 LABEL_STORE = "inception.image-store"
 """Label of a seed's volume: the image store that was asked for."""
+LABEL_PRELOADS = "inception.preloads"
+"""Label of a seed's volume: the preloads in it, for people."""
 _PAYLOAD = "/opt/inception"
 _CHUNK = 1 << 20
 
@@ -56,9 +61,10 @@ def ensure_seed(
     with locked(f"{volume}.lock"), translated("making the seed"):
         if (description := _describe(client, seed)) is None:
             by = "" if seed.engine_image == seed.image else f" for the engine of {seed.engine_image}"
-            on_message(f"making the seed of {seed.image}{by}, once for this image")
+            beside = " with its preloads" if seed.preloads else ""
+            on_message(f"making the seed of {seed.image}{beside}{by}, once for this image")
             _remove_volume(client, volume)
-            client.create_volume(volume, labels={LABEL_SEED: seed.image_id, LABEL_STORE: seed.store.value})
+            client.create_volume(volume, labels=_labels(seed))
             try:
                 _fill(client, seed, source, patience, privileges)
                 description = _describe(client, seed) or {}
@@ -68,6 +74,11 @@ def ensure_seed(
     # Seeds were of this store alone before they named it.
     store = ImageStore(description.get("image_store", ImageStore.OVERLAY2))
     return replace(seed, store=store, engine_version=description.get("engine_version") or seed.engine_version)
+
+
+def _labels(seed: SeedPlan) -> dict[str, str]:
+    labels = {LABEL_SEED: seed.image_id, LABEL_STORE: seed.store.value}
+    return {**labels, LABEL_PRELOADS: ", ".join(map(show_preload, seed.preloads))} if seed.preloads else labels
 
 
 def _remove_volume(client: docker.APIClient, volume: str) -> None:
@@ -141,13 +152,17 @@ def _create(client: docker.APIClient, seed: SeedPlan, command: list[str], **host
 def _fill(
     client: docker.APIClient, seed: SeedPlan, source: docker.APIClient, patience: float, privileges: Privileges
 ) -> None:
-    program = ["python3", "-m", Program.MAKE_SEED, seed.image, str(patience), seed.store.value]
+    preloads = [json.dumps({"names": it.names, "digests": it.digests}) for it in seed.preloads]
+    program = ["python3", "-m", Program.MAKE_SEED, seed.image, str(patience), seed.store.value, *preloads]
     with _container(client, seed, command=["tini", "-s", "--", *program], privileges=privileges) as container:
         client.put_archive(container, "/", payload_archive(_PAYLOAD.removeprefix("/")))
         with tempfile.TemporaryFile() as tarball:
             for chunk in source.get_image(seed.image, chunk_size=_CHUNK):
                 tarball.write(chunk)
             client.put_archive(container, str(SEED_DIRECTORY), _wrapped(tarball, "image.tar"))
+        for index, preload in enumerate(seed.preloads):
+            with tempfile.TemporaryFile() as place, _openable(preload), opened(source, preload, place) as archive:
+                client.put_archive(container, str(SEED_DIRECTORY), _wrapped(archive, preload_file(index)))
         try:
             client.start(container)
         except docker.errors.APIError as error:
@@ -166,9 +181,21 @@ def _fill(
             )
 
 
+@contextmanager
+def _openable(preload: Preload) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            raise
+        raise ImageError(
+            f"preload {preload.source} cannot be read: {error.strerror}", remedy="put the file back, or leave it out"
+        ) from error
+
+
 def _wrapped(file: IO[bytes], name: str) -> Iterator[bytes]:
     """Yield `file` as the one member of a tar archive, in chunks: it may be larger than memory."""
-    size = file.tell()
+    size = file.seek(0, io.SEEK_END)
     file.seek(0)
     header = tarfile.TarInfo(name)
     header.size = size

@@ -22,7 +22,7 @@ from inception.level.daemons import (
 )
 from inception.level.event_log import EventLog
 from inception.level.failure import PhaseError
-from inception.level.graft import Seed, plan_graft
+from inception.level.graft import Seed, SeedPreload, plan_graft
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Phase
 from inception.plan.paths import SEEDS_DIRECTORY
@@ -34,6 +34,13 @@ if TYPE_CHECKING:
 _REMEDY_OF_GRAFT = "use --image-transfer auto or load"
 _BEREFT_STOP_S = 1.0
 """Seconds for a daemon to stop when the other one is gone."""
+
+
+def _knows(client: docker.APIClient, preload: SeedPreload) -> bool:
+    """Return whether the engine knows each image of the preload by its id."""
+    from inception.level.engine_client import id_of_image
+
+    return all(id_of_image(client, image_id) == image_id for image_id in preload.image_ids)
 
 
 class LevelEngine:
@@ -122,19 +129,25 @@ class LevelEngine:
         os.chown(socket, self._plan.owner_uid, self._plan.owner_gid)
 
     def _check_image(self, grafted: bool) -> None:
-        """Check that the engine knows the image; load it where the graft has failed and loading is allowed."""
-        from inception.level.engine_client import connect_level, id_of_image
+        """Check that the engine knows image and preloads; load them where the graft failed and loading is allowed."""
+        from inception.level.engine_client import connect_level, id_of_image, load_preload
 
         with connect_level(self._plan, self._level.number) as client:
             with self._events.phase(Phase.VERIFY, log="dockerd"):
-                if grafted and id_of_image(client, self._image) == self.image_id:
+                lacks_image = not grafted or id_of_image(client, self._image) != self.image_id
+                lacking = [it for it in self._seed.preloads if not (grafted and _knows(client, it))]
+                if not lacks_image and not lacking:
                     return
+                what = "image" if lacks_image else "preloads"
                 if self._plan.image_transfer is ImageTransfer.GRAFT:
-                    raise PhaseError("the engine does not know the grafted image", remedy=_REMEDY_OF_GRAFT)
+                    raise PhaseError(f"the engine does not know the grafted {what}", remedy=_REMEDY_OF_GRAFT)
             if grafted:
-                self._events.note(Phase.VERIFY, "the engine does not know the grafted image: loading it instead")
+                self._events.note(Phase.VERIFY, f"the engine does not know the grafted {what}: loading it instead")
             with self._events.phase(Phase.IMAGE, log="dockerd"):
-                self._load_image(client)
+                if lacks_image:
+                    self._load_image(client)
+                for preload in lacking:
+                    load_preload(client, preload.archive, preload.names)
 
     def _load_image(self, client: docker.APIClient) -> None:
         """Load the image from the seed's tarball, and keep its id in this engine. Raises PhaseError and APIError."""

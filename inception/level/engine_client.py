@@ -6,6 +6,7 @@ import http.client
 import logging
 import re
 import socket
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -114,23 +115,40 @@ def id_of_image(client: docker.APIClient, image: str) -> str | None:
         return None
 
 
-def load_tarball(client: docker.APIClient, tarball: Path) -> str | None:
-    """Load a tarball; return the name (or id) of its last image. Raises PhaseError if the engine refuses."""
-    loaded = None
+def load_tarball(client: docker.APIClient, tarball: Path) -> tuple[str, ...]:
+    """Load a tarball; return the names (or ids) of its images. Raises PhaseError if the engine refuses."""
+    loaded: list[str] = []
     with tarball.open("rb") as stream:
         for message in client.load_image(stream):
             if "error" in message:
                 raise PhaseError(f"docker load: {message['error']}")
-            if (named := _LOADED.search(message.get("stream", ""))) is not None:
-                loaded = named[1]
-    return loaded
+            loaded += _LOADED.findall(message.get("stream", ""))
+    return tuple(dict.fromkeys(loaded))
 
 
 def load_as(client: docker.APIClient, tarball: Path, image: str) -> None:
-    """Load the one image of a tarball and name it `image`. Raises PhaseError, docker.errors.APIError.
+    """Load the one image of a tarball and name it `image`. Raises PhaseError, docker.errors.APIError."""
+    name_images(client, load_tarball(client, tarball), (image,))
 
-    A Podman saves `app:1` as `localhost/app:1`, which is another name to a Docker.
+
+def name_images(client: docker.APIClient, loaded: Sequence[str], names: Iterable[str]) -> None:
+    """Give the one image that was `loaded` those of `names` that it lacks; several have the names of their archive.
+
+    A Podman saves `app:1` as `localhost/app:1`, which is another name to a Docker. Raises docker.errors.APIError.
+    """
+    if len(loaded) == 1:
+        for name in names:
+            if name not in loaded:
+                client.tag(loaded[0], name)
+
+
+def load_preload(client: docker.APIClient, tarball: Path, names: Iterable[str]) -> tuple[str, ...]:
+    """Load the images of a preload, give them their names and return their ids in this engine.
+
+    Raises PhaseError, also for an archive without an image, and docker.errors.APIError.
     """
     loaded = load_tarball(client, tarball)
-    if loaded not in {None, image}:
-        client.tag(loaded, image)
+    if not loaded:
+        raise PhaseError(f"{', '.join(names) or tarball.name}: the engine found no image in the archive")
+    name_images(client, loaded, names)
+    return tuple(dict.fromkeys(str(client.inspect_image(it)["Id"]) for it in loaded))

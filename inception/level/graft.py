@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inception.linux.mounts import BindReadOnly, unmount
-from inception.plan.paths import CONTAINERD_ROOT
+from inception.plan.paths import CONTAINERD_ROOT, preload_file
 from inception.plan.request import ImageStore
 
 _DRIVER = "overlay2"
@@ -31,17 +31,27 @@ _PLUGIN_MODE = 0o700
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seed:
-    """A data-root that holds just the chain's image, in `directory`, in the image store `store`, which is not AUTO.
+class SeedPreload:
+    """A preload in a seed: its archive, the ids that its images have in a level's engine, and their names."""
 
-    `image_id` is the image's id in a level's engine. That in level 0's may differ, as with containerd's image store.
-    `engine_version` is the version of the image's dockerd.
+    archive: Path
+    image_ids: tuple[str, ...]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seed:
+    """A data-root that holds just the chain's image and its preloads, in `directory`, in the image store `store`.
+
+    `store` is not AUTO. `image_id` is the image's id in a level's engine. That in level 0's may differ, as with
+    containerd's image store. `engine_version` is the version of the image's dockerd.
     """
 
     directory: Path
     image_id: str
     store: ImageStore
     engine_version: str = ""
+    preloads: tuple[SeedPreload, ...] = ()
 
     @property
     def data_root(self) -> Path:
@@ -64,6 +74,14 @@ class Seed:
             image_id=fields["image_id"],
             store=store,
             engine_version=fields.get("engine_version", ""),
+            preloads=tuple(
+                SeedPreload(
+                    archive=directory / preload_file(index),
+                    image_ids=tuple(preload["image_ids"]),
+                    names=tuple(preload["names"]),
+                )
+                for index, preload in enumerate(fields.get("preloads", ()))
+            ),
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from inception.plan.engine.preloads import Preload
 from inception.plan.engine.proxies import Proxies
 from inception.plan.engine.seeds import ImageFacts, SeedPlan
 
@@ -85,6 +86,7 @@ class HostFacts:
 class Facts:
     """All facts that a plan is made from: `images` are those at level 0, `seeds` those that are there already.
 
+    `preloads` are those asked for; without any, those of the seeds count.
     `run_root_source` is None where the engine sees the run root at the same path as the client.
     """
 
@@ -93,4 +95,5 @@ class Facts:
     run_root: str
     images: tuple[ImageFacts, ...] = ()
     seeds: tuple[SeedPlan, ...] = ()
+    preloads: tuple[Preload, ...] = ()
     run_root_source: RunRootSource | None = None

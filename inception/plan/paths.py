@@ -29,7 +29,7 @@ CONTAINERD_ROOT = "containerd-root"
 """Directory of containerd's content in a data-root."""
 
 SEED_DIRECTORY = PurePosixPath("/var/lib/inception/seed")
-"""Directory of the seed where it is made: `seed.json`, `image.tar` and `data-root/`."""
+"""Directory of the seed where it is made: `seed.json`, `image.tar`, `data-root/` and archives of preloads."""
 
 SEEDS_DIRECTORY = PurePosixPath("/var/lib/inception/seeds")
 """Directory of the chain's seeds in each level, read-only, each in a directory with the name of its volume."""
@@ -45,6 +45,11 @@ SOCKET_PATH_LIMIT = 107
 
 LOGGED_PROGRAMS = ("runner", "containerd", "dockerd")
 """The programs that have a log file in the directory of their level."""
+
+
+def preload_file(index: int) -> str:
+    """Return the name of the archive with the preload of that index, in the directory of a seed."""
+    return f"preload-{index}.tar"
 
 
 def previous_log(log: Path) -> Path:

@@ -7,7 +7,8 @@ from pathlib import PurePosixPath
 
 from inception.plan.chain import CgroupNamespace, ChainPlan, LevelPlan
 from inception.plan.engine.outward import choose_outward, remarks_on
-from inception.plan.engine.seeds import SeedPlan, assign_seeds, distinct
+from inception.plan.engine.preloads import Preload
+from inception.plan.engine.seeds import SeedPlan, assign_seeds, distinct, preloads_in
 from inception.plan.estimate import USUAL_IMAGE_SIZE, budgets, estimate, tightest, too_tight
 from inception.plan.facts import Facts
 from inception.plan.formats.size import MIB, show_size
@@ -38,7 +39,7 @@ def plan_chain(request: Request, facts: Facts) -> ChainPlan:
         _check_fits(request, facts, carrier)
         _check_limits(request)
     outward = choose_outward(request, facts.engine)
-    seeds = assign_seeds(request, facts.images, facts.seeds)
+    seeds = assign_seeds(request, facts.images, facts.seeds, _preloads(facts))
     return ChainPlan(
         name=request.name,
         request=request,
@@ -226,6 +227,11 @@ def _check_limits(request: Request) -> None:
         raise Refusal(problem, remedy=remedy, topic="limits")
 
 
+def _preloads(facts: Facts) -> tuple[Preload, ...]:
+    return facts.preloads or preloads_in(facts.seeds)
+
+
 def _image_size(facts: Facts) -> int:
-    """Return the bytes of the largest image: any level may load it."""
-    return max((USUAL_IMAGE_SIZE if it.size is None else it.size for it in facts.images), default=USUAL_IMAGE_SIZE)
+    """Return the bytes of the largest image with all preloads: any level may load them."""
+    largest = max((USUAL_IMAGE_SIZE if it.size is None else it.size for it in facts.images), default=USUAL_IMAGE_SIZE)
+    return largest + sum(it.size for it in _preloads(facts))

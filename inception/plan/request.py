@@ -90,7 +90,8 @@ class Request:
     a command. `force` starts a chain that does not fit by the estimates. With `restart_engines` a level restarts a
     dockerd that died; its containers live on. `ca` are certificate authorities in PEM, `registry_mirrors` URLs.
     `image` is that of the levels which no range of `level_images` names; without a range in `image_store` or
-    `runtimes` the choice is the engine's. Of several ranges with one level the last counts.
+    `runtimes` the choice is the engine's. Of several ranges with one level the last counts. `preload` names images of
+    level 0, or archives by their absolute paths, which every level's engine has from its start.
     """
 
     depth: int
@@ -122,6 +123,7 @@ class Request:
     level_images: tuple[LevelImage, ...] = ()
     image_store: tuple[LevelStore, ...] = ()
     runtimes: tuple[LevelRuntime, ...] = ()
+    preload: tuple[str, ...] = ()
 
     @property
     def images(self) -> tuple[str, ...]:

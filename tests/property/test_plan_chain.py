@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from inception.plan.chain import ChainPlan
 from inception.plan.engine.options import DaemonJson, LevelImage, LevelRange, LevelRuntime, parse_dockerd_argument
+from inception.plan.engine.preloads import Preload
 from inception.plan.engine.proxies import Proxies
 from inception.plan.engine.seeds import ImageFacts
 from inception.plan.engine.settings import SettingsFile
@@ -34,6 +35,8 @@ from tests.factories.plans import ENGINE, FACTS, HOST
 # Scarce now and then: a host that lacks everything would only ever show refusals.
 amounts = st.none() | st.integers(1 << 38, 1 << 45) | st.integers(0, 1 << 36)
 
+amounts_taken = st.integers(0, 1 << 33)
+
 hosts = st.builds(
     replace,
     st.just(HOST),
@@ -57,7 +60,11 @@ images = st.builds(
     st.lists(st.sampled_from(["inception-level:test", "level:2"]), unique=True),
     st.none() | st.integers(0, 1 << 33),
 )
-facts_of_any_host = st.builds(replace, st.just(FACTS), host=hosts, engine=engines, images=images)
+preloads = st.lists(
+    st.builds(Preload, source=st.just("app"), identity=st.sampled_from(["sha256:a", "sha256:b"]), size=amounts_taken),
+    max_size=2,
+).map(tuple)
+facts_of_any_host = st.builds(replace, st.just(FACTS), host=hosts, engine=engines, images=images, preloads=preloads)
 levels = st.builds(LevelRange, first=st.integers(1, 3), last=st.none() | st.just(3))
 requests = st.builds(
     Request,
@@ -71,6 +78,7 @@ requests = st.builds(
     image_store=st.lists(st.builds(LevelStore, levels=levels, store=st.sampled_from(ImageStore)), max_size=2).map(
         tuple
     ),
+    preload=st.lists(st.sampled_from(["app", "/app.tar"]), max_size=2).map(tuple),
     runtimes=st.lists(st.builds(LevelRuntime, levels=levels, runtime=st.just("crun")), max_size=1).map(tuple),
     pool=st.sampled_from([None, "10.0.0.0/24", "172.20.0.0/16"]),
     pid=st.sampled_from(PidMode),

@@ -15,6 +15,7 @@ from inception.chain.inputs.engines import (
     read_proxy,
 )
 from inception.chain.inputs.mounts import read_mounts
+from inception.chain.inputs.preloads import read_preloads
 from inception.chain.naming import generate_name
 from inception.chain.prepare import refuse_early
 from inception.errors import UsageError
@@ -51,6 +52,7 @@ def read_request(values: Mapping[str, Any], *, here: bool = False) -> Request:
         "dockerd": read_dockerd(values["dockerd"] or ()),
         "daemon_json": read_daemon_json(values["daemon_json"] or ()),
         "mounts": read_mounts(values["mounts"] or (), here=here),
+        "preload": read_preloads(values["preload"] or ()),
         "resources": read_limits(limits),
         **{name: tuple(values[name] or ()) for name in _LISTS},
         **read_level_engines(values["level_images"] or (), *map(_listed, (values["image_store"], values["runtimes"]))),

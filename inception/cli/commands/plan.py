@@ -18,11 +18,12 @@ def plan(*, request: Request, engine: options.EngineAddress = "auto", json: opti
     from inception.cli.output import say
     from inception.cli.tables import plan_table
     from inception.engine.connect import connect_to
+    from inception.image.preloads import find_preloads
     from inception.plan.engine.proxies import mask_credentials
 
     with connect_to(engine, say) as level_0:
         images = images_on(level_0, request.images)
-        made = plan_on(level_0, request, images)
+        made = plan_on(level_0, request, images, preloads=find_preloads(level_0.client, request.preload))
     if json:
         typer.echo(mask_credentials(made.to_json()), nl=False)
     else:

@@ -75,10 +75,13 @@ def _detail_fields(chain: ChainStatus, details: LevelDetails) -> dict[str, Any]:
 def tree_lines(chain: ChainStatus, levels: tuple[LevelDetails, ...]) -> list[str]:
     """Return the chain as an indented tree, its state first, harmless to a terminal."""
     from inception.cli.output import state_text
+    from inception.plan.engine.preloads import show_preload
+    from inception.plan.engine.seeds import preloads_in
     from inception.plan.formats.text import printable
 
     lines = [f"{chain.name}: {state_text(chain)}, on {chain.plan.endpoint}"]
     lines += [f"  {remark}" for remark in chain.remarks]
+    lines += [f"  preload {show_preload(it)}" for it in preloads_in(chain.plan.seeds)]
     for details in levels:
         indent = "   " * (details.status.number - 1)
         lines.append(f"{indent}└─ {details.status.number}  {_level_text(chain, details)}")

@@ -18,6 +18,7 @@ from inception.cli.spec.keys import option_keys, spec_type
 from inception.cli.spec.levels import Setting, level_settings, listed, place_levels
 from inception.errors import UsageError
 from inception.plan.engine.options import split_levels
+from inception.plan.engine.preloads import names_file
 
 _LEVEL = re.compile(r"(?:(?P<level>\d{1,6})=)?(?P<forward>.*)", re.DOTALL)
 _DURATIONS = frozenset({"ttl", "soak", "time_limit"})
@@ -133,7 +134,11 @@ def _checked(spec: Spec, content: Mapping[str, Any]) -> Iterator[Setting]:
             if setting.parameter in _DURATIONS:
                 seconds(setting.value)
             files = _FILES.get(setting.parameter)
-            if files is None:
+            if setting.parameter == "preload":
+                # Those that are no files are images of level 0.
+                values = [_relative(it, "", spec.file.parent) if names_file(it) else it for it in setting.value]
+                yield replace(setting, value=values)
+            elif files is None:
                 yield setting
             else:
                 values = [_relative(it, files, spec.file.parent) for it in setting.value]

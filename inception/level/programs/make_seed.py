@@ -1,7 +1,7 @@
-"""`python -m inception.level.programs.make_seed TAG PATIENCE STORE`: make the seed of an image, with a real engine.
+"""`python -m inception.level.programs.make_seed TAG PATIENCE STORE PRELOAD...`: make a seed, with a real engine.
 
-The client runs it once for each image and image store, in a container of that image whose seed directory is the volume
-and already has `image.tar` in it.
+The client runs it once for each image, image store and set of preloads, in a container of that image whose seed
+directory is the volume and already has `image.tar` and the archives of the preloads in it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from inception.level.daemons import (
@@ -19,12 +20,12 @@ from inception.level.daemons import (
     start_dockerd,
     wait_for_socket,
 )
-from inception.level.engine_client import connect, load_as
+from inception.level.engine_client import connect, load_as, load_preload
 from inception.level.failure import PhaseError
 from inception.level.graft import data_root_in, tarball_in
 from inception.level.image_store import store_in_use, store_settings
 from inception.plan.engine.settings import DockerdConfiguration, SettingsFile, configure
-from inception.plan.paths import CONTAINERD_ROOT, SEED_DIRECTORY
+from inception.plan.paths import CONTAINERD_ROOT, SEED_DIRECTORY, preload_file
 from inception.plan.request import ImageStore
 from inception.plan.time_limits import TimeLimits
 
@@ -35,16 +36,23 @@ _VERSION_WITHOUT_OPTIONS = "0"
 
 
 def main() -> None:
-    """Load `image.tar` into a fresh data-root, and write `seed.json` last: a seed without it is not complete."""
-    _, tag, patience, store = sys.argv
+    """Load the archives into a fresh data-root, and write `seed.json` last: a seed without it is not complete."""
+    _, tag, patience, store, *preloads = sys.argv
+    limits = TimeLimits().scaled(float(patience))
     try:
-        make_seed(Path(SEED_DIRECTORY), tag, ImageStore(store), TimeLimits().scaled(float(patience)))
+        make_seed(Path(SEED_DIRECTORY), tag, ImageStore(store), limits, tuple(map(json.loads, preloads)))
     except PhaseError as error:
         sys.exit(str(error))
 
 
-def make_seed(directory: Path, tag: str, store: ImageStore, limits: TimeLimits) -> None:
-    """Make the seed of image `tag` in `directory`, for engines that use `store`.
+def make_seed(
+    directory: Path,
+    tag: str,
+    store: ImageStore,
+    limits: TimeLimits,
+    preloads: Sequence[Mapping[str, Sequence[str]]] = (),
+) -> None:
+    """Make the seed of image `tag` in `directory`, for engines that use `store`, with the `names` of each preload.
 
     AUTO is the store that the engine uses by itself. Raises PhaseError or docker.errors.DockerException.
     """
@@ -60,14 +68,40 @@ def make_seed(directory: Path, tag: str, store: ImageStore, limits: TimeLimits) 
                 raise PhaseError(f"its engine has no image store {store}, but {used}")
             load_as(client, tarball_in(directory), tag)
             image_id = client.inspect_image(tag)["Id"]
+            loaded = [
+                load_preload(client, directory / preload_file(index), preload["names"])
+                for index, preload in enumerate(preloads)
+            ]
             engine_version = client.version()["Version"]
     finally:
         dockerd.stop(limits.level_stop_s)
         containerd.stop(limits.level_stop_s)
     if used is not ImageStore.CONTAINERD:
         shutil.rmtree(data_root / CONTAINERD_ROOT)
-    described = {"image_id": image_id, "image": tag, "engine_version": engine_version, "image_store": used}
+        for preload, ids in zip(preloads, loaded, strict=True):
+            name_by_digests(data_root, ids, preload["digests"])
+    described = {
+        "image_id": image_id,
+        "image": tag,
+        "engine_version": engine_version,
+        "image_store": used,
+        "preloads": [
+            {"image_ids": ids, "names": preload["names"]} for preload, ids in zip(preloads, loaded, strict=True)
+        ],
+    }
     (directory / "seed.json").write_text(json.dumps(described) + "\n")
+
+
+def name_by_digests(data_root: Path, image_ids: Sequence[str], digests: Iterable[str]) -> None:
+    """Give an image in overlay2's store of a stopped engine names like `app@sha256:...`, which no archive carries.
+
+    An archive has no manifest of a registry, whose digest this is. In containerd's store an image is its manifest.
+    """
+    file = data_root / "image" / ImageStore.OVERLAY2 / "repositories.json"
+    known = json.loads(file.read_text())
+    for name in digests:
+        known["Repositories"].setdefault(name.partition("@")[0], {})[name] = image_ids[0]
+    file.write_text(json.dumps(known))
 
 
 def wait_for_dockerd(dockerd: Daemon, store: ImageStore, limits: TimeLimits) -> None:

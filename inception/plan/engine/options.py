@@ -82,6 +82,14 @@ def split_levels(text: str, separator: str = ":") -> tuple[LevelRange, str]:
     return LevelRange(first=first, last=last), match["value"]
 
 
+def parse_levels(text: str) -> LevelRange:
+    """Return the levels that `2`, `2-4` or `3-` stands for. Raises ValueError."""
+    levels, rest = split_levels(f"{text}:")
+    if rest:
+        raise ValueError(f"{text!r} are no levels")
+    return levels
+
+
 def parse_dockerd_argument(text: str) -> DockerdArgument:
     """Return the argument that `[LEVELS:]ARG` stands for. Raises ValueError."""
     levels, argument = split_levels(text, ":")

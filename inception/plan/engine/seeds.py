@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from inception.plan.engine.preloads import Preload, digest_of, distinct_preloads
 from inception.plan.request import ImageStore, Request
 
 _PREFIX = "inception-seed-"
@@ -31,6 +32,7 @@ class SeedPlan:
     `image_id` and `engine_image_id` are ids at level 0. `store` is the one asked for, until the seed is there: from
     then on the one that is used, as `engine_version` is the engine's own answer and no longer the label of its image.
     `home` is the level whose engine has the volume: 0, or the bottom of a chain that grows by an image new to it.
+    `preloads` are in it beside the image.
     """
 
     volume: str
@@ -41,14 +43,22 @@ class SeedPlan:
     store: ImageStore
     engine_version: str = ""
     home: int = 0
+    preloads: tuple[Preload, ...] = ()
 
 
-def seed_volume_name(image_id: str, store: ImageStore = ImageStore.AUTO, *, engine_image_id: str | None = None) -> str:
+def seed_volume_name(
+    image_id: str,
+    store: ImageStore = ImageStore.AUTO,
+    *,
+    engine_image_id: str | None = None,
+    preloads: tuple[Preload, ...] = (),
+) -> str:
     """Return the name of the volume with the seed of an image for engines that use `store`: its own, or another's."""
     by_another = engine_image_id is not None and engine_image_id != image_id
     words = [_digits(image_id)]
     words += ["in", _digits(engine_image_id or "")] if by_another else []
     words += [] if store is ImageStore.AUTO else [store]
+    words += ["with", digest_of(preloads)] if preloads else []
     return _PREFIX + "-".join(words)
 
 
@@ -62,16 +72,17 @@ def _digits(image_id: str) -> str:
 
 
 def assign_seeds(
-    request: Request, images: Iterable[ImageFacts], known: Iterable[SeedPlan] = ()
+    request: Request, images: Iterable[ImageFacts], known: Iterable[SeedPlan] = (), preloads: Iterable[Preload] = ()
 ) -> tuple[SeedPlan, ...]:
     """Return the seed of each level's engine, level 1 first: of the child level's image, at the bottom of its own.
 
-    `images` are those at level 0; a seed that is `known` to be there is taken as it is.
+    `images` are those at level 0; a seed that is `known` to be there is taken as it is. Each seed has all `preloads`.
     """
     by_name = {image.name: image for image in images}
     by_volume = {seed.volume: seed for seed in known}
     numbers = range(1, request.depth + 1)
-    wanted = (_seed(request, by_name, number, min(number + 1, request.depth)) for number in numbers)
+    beside = distinct_preloads(preloads)
+    wanted = (_seed(request, by_name, beside, number, min(number + 1, request.depth)) for number in numbers)
     return tuple(by_volume.get(seed.volume, seed) for seed in wanted)
 
 
@@ -80,15 +91,23 @@ def distinct(seeds: Iterable[SeedPlan]) -> tuple[SeedPlan, ...]:
     return tuple({seed.volume: seed for seed in seeds}.values())
 
 
-def _seed(request: Request, images: Mapping[str, ImageFacts], number: int, child: int) -> SeedPlan:
+def preloads_in(seeds: Iterable[SeedPlan]) -> tuple[Preload, ...]:
+    """Return the preloads of a chain that has `seeds`: each seed has all of them."""
+    return next((seed.preloads for seed in seeds), ())
+
+
+def _seed(
+    request: Request, images: Mapping[str, ImageFacts], preloads: tuple[Preload, ...], number: int, child: int
+) -> SeedPlan:
     own, inner = (images.get(name) or ImageFacts(name=name) for name in map(request.image_of, (number, child)))
     store = request.image_store_of(number)
     return SeedPlan(
-        volume=seed_volume_name(inner.image_id, store, engine_image_id=own.image_id),
+        volume=seed_volume_name(inner.image_id, store, engine_image_id=own.image_id, preloads=preloads),
         image=inner.name,
         image_id=inner.image_id,
         engine_image=own.name,
         engine_image_id=own.image_id,
         store=store,
         engine_version=own.engine_version,
+        preloads=preloads,
     )

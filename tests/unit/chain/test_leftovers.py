@@ -12,6 +12,7 @@ import pytest
 from inception.chain import leftovers
 from inception.chain.leftovers import leftovers_on_engine, run_root_here
 from inception.engine.connect import Engine
+from inception.image.seed import LABEL_PRELOADS
 from inception.linux import lifeline
 from inception.plan.chain import LABEL_CHAIN, LABEL_LEVEL
 from inception.plan.facts import RunRootSource
@@ -51,16 +52,20 @@ def test_a_run_root_of_the_engine_is_found_here(
 class FakeEngine:
     """An engine with one level, in `state`, of the chain `dream`, which has the bind mount of `root`."""
 
-    def __init__(self, root: Path, state: str, level: int) -> None:
+    def __init__(self, root: Path, state: str, level: int, *, seeds: bool = False) -> None:
         self._root = root
+        self._seeds = seeds
         self._state = state
         self._level = str(level)
 
     def info(self) -> dict[str, Any]:
         return {}
 
-    def volumes(self, **_filters: object) -> dict[str, Any]:
-        return {"Volumes": None}
+    def volumes(self, filters: dict[str, object]) -> dict[str, Any]:
+        seeds = (
+            [{"Name": "inception-seed-0-with-1"}] if filters == {"label": LABEL_PRELOADS, "dangling": True} else None
+        )
+        return {"Volumes": seeds if self._seeds else None}
 
     def containers(self, **_filters: object) -> list[dict[str, Any]]:
         mounts = [{"Type": "bind", "Source": str(self._root), "Destination": str(self._root)}]
@@ -101,3 +106,11 @@ def test_a_level_of_a_live_chain_is_none_to_a_client_of_the_engine_above_it(
     (tmp_path / "dream" / "0").mkdir(parents=True)
     lifeline.hold(tmp_path / "dream" / "0" / "lifeline")
     assert _found(tmp_path / "dream", "running", BESIDE, monkeypatch, level=2) == []
+
+
+def test_a_seed_with_preloads_that_no_container_uses_is_a_leftover(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leftovers, "find_surroundings", lambda *_a, **_k: Surroundings())
+    client = cast("docker.APIClient", FakeEngine(ROOT, "running", 1, seeds=True))
+    engine = Engine(client=client, endpoint="unix:///engine.sock", local=True, private=False)
+    [seed] = leftovers_on_engine(engine)
+    assert str(seed) == "seed inception-seed-0-with-1 with preloads, which no chain uses"

@@ -60,7 +60,7 @@ def _offered(environment: dict[str, str], *words: str) -> set[str]:
         (("forward", "dre"), {"dream"}),
         (("events", "ot"), {"other"}),
         (("up", "--moun"), {"--mount"}),
-        (("lo",), {"logs"}),
+        (("lo",), {"load", "logs"}),
         (("up", "--eng"), {"--engine"}),
         (("--eng",), {"--engine"}),
         (("--vers",), {"--version"}),

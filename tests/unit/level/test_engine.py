@@ -7,18 +7,19 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from inception.level import engine_client
 from inception.level.daemons import Daemon
 from inception.level.engine import LevelEngine
 from inception.level.event_log import EventLog
 from inception.level.failure import PhaseError
-from inception.level.graft import Seed
+from inception.level.graft import Seed, SeedPreload
 from inception.plan.events import Phase
 from inception.plan.request import ImageStore, ImageTransfer
 from tests.factories import plans
@@ -34,7 +35,8 @@ class _Notes:
         self.messages.append(message)
 
     @contextmanager
-    def phase(self, _phase: Phase) -> Iterator[None]:
+    def phase(self, _phase: Phase, *, log: str | None = None) -> Iterator[None]:
+        del log
         yield
 
 
@@ -104,3 +106,29 @@ def test_graft_alone_fails_where_the_image_cannot_be_grafted(tmp_path: Path) -> 
         engine._graft()
     assert raised.value.remedy == "use --image-transfer auto or load"
     assert notes.messages == []
+
+
+@pytest.mark.parametrize("transfer", [ImageTransfer.AUTO, ImageTransfer.GRAFT])
+def test_a_preload_that_the_engine_does_not_know_after_a_graft_is_loaded_or_fails(
+    transfer: ImageTransfer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preloads = tuple(
+        SeedPreload(archive=tmp_path / name, image_ids=(name,), names=(f"{name}:1",)) for name in ("known", "unknown")
+    )
+    engine, notes = _engine()
+    engine._plan = replace(engine._plan, image_transfer=transfer)
+    engine._level = engine._plan.level(1)
+    engine._image, engine._image_id = "level:1", "sha256:1"
+    engine._seed = Seed(directory=tmp_path, image_id="sha256:1", store=ImageStore.OVERLAY2, preloads=preloads)
+    known = {"level:1": "sha256:1", "known": "known"}
+    loaded: list[Path] = []
+    monkeypatch.setattr(engine_client, "connect_level", lambda *_: nullcontext())
+    monkeypatch.setattr(engine_client, "id_of_image", lambda _client, image: known.get(image))
+    monkeypatch.setattr(engine_client, "load_preload", lambda _client, archive, _names: loaded.append(archive))
+    if transfer is ImageTransfer.GRAFT:
+        with pytest.raises(PhaseError, match="the engine does not know the grafted preloads"):
+            engine._check_image(grafted=True)
+        return
+    engine._check_image(grafted=True)
+    assert loaded == [tmp_path / "unknown"]
+    assert notes.messages == ["the engine does not know the grafted preloads: loading it instead"]

@@ -12,7 +12,15 @@ import docker
 import pytest
 from docker.constants import DEFAULT_DOCKER_API_VERSION
 
-from inception.level.engine_client import ENGINE_GONE, api_version, connect, id_of_image, load_as, negotiate
+from inception.level.engine_client import (
+    ENGINE_GONE,
+    api_version,
+    connect,
+    id_of_image,
+    load_as,
+    load_preload,
+    negotiate,
+)
 from inception.level.failure import PhaseError
 
 
@@ -142,3 +150,22 @@ def test_a_damaged_image_has_no_id() -> None:
     damaged = docker.errors.APIError("500 Server Error", explanation="layer does not exist")
     assert id_of_image(Mock(inspect_image=Mock(side_effect=damaged)), "level:1") is None
     assert id_of_image(Mock(inspect_image=Mock(return_value={"Id": "sha256:1"})), "level:1") == "sha256:1"
+
+
+def test_a_preload_gets_the_names_that_its_archive_lacks(tarball: Path) -> None:
+    engine = _engine({"stream": "Loaded image: app:1\n"})
+    engine.inspect_image.return_value = {"Id": "sha256:a"}
+    assert load_preload(engine, tarball, ["app:1", "app:latest"]) == ("sha256:a",)
+    engine.tag.assert_called_once_with("app:1", "app:latest")
+
+
+def test_several_images_of_an_archive_keep_its_names(tarball: Path) -> None:
+    engine = _engine({"stream": "Loaded image: one:1\nLoaded image: one:2\n"}, {"stream": "Loaded image: two:1\n"})
+    engine.inspect_image.side_effect = lambda name: {"Id": name.partition(":")[0]}
+    assert load_preload(engine, tarball, ["one:1", "one:2", "two:1"]) == ("one", "two")
+    engine.tag.assert_not_called()
+
+
+def test_an_archive_in_which_the_engine_finds_no_image_is_refused(tarball: Path) -> None:
+    with pytest.raises(PhaseError, match="app:1: the engine found no image"):
+        load_preload(_engine(), tarball, ["app:1"])

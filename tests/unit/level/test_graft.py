@@ -100,3 +100,14 @@ def test_a_graft_that_fails_leaves_nothing(containerd_seed: Seed, tmp_path: Path
     with pytest.raises(FileNotFoundError):
         graft.execute()
     assert list((tmp_path / "data-root").iterdir()) == []
+
+
+def test_a_seed_names_its_preloads(seed: Seed) -> None:
+    described = json.loads((seed.directory / "seed.json").read_text())
+    preloads = [{"image_ids": ["sha256:2"], "names": ["app:1"]}, {"image_ids": ["sha256:3"], "names": []}]
+    (seed.directory / "seed.json").write_text(json.dumps({**described, "preloads": preloads}))
+    assert seed.preloads == ()
+    assert [(it.archive.name, it.image_ids, it.names) for it in Seed.read(seed.directory).preloads] == [
+        ("preload-0.tar", ("sha256:2",), ("app:1",)),
+        ("preload-1.tar", ("sha256:3",), ()),
+    ]

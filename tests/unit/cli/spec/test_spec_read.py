@@ -161,3 +161,11 @@ def test_the_file_in_the_readme_is_right(seen: SimpleNamespace, file: Path) -> N
     assert run_arguments(["plan", "--spec", str(file)]) == 0
     assert seen.request.depth == 3
     assert [it.level for it in seen.carried if isinstance(it, Forward)] == [3, 3]
+
+
+def test_preloads_are_images_or_files_beside_the_file(seen: SimpleNamespace, file: Path) -> None:
+    archive = file.parent / "images.tar"
+    archive.touch()
+    file.write_text('depth = 1\npreload = ["app:1", "images.tar"]\n')
+    run_arguments(["plan", "--spec", str(file)])
+    assert seen.request.preload == ("app:1", str(archive))

@@ -50,6 +50,7 @@ def round_trip(request: Request, tmp_path: Path) -> Request:
         {"registry_mirrors": ["https://mirror.example"], "insecure_registries": ["10.0.0.0/8"], "inherit": "none"},
         {"mounts": ["/etc:/host/etc:ro", "2-=/tmp:/host/tmp"], "here": True},
         {"proxy": "http://proxy.example:3128", "inherit": "none"},
+        {"preload": ["app:1", "localhost:5000/app"]},
     ],
 )  # fmt: skip
 def test_the_file_of_a_chain_makes_its_request_again(

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import json
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from inception.level.daemons import Daemon
 from inception.level.failure import PhaseError
-from inception.level.programs.make_seed import wait_for_dockerd
+from inception.level.programs.make_seed import name_by_digests, wait_for_dockerd
 from inception.plan.request import ImageStore
 from inception.plan.time_limits import TimeLimits
 
@@ -26,3 +28,16 @@ def test_an_engine_that_does_not_start_with_the_store_asked_for_is_said_to_lack_
         with pytest.raises(PhaseError) as failed:
             wait_for_dockerd(Daemon("dockerd", process), store, TimeLimits())
     assert str(failed.value) == said
+
+
+def test_an_image_is_known_by_the_digests_of_registries_too(tmp_path: Path) -> None:
+    file = tmp_path / "image/overlay2/repositories.json"
+    file.parent.mkdir(parents=True)
+    file.write_text('{"Repositories": {"app": {"app:1": "sha256:a"}}}')
+    name_by_digests(tmp_path, ["sha256:a"], ["app@sha256:0", "far:5000/app@sha256:0"])
+    assert json.loads(file.read_text()) == {
+        "Repositories": {
+            "app": {"app:1": "sha256:a", "app@sha256:0": "sha256:a"},
+            "far:5000/app": {"far:5000/app@sha256:0": "sha256:a"},
+        }
+    }
