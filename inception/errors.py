@@ -6,6 +6,7 @@
     ├── UsageError                  2  the request itself is wrong: a name, a number, an option
     ├── PlanError                   2  the request is well formed, but this host cannot carry it
     ├── EngineError               125  the level-0 engine refused or failed
+    │   ├── CommandRefused        126  the engine cannot run a command as it was asked to
     │   └── EngineUnreachable     125  no level-0 engine answers
     ├── ImageError                125  the level image or its seed is missing, wrong or cannot be made
     └── ChainError                125  a chain is missing, in use or broken
@@ -56,6 +57,12 @@ class EngineError(InceptionError):
     """Error: the level-0 engine refused a request or failed."""
 
     topic = "engine"
+
+
+class CommandRefused(EngineError):
+    """Error: the engine cannot run a command as it was asked to, as by a user whom its container does not know."""
+
+    exit_code = 126
 
 
 class EngineUnreachable(EngineError):

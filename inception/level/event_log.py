@@ -18,6 +18,8 @@ from inception.plan.paths import RunDirectory, previous_log
 _TAIL_LINES = 12
 _TAIL_BYTES = 512 * 1024
 """Bytes of a log that are looked through: more than a log may have before it is rotated."""
+_USAGE = "Usage:"
+"""The beginning of what a program prints after a wrong option: all options that it has."""
 _CRASH = ("runtime: ", "runtime/cgo: ", "fatal error: ", "panic: ")
 
 
@@ -108,10 +110,14 @@ def tail(log: Path) -> tuple[str, ...]:
     """Return the last lines of a log and of its older part, oldest first; none if there is no such log.
 
     A program in Go that crashes first reports why, and then all its threads: the lines from the former on are returned.
+    Of one that names a wrong option, and then all that it has, the lines up to the former.
     """
     lines: list[str] = []
     for part in (previous_log(log), log):
         with suppress(OSError):
             lines += files.read_end(part, _TAIL_BYTES).decode(errors="replace").splitlines()
     crash = next((number for number, line in enumerate(lines) if line.startswith(_CRASH)), None)
-    return tuple(lines[-_TAIL_LINES:] if crash is None else lines[crash : crash + _TAIL_LINES])
+    if crash is not None:
+        return tuple(lines[crash : crash + _TAIL_LINES])
+    usage = next((number for number, line in enumerate(lines) if line.startswith(_USAGE)), None)
+    return tuple(lines[:usage][-_TAIL_LINES:])

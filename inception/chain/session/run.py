@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 
 import docker
+from docker.errors import APIError
 
 from inception.chain.interrupts import ENDING_SIGNALS
 from inception.chain.session.connection import open_exec_connection
@@ -21,7 +22,8 @@ from inception.chain.session.preamble import preamble_script
 from inception.chain.session.signals import catch_signals
 from inception.chain.session.streams import Streams
 from inception.chain.session.terminal import RawTerminal
-from inception.engine.translate import translated
+from inception.engine.translate import reason, translated
+from inception.errors import CommandRefused
 
 _EXEC = 'exec "$@"'
 _DEFAULTS = ExecOptions()
@@ -29,6 +31,8 @@ _DEFAULTS = ExecOptions()
 # With a terminal, the engine holds back the first key of its detach sequence until the next one comes: by default
 # Ctrl-P, the shells' "previous line". The sequence cannot be turned off, so make it a key that shells leave alone.
 _DETACH_KEYS = ",".join(["ctrl-^"] * 8)
+
+_UNKNOWN_USER = ("unable to find user", "unable to find group")
 
 _SI_KERNEL = 0x80
 """`si_code` of a signal from the kernel itself, so from the terminal (sigaction(2))."""
@@ -60,16 +64,17 @@ def run_session(
         raw_terminal = RawTerminal(streams.stdin) if use_terminal else None
         size = raw_terminal.size if raw_terminal else None
         with translated(f"a session in {container}"):
-            exec_id = client.exec_create(
-                container,
-                ["/bin/sh", "-c", preamble_script(size), "inception", *(command or ())],
-                stdin=True,
-                tty=use_terminal,
-                environment={**_environment(raw_terminal), **options.environment},
-                user=options.user or "",
-                workdir=options.workdir,
-                detach_keys=_DETACH_KEYS if use_terminal else None,
-            )["Id"]
+            with _refusals_of_users():
+                exec_id = client.exec_create(
+                    container,
+                    ["/bin/sh", "-c", preamble_script(size), "inception", *(command or ())],
+                    stdin=True,
+                    tty=use_terminal,
+                    environment={**_environment(raw_terminal), **options.environment},
+                    user=options.user or "",
+                    workdir=options.workdir,
+                    detach_keys=_DETACH_KEYS if use_terminal else None,
+                )["Id"]
             connection = stack.enter_context(closing(open_exec_connection(client, exec_id, terminal=use_terminal)))
         signals = stack.enter_context(catch_signals(_signals_to_catch(raw_terminal)))
         if raw_terminal:
@@ -78,6 +83,20 @@ def run_session(
         return Session(
             handle, connection, streams=streams, signals=signals, terminal=raw_terminal, size=size, requests=requests
         ).run()
+
+
+@contextmanager
+def _refusals_of_users() -> Iterator[None]:
+    """Raise CommandRefused for a user that the container does not know.
+
+    Docker 28 refuses to make such a session; older ones make it, and it ends with the status of that error.
+    """
+    try:
+        yield
+    except APIError as error:
+        if not any(words in (error.explanation or "") for words in _UNKNOWN_USER):
+            raise
+        raise CommandRefused(reason(error)) from error
 
 
 def run_local(command: Sequence[str] | None, environment: Mapping[str, str]) -> int:

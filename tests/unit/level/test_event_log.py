@@ -111,6 +111,13 @@ def test_a_log_tail_is_bounded_and_takes_any_bytes(tmp_path: Path) -> None:
     assert tail(tmp_path / "missing") == ()
 
 
+def test_a_log_tail_of_a_wrong_option_ends_before_the_list_of_all_options(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    why = ("Status: unknown flag: --nonesuch", "See 'dockerd --help'.", "")
+    log.write_text("\n".join((*why, "Usage:\tdockerd [OPTIONS]", "", "Options:", *("      --flag" for _ in range(40)))))
+    assert tail(log) == why
+
+
 def test_a_log_tail_of_a_crash_in_go_begins_with_its_reason(tmp_path: Path) -> None:
     log = tmp_path / "log"
     why = "runtime: failed to create new OS thread (have 4 already; errno=11)"

@@ -1,4 +1,4 @@
-"""Commands at depth 0, which run on the host."""
+"""Commands at depth 0, which run on the host, and sessions that an engine refuses to make."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import docker
 import pexpect
 import pytest
+from docker.errors import APIError
+
+from inception.chain.session.run import run_session
+from inception.errors import CommandRefused, EngineError
 
 CHECKOUT = Path(__file__).parents[4]
 DRIVER = "import sys; from inception.chain.session.run import run_local; sys.exit(run_local(sys.argv[1:] or None, {}))"
@@ -90,3 +95,31 @@ def test_ctrl_c_ends_the_command_and_its_status_says_so() -> None:
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 128 + signal.SIGINT
+
+
+class RefusingClient(docker.APIClient):
+    """A client of an engine that makes no session and gives `refusal`."""
+
+    def __init__(self, refusal: str) -> None:
+        super().__init__(base_url="http://nowhere:1", version="1.41")
+        self._refusal = refusal
+
+    def exec_create(self, *_: object, **__: object) -> dict[str, str]:
+        """Raise the refusal."""
+        raise APIError("400", explanation=self._refusal)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "kind", "status"),
+    [
+        ("unable to find user nosuch: no matching entries in passwd file", CommandRefused, 126),
+        ("unable to find group nosuch: no matching entries in group file", CommandRefused, 126),
+        ("container inception-dream-3 is not running", EngineError, 125),
+    ],
+)
+def test_a_session_that_the_engine_does_not_make_has_the_status_of_the_cause(
+    refusal: str, kind: type[EngineError], status: int
+) -> None:
+    with RefusingClient(refusal) as client, pytest.raises(EngineError, match=refusal) as caught:
+        run_session(client, "inception-dream-3", command=["true"])
+    assert (type(caught.value), caught.value.exit_code) == (kind, status)
