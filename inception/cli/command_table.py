@@ -43,7 +43,7 @@ COMMANDS = {
         "evidence.",
     ),
     "report": CommandEntry(
-        place="report:report", summary="Render a report again from its report.json: page, charts, tables."
+        place="report:app", summary="Render a campaign's report again, or merge those of many machines."
     ),
     "up": CommandEntry(place="up:up", summary="Start a chain of N levels, leave it running, print its name."),
     "spec": CommandEntry(place="spec:spec", summary="Print the file that describes a running chain, or its schema."),

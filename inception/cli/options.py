@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
@@ -233,6 +234,14 @@ def seconds(text: str) -> float:
         return parse_duration(text)
     except ValueError as error:
         raise UsageError(str(error), remedy="write it like 90s, 45m or 2h") from error
+
+
+def share(text: str) -> float:
+    """Return 0.2 for `20%`. Raises UsageError."""
+    share = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", text)
+    if share is None:
+        raise UsageError(f"{text!r} is not a percentage", remedy="write it like 20%")
+    return float(share[1]) / 100
 
 
 _Spec = Annotated[

@@ -1,4 +1,4 @@
-"""The page of a report in a real browser: nothing in the console, every chart drawn, light and dark."""
+"""The pages of a report and of a fleet in a real browser: nothing in the console, every chart drawn, light and dark."""
 
 from __future__ import annotations
 
@@ -7,13 +7,19 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from inception.fleet.report import files as fleet_files
+from inception.fleet.report.charts import charts as fleet_charts
+from inception.fleet.report.files import write_fleet
+from inception.fleet.report.merge import merge
 from inception.stress.report.charts import charts
 from inception.stress.report.files import PAGE, write_report
-from inception.stress.report.svg import DARK, LIGHT, Palette
+from inception.stress.report.svg import DARK, LIGHT, Chart, Palette
+from tests.factories.fleets import fleet_reports
 from tests.factories.stress_reports import eventful
 
 _CHROMIUM = shutil.which("chromium")
@@ -45,6 +51,9 @@ document.body.setAttribute('data-seen', JSON.stringify({rows, wide, body: getCom
 """Stands in a copy of the page only: the report itself has no script."""
 
 
+_EACH_SCHEME = pytest.mark.parametrize(("scheme", "palette"), [("light", LIGHT), ("dark", DARK)])
+
+
 def _browse(tmp_path: Path, scheme: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     assert _CHROMIUM
     return subprocess.run(
@@ -68,30 +77,45 @@ def _rgb(colour: str) -> str:
     return f"rgb({red}, {green}, {blue})"
 
 
-@pytest.mark.parametrize(("scheme", "palette"), [("light", LIGHT), ("dark", DARK)])
-def test_page_draws_every_chart_in_a_browser(tmp_path: Path, scheme: str, palette: Palette) -> None:
-    report = eventful()
-    write_report(report, tmp_path)
-    page = (tmp_path / PAGE).read_text(encoding="utf-8")
-    (tmp_path / "asked.html").write_text(page.replace("</body>", f"{_ASKED}</body>"), encoding="utf-8")
+def _check_page(file: Path, scheme: str, palette: Palette, drawn: Sequence[Chart]) -> None:
+    """Check that the page in `file` has each chart, whole, in the colours of `scheme`, and an empty console."""
+    page = file.read_text(encoding="utf-8")
+    (file.parent / "asked.html").write_text(page.replace("</body>", f"{_ASKED}</body>"), encoding="utf-8")
 
-    shot = tmp_path / f"{scheme}.png"
-    drawn = _browse(tmp_path, scheme, f"--screenshot={shot}", f"file://{tmp_path / PAGE}")
-    assert "CONSOLE" not in drawn.stderr
+    shot = file.parent / f"{scheme}.png"
+    shown = _browse(file.parent, scheme, f"--screenshot={shot}", f"file://{file}")
+    assert "CONSOLE" not in shown.stderr
     assert shot.stat().st_size > 50_000
 
-    asked = _browse(tmp_path, scheme, "--dump-dom", f"file://{tmp_path / 'asked.html'}")
+    asked = _browse(file.parent, scheme, "--dump-dom", f"file://{file.parent / 'asked.html'}")
     assert "CONSOLE" not in asked.stderr
     found = re.search(r"data-seen=\"(.*?)\"", asked.stdout)
     assert found
     seen = json.loads(found[1].replace("&quot;", '"'))
-    assert [row["label"] for row in seen["rows"]] == [chart.title for chart in charts(report)]
+    assert [row["label"] for row in seen["rows"]] == [chart.title for chart in drawn]
     for row in seen["rows"]:
         assert row["marks"] >= 3, row
         assert row["width"] > 300, row
         assert row["outside"] == 0, row
         assert row["text"] in {_rgb(palette.faint), _rgb(palette.text)}, row
     assert not seen["wide"]
+
+
+@_EACH_SCHEME
+def test_page_draws_every_chart_in_a_browser(tmp_path: Path, scheme: str, palette: Palette) -> None:
+    report = eventful()
+    write_report(report, tmp_path)
+    _check_page(tmp_path / PAGE, scheme, palette, charts(report))
+
+
+@_EACH_SCHEME
+@pytest.mark.parametrize("count", [3, 1000])
+def test_page_of_a_fleet_draws_every_chart_in_a_browser(
+    count: int, tmp_path: Path, scheme: str, palette: Palette
+) -> None:
+    fleet = merge(fleet_reports(count))
+    write_fleet(fleet, tmp_path)
+    _check_page(tmp_path / fleet_files.PAGE, scheme, palette, fleet_charts(fleet))
 
 
 def test_console_error_of_a_broken_page_is_noticed(tmp_path: Path) -> None:

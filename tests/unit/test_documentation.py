@@ -108,6 +108,8 @@ def test_commands_and_options_exist(page: str, arguments: str) -> None:
     program: Any = get_command(app)
     command = program.commands[DEFAULT_COMMAND] if words[0].startswith("-") else program
     for word in words:
+        if hasattr(command, "default_command") and word not in command.commands:
+            command = command.commands[command.default_command]
         if not hasattr(command, "commands") or word.isupper():  # COMMAND stands for any.
             break
         assert word in command.commands, f"{page} names a command {word} in: inception{arguments}"

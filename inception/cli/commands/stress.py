@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -80,7 +79,7 @@ def stress(
     """
     from inception.stress.report.gates import Gates
 
-    regression = None if fail_on_regression is None else _share(fail_on_regression)
+    regression = None if fail_on_regression is None else options.share(fail_on_regression)
     gates = Gates(min_depth=fail_under, no_leaks=fail_on_leak, regression=regression)
     if compare is not None:
         raise typer.Exit(_compare(*compare, gates))
@@ -215,11 +214,3 @@ def _judge(unmet: list[str]) -> int:
     for line in unmet:
         say(f"requirement not met: {line}")
     return _FAILED if unmet else 0
-
-
-def _share(text: str) -> float:
-    """Return 0.2 for `20%`. Raises UsageError."""
-    share = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", text)
-    if share is None:
-        raise UsageError(f"{text!r} is not a percentage", remedy="write it like 20%")
-    return float(share[1]) / 100

@@ -24,12 +24,12 @@ def show_seconds(value: float) -> str:
     return f"{value:.2f} s" if value >= 1 else f"{value * 1000:.3g} ms"
 
 
-def _axis_seconds(value: float) -> str:
+def axis_seconds(value: float) -> str:
     """Return seconds for an axis, without trailing zeros."""
     return f"{value:g} s" if value >= 1 else show_seconds(value)
 
 
-def _bytes(value: float) -> str:
+def axis_bytes(value: float) -> str:
     """Return a size for an axis, without trailing zeros."""
     if value == 0:
         return "0"
@@ -102,7 +102,7 @@ def _phases(report: Report) -> Chart | None:
         for phase in PHASES
     )
     marks = stacked_bars(
-        positions=list(levels), series=series, across=LEVEL, up=Axis(title="time until ready", show=_axis_seconds)
+        positions=list(levels), series=series, across=LEVEL, up=Axis(title="time until ready", show=axis_seconds)
     )
     note = "From the creation of each level until its engine answers; medians over all chains."
     return Chart(name="phases", title="Time a level, by phase", note=note, marks=marks)
@@ -129,7 +129,7 @@ def _memory(report: Report) -> Chart | None:
         Series(name=process, values=tuple(middle(number, process) for number in numbers)) for process in PROCESSES
     )
     used = tuple(it for it in series if any(it.values))
-    marks = stacked_bars(positions=numbers, series=used, across=LEVEL, up=Axis(title="memory (PSS)", show=_bytes))
+    marks = stacked_bars(positions=numbers, series=used, across=LEVEL, up=Axis(title="memory (PSS)", show=axis_bytes))
     note = "Memory of each level's own processes; pages that levels share are counted in parts."
     return Chart(name="memory", title="Memory a level, by process", note=note, marks=marks)
 
@@ -140,7 +140,7 @@ def _disk(report: Report) -> Chart | None:
     if not points:
         return None
     series = Series(name="data-root", values=tuple(points.values()))
-    marks = stacked_bars(positions=list(points), series=(series,), across=LEVEL, up=Axis(title="disk", show=_bytes))
+    marks = stacked_bars(positions=list(points), series=(series,), across=LEVEL, up=Axis(title="disk", show=axis_bytes))
     note = "Size of each level's data-root, without the grafted image and without deeper levels."
     return Chart(name="disk", title="Disk a level", note=note, marks=marks)
 
@@ -177,7 +177,7 @@ def _round_trips(report: Report) -> Chart | None:
         positions=list(runs),
         series=(Series(name="from create to remove", values=tuple(runs.values())),),
         across=LEVEL,
-        up=Axis(title="round trip", show=_axis_seconds),
+        up=Axis(title="round trip", show=axis_seconds),
     )
     pings = median(points["api_s"].values()) if points["api_s"] else 0.0
     note = f"By each level's own engine. An answer of its API takes {show_seconds(pings)} (median)."
@@ -204,7 +204,7 @@ def _cycles(report: Report) -> Chart | None:
             Series(name="unwinding a level", values=tuple(_median_ascent_s(cycle.chains) for cycle in report.cycles)),
         ),
         across=CYCLE,
-        up=Axis(title="median", show=_axis_seconds),
+        up=Axis(title="median", show=axis_seconds),
         alarms=[(cycle.number, "left behind: " + ", ".join(cycle.leaks)) for cycle in report.cycles if cycle.leaks],
     )
     note = "A cycle that left something behind on the host is ringed."
@@ -226,7 +226,7 @@ def _soak(report: Report) -> Chart | None:
             Series(name="a container", values=tuple(median(it.run_s for it in bins[number]) for number in numbers)),
         ),
         across=Axis(title="second", show=lambda value: f"{value:g}"),
-        up=Axis(title="round trip", show=_axis_seconds),
+        up=Axis(title="round trip", show=axis_seconds),
     )
     note = "A container in every level, over and over, while the chain is held: medians over all levels."
     return Chart(name="soak", title="Soak", note=note, marks=marks)

@@ -38,7 +38,8 @@ def show_or_dash(value: float | None, show: Callable[[float], str]) -> str:
     return _DASH if value is None else show(value)
 
 
-def _cells(*texts: str) -> tuple[Cell, ...]:
+def cells(*texts: str) -> tuple[Cell, ...]:
+    """Return a plain cell for each text."""
     return tuple(Cell(text=text) for text in texts)
 
 
@@ -57,7 +58,7 @@ def _cycle_row(cycle: CycleRecord) -> tuple[Cell, ...]:
     before, after = cycle.before.memory_available, cycle.after.memory_available
     change = None if before is None or after is None else after - before
     return (
-        *_cells(str(cycle.number), str(depth), show_or_dash(down, show_seconds), show_or_dash(up, show_seconds)),
+        *cells(str(cycle.number), str(depth), show_or_dash(down, show_seconds), show_or_dash(up, show_seconds)),
         Cell(text=show_or_dash(change, lambda value: f"{value / 1e6:+.0f} MB")),
         _leaks(cycle.leaks),
     )
@@ -73,7 +74,7 @@ def _leaks(leaks: Sequence[str]) -> Cell:
 def kills_table(report: Report) -> Table | None:
     """Return a row for each kill of chaos; None without chaos."""
     rows = tuple(
-        _cells(
+        cells(
             str(cycle.number),
             str(kill.trigger),
             f"{kill.delay_s:.2f} s",
@@ -95,7 +96,7 @@ def churn_table(report: Report) -> Table | None:
     """Return a row for each chain at whose bottom containers were started; None where none was."""
     rows = tuple(
         (
-            *_cells(str(cycle.number), str(churn.containers), str(churn.clients), show_seconds(churn.seconds)),
+            *cells(str(cycle.number), str(churn.containers), str(churn.clients), show_seconds(churn.seconds)),
             Cell(text=show_or_dash(median_or_none(churn.run_s), show_seconds)),
             Cell(text=show_or_dash(max(churn.run_s, default=None), show_seconds)),
             Cell(text="; ".join(churn.errors), tone="bad") if churn.errors else Cell(text="none"),
@@ -126,7 +127,7 @@ def _level_row(level: LevelRecord) -> tuple[Cell, ...]:
         if found
         else (_DASH,) * 8
     )
-    return _cells(
+    return cells(
         str(level.number),
         show_or_dash(level.ready_s, show_seconds),
         show_or_dash(level.unwound_s, show_seconds),

@@ -169,6 +169,35 @@ def lines(
     return (*marks, *_legend([it.name for it in series]))
 
 
+def bundle(
+    *, positions: Sequence[int], threads: Sequence[Series], series: Sequence[Series], across: Axis, up: Axis
+) -> tuple[Mark, ...]:
+    """Return a faint line for each of `threads`, however many, and before them a line with a legend for each series."""
+    present = [value for it in (*threads, *series) for value in it.values if value is not None]
+    ticks = nice_ticks(max(present, default=0.0))
+    marks = [*_frame(ticks, across, up), *_position_labels(positions)]
+    rows = [("thread", it) for it in threads] + [(f"line l{number}", it) for number, it in enumerate(series)]
+    for kind, row in rows:
+        reached = [value for value in row.values if value is not None]
+        if reached:
+            title = f"{row.name}: {up.show(min(reached))} to {up.show(max(reached))}"
+            marks.append(Mark(tag="path", attributes={"class": kind, "d": _broken_path(row, ticks)}, title=title))
+    return (*marks, *_legend([it.name for it in series]))
+
+
+def _broken_path(row: Series, ticks: Sequence[float]) -> str:
+    """Return the line through the values of `row`, interrupted at gaps; a lone value is a dash of its own."""
+    words, before = [], None
+    for index, value in enumerate(row.values):
+        if value is not None:
+            x, y = _centre(index, len(row.values)), _y(value, ticks)
+            words.append(f"{'M' if before is None else 'L'}{x:.0f} {y:.1f}")
+            if before is None and (index + 1 == len(row.values) or row.values[index + 1] is None):
+                words.append("h4")
+        before = value
+    return "".join(words)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Curve:
     """Points of a cost, as shares of its value at the shallowest level, and the power law through them."""
