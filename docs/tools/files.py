@@ -80,16 +80,21 @@ def _type(expression: Kind, prefix: str) -> str:
     origin: Kind = get_origin(expression)
     arguments = get_args(expression)
     if origin in (Union, UnionType):
-        return " or ".join(_type(it, prefix) for it in arguments)
+        return _types(arguments, " or ", prefix)
     if origin is Literal:
         return " or ".join(f"`{it}`" for it in arguments)
     if origin in (tuple, list):
-        return f"list of {_type(arguments[0], prefix)}"
+        alike = origin is list or arguments[-1] is Ellipsis
+        return f"list of {_type(arguments[0], prefix)}" if alike else f"list of {_types(arguments, ' and ', prefix)}"
     if origin is dict:
         return f"object of {_type(arguments[1], prefix)}"
     if expression in _IN_JSON:
         return _IN_JSON[expression]
     return f"[{expression.__name__}](#{_anchor(expression, prefix)})"
+
+
+def _types(expressions: tuple[Kind, ...], joint: str, prefix: str) -> str:
+    return joint.join(_type(it, prefix) for it in expressions)
 
 
 def _anchor(kind: Kind, prefix: str) -> str:

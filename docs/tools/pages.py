@@ -8,6 +8,7 @@ from docs.tools.commands import command_pages
 from docs.tools.files import described
 from inception.chain.forwarding.forward import Exposure, Forward
 from inception.cli.output import ChainFields
+from inception.fleet.report.record import FleetReport
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event
 from inception.stress.report.record import Report
@@ -16,6 +17,7 @@ _FILES = {
     "plan": (ChainPlan,),
     "events": (Event,),
     "report": (Report,),
+    "fleet": (FleetReport,),
     "ls": (ChainFields, Forward, Exposure),
 }
 """Types of each file, by the beginning of the anchors of its sections."""

@@ -68,6 +68,7 @@ class Thing:
     colour: Colour = Colour.RED
     parts: tuple[Part, ...]
     size: float | None = None
+    points: tuple[tuple[int, float], ...] = ()
 
 
 def test_types_of_a_file_are_described_with_all_that_they_contain() -> None:
@@ -76,7 +77,8 @@ def test_types_of_a_file_are_described_with_all_that_they_contain() -> None:
         "| field | type | default |\n| --- | --- | --- |\n"
         "| `colour` | [Colour](#t-colour) | `red` |\n"
         "| `parts` | list of [Part](#t-part) |  |\n"
-        "| `size` | number or null | `null` |\n\n"
+        "| `size` | number or null | `null` |\n"
+        "| `points` | list of list of integer and number | `[]` |\n\n"
         "(t-colour)=\n### Colour\n\nColour of a thing.\n\nOne of `red`.\n\n"
         "(t-part)=\n### Part\n\nPart of a thing.\n\n"
         "| field | type | default |\n| --- | --- | --- |\n"
