@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from inception.stress.report.codec import from_json, json_schema, to_json
+from inception.stress.report.codec import from_versioned_json, json_schema, to_json
 from inception.stress.report.compare import Difference
 from inception.stress.report.record import Ending, Status
 
@@ -173,10 +173,7 @@ class FleetReport:
     @classmethod
     def from_json(cls, text: str) -> FleetReport:
         """Return the fleet that `to_json` wrote. Raises ValueError if it is none, or one of another version."""
-        written = from_json(_Version, text).version
-        if written != FLEET_VERSION:
-            raise ValueError(f"fleet version {written}, not {FLEET_VERSION}")
-        return from_json(cls, text)
+        return from_versioned_json(cls, text, "fleet", FLEET_VERSION)
 
     @classmethod
     def json_schema(cls) -> dict[str, Any]:
@@ -187,8 +184,3 @@ class FleetReport:
 def count_of(number: int, noun: str) -> str:
     """Return a number with its noun: 1 machine, 2 machines."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Version:
-    version: int

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
-from inception.stress.report.codec import from_json, json_schema, to_json
+from inception.stress.report.codec import from_versioned_json, json_schema, to_json
 from inception.stress.report.trend import Drift, PowerFit
 
 REPORT_VERSION: Literal[1] = 1
@@ -296,17 +296,9 @@ class Report:
     @classmethod
     def from_json(cls, text: str) -> Report:
         """Return the report that `to_json` wrote. Raises ValueError if it is no report, or one of another version."""
-        written = from_json(_Version, text).version
-        if written != REPORT_VERSION:
-            raise ValueError(f"report version {written}, not {REPORT_VERSION}")
-        return from_json(cls, text)
+        return from_versioned_json(cls, text, "report", REPORT_VERSION)
 
     @classmethod
     def json_schema(cls) -> dict[str, Any]:
         """Return the JSON schema of report.json."""
         return json_schema(cls)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Version:
-    version: int
