@@ -29,13 +29,17 @@ _LOADED = "loading it instead"
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """Result of one chain. `level_s` is the median of the levels' seconds, `cause` why the cell is not green."""
+    """Result of one chain, tried with the checkout's `commit`.
+
+    `level_s` is the median of the levels' seconds, `cause` why the cell is not green.
+    """
 
     outside: str
     inside: str
     level_s: float | None = None
     transfer: str = ""
     cause: str = ""
+    commit: str = ""
 
     @property
     def green(self) -> bool:

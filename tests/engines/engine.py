@@ -20,11 +20,11 @@ import docker
 from inception.engine.client import open_client
 from inception.errors import EngineError
 from inception.plan.request import ImageStore
+from tests.cache import ENGINES
 from tests.engines.kinds import Kind, Program
 from tests.engines.lock import locked
 from tests.engines.root import make_root
 
-CACHE = Path(__file__).parents[2] / ".cache" / "engines"
 _SHARED = Path("/run/incept-engine")
 """Directory that the engine sees at the same path."""
 ADDRESS = f"unix://{_SHARED}/engine.sock"
@@ -83,12 +83,12 @@ class OtherEngine:
 
 @contextmanager
 def running_engine(kind: Kind, *, state: Path | None = None, own_network: bool = False) -> Iterator[OtherEngine]:
-    """Run the engine at ADDRESS. Its images and volumes lie in the directory `state`: by default one in .cache.
+    """Run the engine at ADDRESS. Its images and volumes lie in the directory `state`: by default one in the cache.
 
     That one serves one engine at a time, others wait. With `own_network` it can run beside another engine. Raises
     EngineError if it does not boot, and CalledProcessError if its root cannot be made.
     """
-    root, state = make_root(CACHE, kind.suite), state or CACHE / "state" / kind.name
+    root, state = make_root(ENGINES, kind.suite), state or ENGINES / "state" / kind.name
     with locked(state):
         for place in (_RUN_ROOT, _SHARED):
             place.mkdir(mode=0o755, exist_ok=True)

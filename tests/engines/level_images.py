@@ -1,6 +1,6 @@
 """Make the level images of all suites, as files that any engine loads: `python -m tests.engines.level_images SUITE...`.
 
-They are built once, by the private engine, and kept in .cache; the name of a file is the tag of its image.
+They are built once, by the private engine, and kept in the cache; the name of a file is the tag of its image.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from inception.engine.client import open_client
 from inception.image.method import Suite
 from inception.image.recipe import find_recipe
 from inception.image.store import find_image, list_images, remove_image
-from tests.engines.engine import ADDRESS, CACHE
+from tests.cache import ENGINES
+from tests.engines.engine import ADDRESS
 from tests.engines.lock import locked
 
 _INCEPTION = Path(sys.executable).with_name("inception")
@@ -42,7 +43,7 @@ def level_image(suite: str) -> LevelImage:
         tag = find_recipe(suite=Suite(suite)).tag()
     except ValueError as error:
         raise NoLevelImage(str(error)) from error
-    return LevelImage(tag=tag, file=CACHE / "level-images" / suite / f"{tag.partition(':')[2]}.tar")
+    return LevelImage(tag=tag, file=ENGINES / "level-images" / suite / f"{tag.partition(':')[2]}.tar")
 
 
 def missing_suites(suites: Iterable[str]) -> list[str]:

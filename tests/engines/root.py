@@ -1,4 +1,4 @@
-"""Make a Debian root with the engines of a suite, once: it is kept in .cache."""
+"""Make a Debian root with the engines of a suite, once: it is kept in the cache."""
 
 from __future__ import annotations
 

@@ -1,20 +1,19 @@
-"""Make one row of the table, in isolation: `python -m tests.engines.row KIND FILE [--inside NAME...]`.
+"""Make one row of the table, in isolation: `python -m tests.engines.row KIND [--inside NAME...]`.
 
-Each cell is written to FILE once it is known, as a line of JSON.
+Each cell is kept once it is known: a row that ends early loses none.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from contextlib import suppress
-from dataclasses import asdict
-from pathlib import Path
+from dataclasses import replace
 
 from inception.engine.connect import Engine, connect_to
 from tests.engines.cell import Cell, try_cell
 from tests.engines.engine import ADDRESS, remove_containers, running_engine
+from tests.engines.kept import keep, this_commit
 from tests.engines.kinds import INSIDE, OUTSIDE, Inside, Kind, kind_named
 from tests.engines.level_images import NoLevelImage, level_image, remove_outdated
 
@@ -26,7 +25,6 @@ def _say(line: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="tests.engines.row", description=__doc__)
     parser.add_argument("kind", choices=[kind.name for kind in OUTSIDE])
-    parser.add_argument("file", type=Path)
     parser.add_argument("--inside", nargs="+", default=[it.name for it in INSIDE])
     arguments = parser.parse_args()
     kind = kind_named(arguments.kind)
@@ -34,11 +32,10 @@ def main() -> None:
         _say(f"level 0: {kind.name}, {found.version}, {found.driver}")
         _check(kind, found.version)
         _tidy(engine)
-        with arguments.file.open("w") as output:
-            for inside in INSIDE:
-                if inside.name in arguments.inside:
-                    output.write(json.dumps(asdict(_try(engine, kind, inside))) + "\n")
-                    output.flush()
+        commit = this_commit()
+        for inside in INSIDE:
+            if inside.name in arguments.inside:
+                keep(replace(_try(engine, kind, inside), commit=commit))
 
 
 def _check(kind: Kind, version: str) -> None:

@@ -11,14 +11,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from pathlib import Path
 
+from tests.cache import CACHE
 from tests.isolated.disk import template
 from tests.isolated.run import run_isolated
 from tests.isolated.slot import taken_slot
-
-CACHE = Path(os.environ.get("INCEPTION_TESTS_CACHE", Path(__file__).parents[2] / ".cache")).absolute() / "isolated"
-"""Directory of the disk's template; INCEPTION_TESTS_CACHE names another place than the checkout's."""
 
 
 def main() -> int:
@@ -29,7 +26,7 @@ def main() -> int:
     if os.geteuid() != 0:
         parser.error("only root can make these namespaces: use sudo, or run the tests as they are with pytest")
     with taken_slot(lambda line: print(line, file=sys.stderr)) as slot:
-        disk = template(CACHE, slot)
+        disk = template(CACHE / "isolated", slot)
         return run_isolated(slot, arguments.command, disk=disk) if arguments.command else 0
 
 

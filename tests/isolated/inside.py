@@ -11,6 +11,7 @@ from pathlib import Path
 from inception.engine.private.kernel import bind
 from inception.linux.cgroups import hierarchy_name
 from inception.linux.mounts import MountPoint, parse_mountinfo
+from tests.cache import ENGINES
 from tests.isolated.slot import LOCKS
 
 MEMORY = Path("/mnt")
@@ -29,7 +30,8 @@ def main(arguments: list[str]) -> int:
     here = Path.cwd()
     mounts = parse_mountinfo(Path("/proc/self/mountinfo").read_text())
     disk_file, mounted = _mount_disk(Path(disk))
-    shown = (Path(checkout), LOCKS, *((Path(save).parent,) if save else ()))
+    ENGINES.mkdir(parents=True, exist_ok=True)
+    shown = (Path(checkout), LOCKS, ENGINES, *((Path(save).parent,) if save else ()))
     kept = [(path, os.open(path, os.O_PATH)) for path in shown]
     _enter_own_root(mounted)
     _cover(mounted)
