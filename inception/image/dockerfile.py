@@ -17,7 +17,7 @@ from inception.callbacks import ignore
 from inception.engine.translate import translated
 from inception.errors import ImageError
 from inception.image.recipe import LABEL_ENGINE
-from inception.plan.engine.settings import parse_engine_version
+from inception.plan.engine.versions import parse_engine_version
 
 LABEL_BUILD = "inception.build"
 """Label of a build's intermediate images; the final stage starts from scratch, so the image lacks it."""

@@ -20,7 +20,7 @@ import docker
 from inception.engine.translate import translated
 from inception.errors import ImageError
 from inception.image.recipe import LABEL_ENGINE, Recipe, package_names
-from inception.plan.engine.settings import parse_engine_version
+from inception.plan.engine.versions import parse_engine_version
 
 SOURCE_DATE_EPOCH = 1754697600
 """Unix time: the latest time stamp of the image's files, the day of the Debian release."""

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from inception.plan.chain import CgroupNamespace, ChainPlan, LevelPlan
 from inception.plan.engine.outward import choose_outward, remarks_on
 from inception.plan.engine.preloads import Preload
-from inception.plan.engine.seeds import SeedPlan, assign_seeds, distinct, preloads_in
+from inception.plan.engine.seeds import SeedPlan, assign_seeds, distinct, lacks_store, preloads_in
 from inception.plan.estimate import USUAL_IMAGE_SIZE, budgets, estimate, tightest, too_tight
 from inception.plan.facts import Facts
 from inception.plan.formats.size import MIB, show_size
@@ -40,6 +40,7 @@ def plan_chain(request: Request, facts: Facts) -> ChainPlan:
         _check_limits(request)
     outward = choose_outward(request, facts.engine)
     seeds = assign_seeds(request, facts.images, facts.seeds, _preloads(facts))
+    _check_image_stores(seeds)
     return ChainPlan(
         name=request.name,
         request=request,
@@ -97,6 +98,16 @@ def _levels(
         )
         for resources in (resources_of(number, request.resources),)
     )
+
+
+def _check_image_stores(seeds: tuple[SeedPlan, ...]) -> None:
+    for number, seed in enumerate(seeds, 1):
+        if lacks_store(seed):
+            raise Refusal(
+                f"level {number} cannot keep images in containerd's store: "
+                f"{seed.engine_image} has Docker {seed.engine_version}, and 24 is the first that can",
+                remedy="give that level another image, or name the levels of that store: --image-store 1-2=containerd",
+            )
 
 
 def _cgroup_namespace(number: int, resources: LevelResources) -> CgroupNamespace:

@@ -128,8 +128,7 @@ def test_four_engines_in_one_another_run_build_and_grow(
         refused = run_inception("grow", "engines", "--image", bookworm, timeout_s=LIMIT_S)
         assert refused.returncode == 125
         (line,) = [it for it in refused.stderr.splitlines() if b"error:" in it]
-        assert bookworm.encode() in line
-        assert b"or --image-store" in line
+        assert f"level 6 cannot keep images in containerd's store: {bookworm} has Docker 20.10.".encode() in line
         _check(run_inception, [*engines, engines[3]])
     finally:
         run_inception("down", "engines")

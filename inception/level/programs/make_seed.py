@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ from inception.level.failure import PhaseError
 from inception.level.graft import data_root_in, tarball_in
 from inception.level.image_store import store_in_use, store_settings
 from inception.plan.engine.settings import DockerdConfiguration, SettingsFile, configure
+from inception.plan.engine.versions import has_containerd_store, parse_engine_version
 from inception.plan.paths import CONTAINERD_ROOT, SEED_DIRECTORY, preload_file
 from inception.plan.request import ImageStore
 from inception.plan.time_limits import TimeLimits
@@ -56,6 +58,7 @@ def make_seed(
 
     AUTO is the store that the engine uses by itself. Raises PhaseError or docker.errors.DockerException.
     """
+    check_store(store, subprocess.run(("dockerd", "--version"), capture_output=True, text=True, check=False).stdout)
     data_root = data_root_in(directory)
     containerd = start_containerd(data_root, _LOGS / "containerd.log")
     wait_for_socket(CONTAINERD_SOCKET, containerd, limits.containerd_s)
@@ -102,6 +105,13 @@ def name_by_digests(data_root: Path, image_ids: Sequence[str], digests: Iterable
     for name in digests:
         known["Repositories"].setdefault(name.partition("@")[0], {})[name] = image_ids[0]
     file.write_text(json.dumps(known))
+
+
+def check_store(store: ImageStore, answer: str) -> None:
+    """Raise PhaseError if the dockerd that gives `answer` to --version is too old for `store`."""
+    version = parse_engine_version(answer)
+    if store is ImageStore.CONTAINERD and not has_containerd_store(version):
+        raise PhaseError(f"Docker {version} cannot keep images in containerd's store, and 24 is the first that can")
 
 
 def wait_for_dockerd(dockerd: Daemon, store: ImageStore, limits: TimeLimits) -> None:

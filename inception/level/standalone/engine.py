@@ -35,9 +35,9 @@ from inception.plan.engine.settings import (
     SettingsFile,
     configure,
     open_files,
-    parse_engine_version,
     port_security,
 )
+from inception.plan.engine.versions import parse_engine_version
 from inception.plan.time_limits import TimeLimits
 
 _LOG = Path("/var/log/docker.log")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from inception.plan.engine.preloads import Preload, digest_of, distinct_preloads
+from inception.plan.engine.versions import has_containerd_store
 from inception.plan.request import ImageStore, Request
 
 _PREFIX = "inception-seed-"
@@ -84,6 +85,11 @@ def assign_seeds(
     beside = distinct_preloads(preloads)
     wanted = (_seed(request, by_name, beside, number, min(number + 1, request.depth)) for number in numbers)
     return tuple(by_volume.get(seed.volume, seed) for seed in wanted)
+
+
+def lacks_store(seed: SeedPlan) -> bool:
+    """Return whether the version of the seed's engine is known, and cannot keep images in the store asked for."""
+    return seed.store is ImageStore.CONTAINERD and not has_containerd_store(seed.engine_version)
 
 
 def distinct(seeds: Iterable[SeedPlan]) -> tuple[SeedPlan, ...]:

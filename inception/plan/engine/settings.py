@@ -7,11 +7,12 @@ the file, and leave it again where the user's command line has them.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
+
+from inception.plan.engine.versions import has_network_options
 
 Settings = Mapping[str, Any]
 """Content of a daemon.json: names of settings to their values, parsed JSON."""
@@ -21,8 +22,6 @@ USUAL_MTU = 1500
 _SOFT_OPEN_FILES = 1024
 _HARD_OPEN_FILES = 524288
 """Open files of a container: the limits of an engine of today, 25 or later, which has them from its service."""
-_FIRST_WITH_NETWORK_OPTIONS = (24,)
-"""First version of dockerd with `default-network-opts`."""
 NEEDED_BY_LEVELS = frozenset(
     {
         "bip",
@@ -179,12 +178,6 @@ def port_security(files: Sequence[SettingsFile], arguments: Sequence[str]) -> Po
     return PortSecurity(encrypted=verifies is not None or bool(chosen.get("tls")), verifies_clients=bool(verifies))
 
 
-def parse_engine_version(answer: str) -> str:
-    """Return the version in the answer to `dockerd --version`, "Docker version 28.5.2, build 89c5e8f"; "" if none."""
-    version = re.search(r"version (\S+?),", answer)
-    return "" if version is None else version[1]
-
-
 def named_settings(arguments: Iterable[str]) -> list[tuple[str, str | None]]:
     """Return the setting that each option among dockerd's `arguments` stands for, and its value if it has one there."""
     words = list(arguments)
@@ -227,13 +220,6 @@ def _with_network_mtu(
         )
     default = {"default-network-opts": {"bridge": {"com.docker.network.driver.mtu": mtu}}}
     return _merge(default, settings), None
-
-
-def has_network_options(engine_version: str) -> bool:
-    """Return whether a dockerd of that version, such as 26.1.5+dfsg1, knows `default-network-opts`."""
-    major = engine_version.partition(".")[0]
-    # A version that is no number is a build of today's source.
-    return not major.isdecimal() or (int(major),) >= _FIRST_WITH_NETWORK_OPTIONS
 
 
 def _as_flags(name: str, value: Any) -> list[str]:  # noqa: ANN401 parsed JSON

@@ -12,7 +12,7 @@ from inception.plan.facts import Facts
 from inception.plan.growth import grown, images_in, request_grown, shrunk
 from inception.plan.pids import PidNamespace
 from inception.plan.refusal import Refusal
-from inception.plan.request import Storage
+from inception.plan.request import Storage, parse_level_store
 from tests.factories.plans import FACTS, HOST, IMAGE, IMAGE_ID, plan
 
 B = ImageFacts(name="level:b", image_id="sha256:" + "b" * 64, engine_version="28.5.2")
@@ -92,6 +92,17 @@ def test_levels_that_grow_from_a_new_image_get_its_seed_from_the_engine_of_the_b
     # It stays with that image.
     assert _grown(after, 1, facts).level(5).image == B.name
     assert _grown(after, 1, facts).seeds == after.seeds
+
+
+def test_growing_by_an_engine_without_the_store_asked_for_is_refused_with_the_cause() -> None:
+    old = ImageFacts(name="level:old", image_id="sha256:" + "c" * 64, engine_version="20.10.24+dfsg1")
+    facts = replace(FACTS, images=(IMAGE, old))
+    before = plan(2, image_store=(parse_level_store("containerd"),))
+    with pytest.raises(Refusal, match=r"level 3 .* level:old has Docker 20\.10\.24\+dfsg1") as refused:
+        _grown(before, 1, facts, image=old.name)
+    assert "--image-store" in refused.value.remedy
+    ours = plan(2, image_store=(parse_level_store("1-2=containerd"),))
+    assert _grown(ours, 1, facts, image=old.name).level(3).image == old.name
 
 
 def test_a_seed_goes_with_the_engine_that_has_it() -> None:

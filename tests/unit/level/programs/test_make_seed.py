@@ -8,7 +8,7 @@ import pytest
 
 from inception.level.daemons import Daemon
 from inception.level.failure import PhaseError
-from inception.level.programs.make_seed import name_by_digests, wait_for_dockerd
+from inception.level.programs.make_seed import check_store, name_by_digests, wait_for_dockerd
 from inception.plan.request import ImageStore
 from inception.plan.time_limits import TimeLimits
 
@@ -41,3 +41,10 @@ def test_an_image_is_known_by_the_digests_of_registries_too(tmp_path: Path) -> N
             "far:5000/app": {"far:5000/app@sha256:0": "sha256:a"},
         }
     }
+
+
+def test_an_engine_too_old_for_containerds_store_is_refused_before_it_is_started() -> None:
+    with pytest.raises(PhaseError, match=r"^Docker 20\.10\.24\+dfsg1 cannot keep images in containerd's store"):
+        check_store(ImageStore.CONTAINERD, "Docker version 20.10.24+dfsg1, build 297e128\n")
+    check_store(ImageStore.OVERLAY2, "Docker version 20.10.24+dfsg1, build 297e128\n")
+    check_store(ImageStore.CONTAINERD, "Docker version 28.5.2, build 89c5e8f\n")

@@ -13,7 +13,6 @@ from inception.plan.engine.settings import (
     SettingsFile,
     configure,
     open_files,
-    parse_engine_version,
 )
 
 MTU_OF_NETWORKS = {"bridge": {"com.docker.network.driver.mtu": "1400"}}
@@ -127,15 +126,3 @@ def test_a_users_log_driver_gets_no_option_of_another_driver() -> None:
     assert _settings(_configure(own, {"log-driver": "syslog"})) == {"log-driver": "syslog"}
     made = _configure(own, arguments=("--log-driver=syslog",))
     assert (_settings(made), made.arguments) == ({}, ("--log-driver=syslog",))
-
-
-@pytest.mark.parametrize(
-    ("answer", "version"),
-    [
-        ("Docker version 26.1.5+dfsg1, build a72d7cd\n", "26.1.5+dfsg1"),
-        ("Docker version 28.5.2, build 89c5e8f\n", "28.5.2"),
-        ("", ""),
-    ],
-)
-def test_version_is_read_from_dockerds_answer(answer: str, version: str) -> None:
-    assert parse_engine_version(answer) == version
