@@ -12,17 +12,13 @@ from dataclasses import dataclass
 from statistics import median
 
 from inception.engine.connect import Engine, EngineChoice, connect
-from inception.image.build import build_image
 from inception.image.method import Suite
-from inception.image.recipe import find_recipe
-from inception.image.store import find_image
 from inception.plan.request import ImageStore, ImageTransfer, Request, parse_level_store
 from tests.bench.ours import Descent, descend
+from tests.engines.level_images import make_level_image, put_on_engine
 
 _LIMIT = 1.1
 """Times that a level of overlay2 may take in containerd's store."""
-_APT_OPTIONS = ('Acquire::Check-Valid-Until "false"',)
-"""A mirror that is behind has a Release file that is past its date."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,11 +94,10 @@ def _phase_s(descents: list[Descent], name: str) -> float:
 
 
 def _image(engine: Engine) -> str:
-    """Return the tag of a level image whose engine has both stores, built if it is missing."""
-    recipe = find_recipe(suite=Suite.FORKY, apt_options=_APT_OPTIONS)
-    if find_image(engine.client, recipe.tag()) is None:
-        build_image(engine.client, recipe, on_message=_say)
-    return recipe.tag()
+    """Return the tag of a level image whose engine has both stores, made if it is missing. Raises NoLevelImage."""
+    image = make_level_image(Suite.FORKY)
+    put_on_engine(engine.client, image)
+    return image.tag
 
 
 def main() -> int:

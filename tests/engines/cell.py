@@ -59,7 +59,7 @@ def try_cell(engine: Engine, outside: str, inside: Inside, say: Callable[[str], 
     """Descend, use the bottom, grow, unwind and compare the host before and after; a failure is the cell's cause."""
     try:
         image = level_image(inside.suite)
-        put_on_engine(image)
+        put_on_engine(engine.client, image)
         # The seed stays: it is made before the host is compared.
         _inception("--depth", "1", "--name", _NAME, *_choice(inside, image.tag), "--", "true")
         before = Inventory.take(engine)

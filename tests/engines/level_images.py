@@ -8,18 +8,16 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterable
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import docker
 
-from inception.engine.client import open_client
 from inception.image.method import Suite
 from inception.image.recipe import find_recipe
 from inception.image.store import find_image, list_images, remove_image
 from tests.cache import ENGINES
-from tests.engines.engine import ADDRESS
 from tests.engines.lock import locked
 
 _INCEPTION = Path(sys.executable).with_name("inception")
@@ -78,16 +76,15 @@ def _run(*arguments: str) -> None:
         raise NoLevelImage(lines[-1])
 
 
-def put_on_engine(image: LevelImage) -> None:
-    """Load the image into the engine at ADDRESS unless it has it. Raises NoLevelImage without a file, EngineError."""
-    with closing(open_client(ADDRESS)) as client:
-        if find_image(client, image.tag) is None:
-            if not image.file.exists():
-                raise NoLevelImage(f"{image.tag} could not be built")
-            with image.file.open("rb") as tarball:
-                for message in client.load_image(tarball):
-                    if "error" in message:
-                        raise NoLevelImage(message["error"])
+def put_on_engine(client: docker.APIClient, image: LevelImage) -> None:
+    """Load the image into the engine unless it has it. Raises NoLevelImage without a file, and EngineError."""
+    if find_image(client, image.tag) is None:
+        if not image.file.exists():
+            raise NoLevelImage(f"{image.tag} could not be built")
+        with image.file.open("rb") as tarball:
+            for message in client.load_image(tarball):
+                if "error" in message:
+                    raise NoLevelImage(message["error"])
 
 
 def remove_outdated(client: docker.APIClient, images: list[LevelImage]) -> None:
