@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import docker
 from docker.errors import APIError, NotFound
 
-from inception.linux.capabilities import NAMES
+from inception.plan.privileges import NAMES
 
 _ABSENT_IMAGE = "inception/asks-about-capabilities:none"
 """Name of an image that does not exist: an engine checks capabilities first, so the request creates nothing."""

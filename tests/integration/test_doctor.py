@@ -11,7 +11,7 @@ import pexpect
 import pytest
 
 from inception.engine.connect import Engine
-from inception.linux.capabilities import NAMES
+from inception.plan.privileges import NAMES
 from inception.probe.checks import CHECKS
 from inception.probe.machine import parse_bounding_set
 from tests.integration.conftest import INCEPTION, RunInception

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from inception.linux.capabilities import NAMES, names_in
+from inception.linux.capabilities import names_in
 from inception.plan.facts import EngineFacts
+from inception.plan.privileges import NAMES
 from inception.probe.checks.check import Check, CheckResult, failed, passed, skipped, warned
 from inception.probe.checks.needs import of_engine
 from inception.probe.doctor_facts import DoctorFacts, HostLimits

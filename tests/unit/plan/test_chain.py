@@ -11,7 +11,7 @@ from inception.plan.facts import Facts, RunRootSource
 from inception.plan.formats.size import GIB, parse_size
 from inception.plan.pids import PidNamespace
 from inception.plan.planner import plan_chain
-from inception.plan.privileges import Privileges
+from inception.plan.privileges import NAMES, Privileges
 from inception.plan.refusal import GREATEST_DEPTH, Refusal
 from inception.plan.request import ImageTransfer, PidMode, Storage
 from tests.factories.plans import ENGINE, FACTS, HOST, IMAGE, plan, request
@@ -183,8 +183,18 @@ def test_level_1_gets_the_requested_loopback_size() -> None:
 
 def test_privileges_follow_the_engine() -> None:
     assert plan().privileges == Privileges(privileged=False, capabilities=ENGINE.capabilities)
-    able = replace(FACTS, engine=replace(ENGINE, privileged=True))
+    able = replace(FACTS, engine=replace(ENGINE, privileged=True, capabilities=NAMES))
     assert plan(4, able).privileges == Privileges(privileged=True)
+    # Docker 20.10 does not know the newest three.
+    old = replace(FACTS, engine=replace(ENGINE, privileged=True, capabilities=NAMES[:38]))
+    assert plan(4, old).privileges == Privileges(privileged=True)
+
+
+def test_no_level_is_privileged_where_an_older_engine_below_could_not_start_it() -> None:
+    """Docker 23 and later ask for what they hold themselves, 20.10 for all that it knows."""
+    held = tuple(name for name in NAMES if name != "SYS_RESOURCE")
+    newer = replace(FACTS, engine=replace(ENGINE, privileged=True, capabilities=held))
+    assert plan(4, newer).privileges == Privileges(privileged=False, capabilities=held)
 
 
 def test_a_plan_of_another_version_is_not_read() -> None:

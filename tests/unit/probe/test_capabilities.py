@@ -6,7 +6,8 @@ import pytest
 import requests
 from docker.errors import APIError, ImageNotFound
 
-from inception.linux.capabilities import NAMES, names_in
+from inception.linux.capabilities import names_in
+from inception.plan.privileges import NAMES
 from inception.probe.capabilities import ask_known, decide
 
 ALL = frozenset(NAMES)

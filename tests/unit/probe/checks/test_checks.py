@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from inception.linux.capabilities import NAMES
+from inception.plan.privileges import NAMES
 from inception.probe.checks import CHECKS, examine
 from inception.probe.checks.check import Check, CheckStatus
 from inception.probe.doctor_facts import CgroupLimits, DoctorFacts, LoopDevices, NetworkLimits, Usage
