@@ -19,6 +19,8 @@ from tests.engines.level_images import make_level_image, put_on_engine
 
 _LIMIT = 1.1
 """Times that a level of overlay2 may take in containerd's store."""
+_LEVELS = 8
+"""Least number of levels of each way in a turn."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,14 +55,21 @@ def _ways(depths: list[int], load_depths: list[int]) -> Iterator[Way]:
 
 
 def measure(engine: Engine, image: str, ways: list[Way], runs: int) -> dict[Way, list[Descent]]:
-    """Descend each of the `ways` in turns: what else the machine is at hits all of them alike. Loads go once."""
+    """Descend each of the `ways` in turns: what else the machine is at hits all of them alike. Loads go once.
+
+    Shallow chains are repeated, until as many levels are measured as in one of depth 8.
+    """
     found: dict[Way, list[Descent]] = {way: [] for way in ways}
+    depths = list(dict.fromkeys(way.depth for way in ways))
     for turn in range(runs):
-        # Each second turn goes the other way round, so that none is always the first.
-        for way in ways if turn % 2 == 0 else reversed(ways):
-            if way.transfer is ImageTransfer.GRAFT or turn == 0:
-                _say(f"turn {turn + 1} of {runs}: {way.transfer} {way.store} to depth {way.depth}")
-                found[way].append(descend(engine, way.request(image), _say))
+        for depth in depths:
+            for again in range(max(1, _LEVELS // depth)):
+                first = turn == again == 0
+                compared = [it for it in ways if it.depth == depth and (first or it.transfer is ImageTransfer.GRAFT)]
+                # Each second time the other way round, so that none is always the first.
+                for way in compared if (turn + again) % 2 == 0 else reversed(compared):
+                    _say(f"turn {turn + 1} of {runs}: {way.transfer} {way.store} to depth {way.depth}")
+                    found[way].append(descend(engine, way.request(image), _say))
     return found
 
 
