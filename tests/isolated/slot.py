@@ -5,8 +5,8 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -83,9 +83,8 @@ class Slot:
 @contextmanager
 def taken_slot(on_message: Callable[[str], None]) -> Iterator[Slot]:
     """Hold a slot that is free, or wait for one; nothing of it is left on the host before and after."""
-    slot, descriptor = _take(on_message)
+    slot, descriptor = _take_clean(on_message)
     try:
-        slot.sweep()
         _sweep_killed_runs()
         yield slot
     finally:
@@ -97,8 +96,26 @@ def _sweep_killed_runs() -> None:
     """Remove what killed runs have left of slots that nobody holds."""
     for slot in map(Slot, range(SLOTS)):
         if any(group.exists() for group in slot.control_groups()) and (descriptor := _try_take(slot)) is not None:
-            slot.sweep()
+            with suppress(OSError):
+                slot.sweep()
             os.close(descriptor)
+
+
+def _take_clean(on_message: Callable[[str], None]) -> tuple[Slot, int]:
+    """Take a slot of which nothing is left; pass over those in which a killed run's processes have not ended yet."""
+    busy: set[int] = set()
+    while True:
+        slot, descriptor = _take(on_message, without=busy)
+        try:
+            slot.sweep()
+        except OSError as error:
+            os.close(descriptor)
+            on_message(f"{slot.name} is passed over: {error}")
+            busy.add(slot.number)
+            if len(busy) == SLOTS:
+                raise
+        else:
+            return slot, descriptor
 
 
 def _try_take(slot: Slot) -> int | None:
@@ -112,10 +129,10 @@ def _try_take(slot: Slot) -> int | None:
     return descriptor
 
 
-def _take(on_message: Callable[[str], None]) -> tuple[Slot, int]:
+def _take(on_message: Callable[[str], None], *, without: Collection[int]) -> tuple[Slot, int]:
     said = False
     while True:
-        for slot in map(Slot, range(SLOTS)):
+        for slot in map(Slot, (it for it in range(SLOTS) if it not in without)):
             if (descriptor := _try_take(slot)) is not None:
                 return slot, descriptor
         if not said:
