@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from inception.chain.watching.inspect import LevelDetails
 
 _AGAIN_S = 1.0
+_STEP = 3
+"""Columns that a level is indented more than the one above, where there is room."""
 
 
 def tree(
@@ -38,7 +42,7 @@ def tree(
     elif watch:
         _watch(chain)
     else:
-        for line in tree_lines(chain, inspect_levels(chain)):
+        for line in tree_lines(chain, inspect_levels(chain), width=_terminal_width()):
             typer.echo(line)
 
 
@@ -51,9 +55,11 @@ def _watch(chain: ChainStatus) -> None:
     from inception.errors import ChainError
 
     with Live(auto_refresh=False) as live:
+        width = live.console.width
         try:
             while True:
-                live.update(Text("\n".join(tree_lines(chain, inspect_levels(chain)))), refresh=True)
+                lines = tree_lines(chain, inspect_levels(chain), width=width)
+                live.update(Text("\n".join(lines)), refresh=True)
                 time.sleep(_AGAIN_S)
                 chain = find_chain(chain.name)
         except (KeyboardInterrupt, ChainError):
@@ -72,8 +78,16 @@ def _detail_fields(chain: ChainStatus, details: LevelDetails) -> dict[str, Any]:
     }
 
 
-def tree_lines(chain: ChainStatus, levels: tuple[LevelDetails, ...]) -> list[str]:
-    """Return the chain as an indented tree, its state first, harmless to a terminal."""
+def _terminal_width() -> int | None:
+    """Return the columns of the terminal that is written to, None if it is none: nothing is cut there."""
+    return os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else None
+
+
+def tree_lines(chain: ChainStatus, levels: tuple[LevelDetails, ...], *, width: int | None = None) -> list[str]:
+    """Return the chain as an indented tree, its state first, harmless to a terminal.
+
+    Within `width` columns it is indented less, and levels show less, so that no level needs two lines.
+    """
     from inception.cli.output import state_text
     from inception.plan.engine.preloads import show_preload
     from inception.plan.engine.seeds import preloads_in
@@ -82,24 +96,38 @@ def tree_lines(chain: ChainStatus, levels: tuple[LevelDetails, ...]) -> list[str
     lines = [f"{chain.name}: {state_text(chain)}, on {chain.plan.endpoint}"]
     lines += [f"  {remark}" for remark in chain.remarks]
     lines += [f"  preload {show_preload(it)}" for it in preloads_in(chain.plan.seeds)]
-    for details in levels:
-        indent = "   " * (details.status.number - 1)
-        lines.append(f"{indent}└─ {details.status.number}  {_level_text(chain, details)}")
+    shown, step = _fitting(chain, levels, width)
+    for details, text in zip(levels, shown, strict=True):
+        indent = " " * step * (details.status.number - 1)
+        lines.append(f"{indent}{text}")
         lines += [f"{indent}      container {container}" for container in details.containers or ()]
     return [printable(line) for line in lines]
 
 
-def _level_text(chain: ChainStatus, details: LevelDetails) -> str:
+def _fitting(chain: ChainStatus, levels: tuple[LevelDetails, ...], width: int | None) -> tuple[list[str], int]:
+    """Return the text of each level and the columns that each is indented more than the one above."""
+    for brief in (False, True):
+        texts = [f"└─ {it.status.number}  {_level_text(chain, it, brief=brief)}" for it in levels]
+        for step in range(_STEP, -1, -1):
+            needed = max((step * at + len(text) for at, text in enumerate(texts)), default=0)
+            if width is None or needed <= width:
+                return texts, step
+    return texts, 0
+
+
+def _level_text(chain: ChainStatus, details: LevelDetails, *, brief: bool) -> str:
+    """Return what is known of a level; a `brief` text leaves out what its plan says."""
     from inception.plan.formats.duration import show_duration
     from inception.plan.formats.size import show_size
 
     plan = chain.plan.level(details.status.number)
+    engine = chain.plan.seed_of(plan.number)
     words = [
         str(details.status.state),
-        f"engine {details.engine_version} {chain.plan.seed_of(plan.number).store}" if details.engine_version else None,
+        f"engine {details.engine_version} {engine.store}" if details.engine_version and not brief else None,
         details.address,
-        f"{plan.pid_namespace} PIDs",
-        str(plan.storage.kind),
+        None if brief else f"{plan.pid_namespace} PIDs",
+        None if brief else str(plan.storage.kind),
         f"up {show_duration(details.status.age_s)}" if details.status.age_s is not None else None,
         f"{show_size(details.memory)}" if details.memory is not None else None,
     ]

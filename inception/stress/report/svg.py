@@ -21,6 +21,11 @@ _MAX_DOUBLINGS = 8
 _MAX_BAR_WIDTH = 72.0
 _MIN_GREATEST = 1e-280
 """A smaller greatest value cannot be divided into ticks: floats end at 5e-324."""
+_MOST_LABELS = 20
+"""Positions that are all labelled."""
+_MOST_ROUND_LABELS = 14
+"""Labels of more positions, which have up to four digits."""
+_LABEL_STEPS = (2, 5, 10, 20, 50, 100)
 _LEGEND_Y = HEIGHT - 26
 _LEGEND_STEP = 20
 _LEGEND_GLYPH = 7.0
@@ -318,9 +323,10 @@ def _titles(across: Axis, up: Axis) -> tuple[Mark, Mark]:
 
 
 def _position_labels(positions: Sequence[int]) -> list[Mark]:
-    every = max(1, math.ceil(len(positions) / 20))
+    count = len(positions)
+    every = 1 if count <= _MOST_LABELS else next(it for it in _LABEL_STEPS if count <= it * _MOST_ROUND_LABELS)
     # Multiples of the step are easier to read than every so many from the first; the first is labelled in any case.
-    shown = [index for index, it in enumerate(positions) if it % every == 0 or len(positions) <= 20]  # noqa: PLR2004
+    shown = [index for index, it in enumerate(positions) if it % every == 0 or every == 1]
     if every > 1 and 0 not in shown and (not shown or shown[0] > every / 2):
         shown.insert(0, 0)
     return [_text((_centre(index, len(positions)), HEIGHT - _BOTTOM + 17), str(positions[index])) for index in shown]
