@@ -15,7 +15,7 @@ PYTHON_HERE := $(CURDIR)/$(BIN)/python
 ISOLATED := $(if $(filter 0,$(shell id -u)),--dist=worksteal --tx='$(WORKERS)*popen//python=$(PYTHON_HERE) -m tests.isolated -- $(PYTHON_HERE)')
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-integration test-vm test-engines engine-table test-inner test-engine-chain fuzz test-public check docs man install uninstall release-check sbom bench bench-deep image venv clean host-packages
+.PHONY: help run test test-unit test-integration test-vm test-engines engine-table test-inner test-engine-chain fuzz test-public check docs man install uninstall release-check sbom deb test-deb recordings bench bench-deep image venv clean host-packages
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,6 +84,15 @@ release-check: .venv/release.stamp ## Build the packages twice, compare, install
 
 sbom: host-packages .venv/dev.stamp ## Write the bill of materials of the level image: dist/level-image.cdx.json
 	$(BIN)/python -m tests.release.sbom dist/level-image.cdx.json
+
+deb: release-check ## Make a Debian package of the release: dist/inception_*.deb
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) .ci/make-deb dist/inception_dind-*.whl dist
+
+test-deb: host-packages ## Install, run and remove the Debian package in a Debian 13 root, as root
+	$(BIN)/python -m tests.isolated -- sh tests/release/deb_in_root.sh dist/inception_*.deb /var/tmp
+
+recordings: host-packages .venv/dev.stamp ## Record the manual's pictures of the terminal from real runs
+	$(BIN)/python -m docs.tools.record
 
 bench: host-packages .venv/dev.stamp ## Measure levels against the floor and the naive way
 	$(BIN)/python -m tests.bench
