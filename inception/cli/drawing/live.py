@@ -10,7 +10,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from inception.chain.watching.progress import LevelProgress, LevelProgressState, Progress
+from inception.chain.watching.progress import LevelProgress, LevelProgressState, Progress, Step
 from inception.cli.drawing.canvas import note_line
 from inception.plan.events import Event, Phase, State
 from inception.plan.formats.text import printable
@@ -90,10 +90,11 @@ class LiveCanvas:
         match level.state:
             case LevelProgressState.BOOTING:
                 row = self._row(str(level.number), now_s - level.begun_s, moving=True)
-                for step in (step for step in level.steps if step.phase is not Phase.READY):
-                    going_on = step.seconds is None
-                    seconds = now_s - step.begun_s if step.seconds is None else step.seconds
-                    row.append(f"  {step.phase} {max(seconds, 0):.2f}", style="bold" if going_on else "dim")
+                steps = [self._step(step, now_s) for step in level.steps if step.phase is not Phase.READY]
+                # On a narrow terminal the earliest go: the last one is that which a user waits for.
+                while len(steps) > 1 and row.cell_len + sum(it.cell_len for it in steps) > self._console.width:
+                    del steps[0]
+                row.append_text(Text.assemble(*steps))
             case LevelProgressState.UNWINDING:
                 begun_s = next(step.begun_s for step in reversed(level.steps) if step.phase is Phase.UNWIND)
                 row = self._row(str(level.number), now_s - begun_s, moving=True)
@@ -105,6 +106,12 @@ class LiveCanvas:
                 row = self._row(str(level.number), level.ready_s)
                 row.append(f"  {level.state}", style="green")
         return row
+
+    @staticmethod
+    def _step(step: Step, now_s: float) -> Text:
+        going_on = step.seconds is None
+        seconds = now_s - step.begun_s if step.seconds is None else step.seconds
+        return Text(f"  {step.phase} {max(seconds, 0):.2f}", style="bold" if going_on else "dim")
 
     def _row(self, number: str, seconds: float | None, *, moving: bool = False) -> Text:
         frame = self._top[int(self._clock() / _TURN_S * len(self._top)) % len(self._top)]

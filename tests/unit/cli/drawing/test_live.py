@@ -132,6 +132,17 @@ def test_a_narrow_window_cuts_lines_and_does_not_fold_them(make_screen: Callable
     assert [len(row) <= 20 for row in screen.rows] == [True, True]
 
 
+def test_a_narrow_window_shows_the_latest_phases(make_screen: Callable[..., Screen]) -> None:
+    screen = make_screen(width=60)
+    phases = (Phase.CREATE, Phase.START, Phase.PREPARE, Phase.IMAGE, Phase.CONTAINERD)
+    for at, phase in enumerate(phases):
+        screen.show(at, 1, phase, State.BEGIN)
+        screen.show(at + 1, 1, phase, State.END, 1.0)
+    screen.show(5, 1, Phase.DOCKERD, State.BEGIN)
+    assert screen.rows[0].endswith("image 1.00  containerd 1.00  dockerd 0.00")
+    assert len(screen.rows[0]) <= 60
+
+
 def test_levels_that_fail_unwind_and_are_unwound(screen: Screen) -> None:
     for level in (1, 2):
         screen.boot(level)
