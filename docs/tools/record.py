@@ -138,6 +138,8 @@ class _Recorder:
             runs([(cell.data, cell.fg, cell.bold) for cell in (row[x] for x in range(_COLUMNS))])
             for row in (self._screen.buffer[y] for y in range(self._screen.lines))
         )
+        if not self.frames and not any(lines):  # The shell has not written its prompt yet.
+            return
         if self.frames and (lines == self.frames[-1].lines or now_s - self._last_s < _SAMPLE_S):
             return
         self._shown_s += min(now_s - self._last_s, _LONGEST_S) if self.frames else 0.0
