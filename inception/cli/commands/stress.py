@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,13 +12,24 @@ import typer
 from inception.cli import options
 from inception.cli.output import say, say_unless
 from inception.cli.variables import variables_in_use
-from inception.errors import PlanError, UsageError
+from inception.errors import UsageError
 from inception.plan.request import Request
 
 if TYPE_CHECKING:
     from inception.stress.campaign import Campaign
     from inception.stress.report.gates import Gates
+    from inception.stress.report.matrix import Matrix
     from inception.stress.report.record import Report
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """Places of a campaign's results: the report's `directory`, the `trace`, and whether JSON is printed."""
+
+    directory: Path | None
+    trace: Path | None
+    as_json: bool
+
 
 _DEPTH = 8
 _FAILED = 1
@@ -35,6 +47,14 @@ _Soak = Annotated[
 _Chaos = Annotated[bool, typer.Option("--chaos", help="Kill a dockerd, containerd, runner or shim in each descent.")]
 _Seed = Annotated[
     int | None, typer.Option(metavar="NUMBER", help="Repeat the kills of an earlier campaign.  [default: random]")
+]
+_Matrix = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TAG[=STORE],...",
+        help="Run the campaign on each pair of these engines, one at level 1, one below; print a table.",
+        show_default=False,
+    ),
 ]
 _FailOnRegression = Annotated[
     str | None, typer.Option(metavar="SHARE", help="With --compare: exit with 1 if a cost grew by more (20%).")
@@ -56,6 +76,7 @@ def stress(
     seed: _Seed = None,
     time_limit: Annotated[str | None, typer.Option(metavar="TIME", help="Stop after TIME (90s, 5m, 1h).")] = None,
     measure: Annotated[bool, typer.Option(help="Measure each level at the bottom.")] = True,
+    matrix: _Matrix = None,
     output: Annotated[Path | None, typer.Option(metavar="DIR", help="Write the report's files there.")] = None,
     trace: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a trace that Perfetto and Chrome open.")
@@ -71,6 +92,7 @@ def stress(
     ] = False,
     fail_on_regression: _FailOnRegression = None,
     engine: options.EngineAddress = "auto",
+    as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Descend to depth N or until a limit stops the chain, measure every level, and name the limit with evidence.
@@ -90,7 +112,10 @@ def stress(
         measure=measure,
     )  # fmt: skip
     command = _replay(campaign, variables_in_use(context))
-    raise typer.Exit(_run(campaign, command, engine=engine, quiet=quiet, output=output, trace=trace, gates=gates))
+    told = Output(directory=output, trace=trace, as_json=as_json)
+    if matrix is not None:
+        raise typer.Exit(_run_matrix(campaign, matrix, command, engine=engine, quiet=quiet, told=told, gates=gates))
+    raise typer.Exit(_run(campaign, command, engine=engine, quiet=quiet, told=told, gates=gates))
 
 
 def _campaign(
@@ -126,47 +151,63 @@ def _campaign(
     return campaign
 
 
-def _run(
-    campaign: Campaign,
-    command: tuple[str, ...],
-    *,
-    engine: str,
-    quiet: bool,
-    output: Path | None,
-    trace: Path | None,
-    gates: Gates,
-) -> int:
+def _run(campaign: Campaign, command: tuple[str, ...], *, engine: str, quiet: bool, told: Output, gates: Gates) -> int:
     """Run `campaign`, write its report and return the exit status. A refusal is written before it is raised."""
-    import time
-
     from inception.chain.interrupts import raising_interrupted
-    from inception.chain.prepare import facts_on, images_on, prepare
     from inception.engine.connect import connect_to
-    from inception.stress.assemble import assemble, assemble_refusal, environment_of, level_engines
-    from inception.stress.execute import Execution
     from inception.stress.report.files import make_directory
     from inception.stress.report.gates import unmet_by_report
+    from inception.stress.run import run_campaign
 
-    if output is not None:
-        make_directory(output)
+    if told.directory is not None:
+        make_directory(told.directory)
     on_message = say_unless(quiet=quiet)
-    begun = time.time()
     with raising_interrupted(), connect_to(engine, on_message) as level_0:
-        try:
-            plan = prepare(level_0, campaign.request, on_message)
-        except PlanError as refused:
-            where = environment_of(facts_on(level_0, ()), campaign.request.image)
-            _write(assemble_refusal(campaign, where, refused, begun=begun, command=command), output, trace)
-            raise
-        facts = facts_on(level_0, images_on(level_0, campaign.request.images), plan.seeds)
-        where = environment_of(facts, plan.level(1).image, level_engines(plan))
-        outcome = Execution(level_0, campaign, facts=facts, on_message=on_message).run()
-    report = assemble(campaign, where, outcome, begun=begun, command=command)
-    _write(report, output, trace)
-    _print_verdict(report)
-    if outcome.interruption is not None:
-        raise outcome.interruption
-    return _judge(list(unmet_by_report(gates, report)))
+        done = run_campaign(level_0, campaign, command=command, on_message=on_message)
+    _write(done.report, told.directory, told.trace)
+    if done.refusal is not None:
+        raise done.refusal
+    _print_verdict(done.report, as_json=told.as_json)
+    done.raise_interruption()
+    return _judge(list(unmet_by_report(gates, done.report)))
+
+
+def _run_matrix(
+    campaign: Campaign, text: str, command: tuple[str, ...], *, engine: str, quiet: bool, told: Output, gates: Gates
+) -> int:
+    """Run `campaign` on each pair of the engines in `text`, print their table, and return the exit status."""
+    from inception.chain.interrupts import raising_interrupted
+    from inception.chain.prepare import images_on
+    from inception.engine.connect import connect_to
+    from inception.image.recipe import default_tag
+    from inception.stress.matrix import check_matrix, parse_matrix, run_matrix
+    from inception.stress.report.files import MATRIX, make_directory, write_matrix
+    from inception.stress.report.gates import unmet_by_matrix
+    from inception.stress.run import CampaignRun, run_campaign
+
+    engines = parse_matrix(text)
+    check_matrix(campaign, default_image=default_tag())
+    if told.trace is not None:
+        raise UsageError("--trace is of one campaign, and --matrix makes several", remedy="leave one of them out")
+    if told.directory is not None:
+        make_directory(told.directory, MATRIX)
+    on_message = say_unless(quiet=quiet)
+    with raising_interrupted(), connect_to(engine, on_message) as level_0:
+
+        def run(pair: Campaign, name: str) -> CampaignRun:
+            done = run_campaign(level_0, pair, command=command, on_message=on_message)
+            _write(done.report, told.directory and told.directory / name, None)
+            return done
+
+        images = images_on(level_0, list(dict.fromkeys(it.image for it in engines)))
+        versions = {it.name: it.engine_version for it in images}
+        done = run_matrix(campaign, engines, versions, run=run, command=command, on_message=on_message)
+    if told.directory is not None:
+        write_matrix(done.matrix, told.directory)
+    _print_matrix(done.matrix, as_json=told.as_json)
+    if done.interruption is not None:
+        raise done.interruption
+    return _judge(list(unmet_by_matrix(gates, done.matrix)))
 
 
 def _replay(campaign: Campaign, variables: list[str]) -> tuple[str, ...]:
@@ -185,9 +226,24 @@ def _write(report: Report, output: Path | None, trace: Path | None) -> None:
         write_trace(report, trace)
 
 
-def _print_verdict(report: Report) -> None:
+def _print_matrix(matrix: Matrix, *, as_json: bool) -> None:
+    from inception.cli.output import echo, print_table
+    from inception.stress.report.matrix import matrix_causes, matrix_rows
+
+    if as_json:
+        typer.echo(matrix.to_json(), nl=False)
+        return
+    print_table(matrix_rows(matrix))
+    for line in matrix_causes(matrix):
+        echo(line)
+
+
+def _print_verdict(report: Report, *, as_json: bool) -> None:
     from inception.cli.output import echo
 
+    if as_json:
+        typer.echo(report.to_json(), nl=False)
+        return
     echo(report.verdict.headline)
     if report.wall is not None:
         for line in (*report.wall.evidence, f"remedy: {report.wall.remedy}"):

@@ -1,4 +1,4 @@
-"""A report as files: report.json, levels.csv, junit.xml, report.html, and each chart as SVG and PNG."""
+"""A report as files: report.json, levels.csv, junit.xml, report.html, each chart as SVG and PNG; and matrix.json."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from inception.errors import InceptionError, UsageError
 from inception.plan.events import Phase
 from inception.stress.report.charts import PHASES, charts, phase_seconds
 from inception.stress.report.junit import junit
+from inception.stress.report.matrix import Matrix
 from inception.stress.report.page import page
 from inception.stress.report.record import LevelRecord, Report
 from inception.stress.report.svg import Chart, chart_svg, printable_svg
 from inception.stress.report.trace import trace
 
 REPORT = "report.json"
+MATRIX = "matrix.json"
 PAGE = "report.html"
 CHARTS = "charts"
 _PNG_SCALE = 2.0
@@ -35,13 +37,21 @@ def read_report(path: Path) -> Report:
         raise UsageError(f"{file} is no report: {error}", remedy="name one of this version of inception") from error
 
 
-def make_directory(directory: Path) -> None:
-    """Create `directory` and check that a report can be written there. Raises UsageError."""
+def make_directory(directory: Path, file: str = REPORT) -> None:
+    """Create `directory` and check that `file` can be written there. Raises UsageError."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        (directory / REPORT).touch()
+        (directory / file).touch()
     except OSError as error:
         raise UsageError(f"cannot write to {directory}: {error.strerror}", remedy="name another --output") from error
+
+
+def write_matrix(matrix: Matrix, directory: Path) -> None:
+    """Write matrix.json to `directory`. Raises InceptionError."""
+    try:
+        _write(directory / MATRIX, matrix.to_json())
+    except OSError as error:
+        raise _cannot_write(directory, error) from error
 
 
 def write_report(report: Report, directory: Path) -> None:
@@ -58,9 +68,11 @@ def write_report(report: Report, directory: Path) -> None:
             if can_draw_png():
                 (directory / CHARTS / f"{chart.name}.png").write_bytes(_png(chart))
     except OSError as error:
-        raise InceptionError(
-            f"cannot write to {directory}: {error.strerror}", remedy="name another --output"
-        ) from error
+        raise _cannot_write(directory, error) from error
+
+
+def _cannot_write(directory: Path, error: OSError) -> InceptionError:
+    return InceptionError(f"cannot write to {directory}: {error.strerror}", remedy="name another --output")
 
 
 def write_trace(report: Report, file: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from inception.stress.report.compare import Comparison
+from inception.stress.report.matrix import Matrix
 from inception.stress.report.record import Report
 
 
@@ -26,6 +27,18 @@ def unmet_by_report(gates: Gates, report: Report) -> Iterator[str]:
         yield f"{len(report.leaks)} left behind: {'; '.join(report.leaks)}"
     if gates.no_leaks:
         yield from (f"chain {chain.name} had to be kicked" for chain in report.chains if chain.kicked)
+
+
+def unmet_by_matrix(gates: Gates, matrix: Matrix) -> Iterator[str]:
+    """Yield a line for each requirement that a pair of engines does not meet."""
+    for pair in matrix.pairs:
+        name = f"pair {pair.outer}-{pair.inner}"
+        if gates.min_depth is not None and pair.depth < gates.min_depth:
+            yield f"{name}: depth {pair.depth} is under {gates.min_depth}"
+        if gates.no_leaks and pair.leaks:
+            yield f"{name}: {pair.leaks} left behind"
+        if gates.no_leaks and pair.kicked:
+            yield f"{name}: {pair.kicked} had to be kicked"
 
 
 def unmet_by_comparison(gates: Gates, comparison: Comparison) -> Iterator[str]:
