@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inception.errors import InceptionError, UsageError
+from inception.fleet.report.merge import check_numbers
 from inception.fleet.report.page import page
 from inception.fleet.report.record import FleetReport, MissingMachine
 from inception.stress.report.files import REPORT, read_report
@@ -37,9 +38,14 @@ def read_machines(places: Sequence[Path]) -> FleetFiles:
     missing = []
     for name, path in _named(found):
         try:
-            reports[name] = read_report(path)
+            report = read_report(path)
+            check_numbers(report)
         except UsageError as error:
             missing.append(MissingMachine(name=name, reason=_reason(path) or error.message))
+        except ValueError as error:
+            missing.append(MissingMachine(name=name, reason=f"its report is not plausible: {error}"))
+        else:
+            reports[name] = report
     if not reports:
         raise UsageError(f"none of {len(found)} machines has a report", remedy=f"the first: {missing[0].reason}")
     return FleetFiles(reports=reports, missing=tuple(missing))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from inception.fleet.report.marks import marked
 from inception.fleet.report.record import (
@@ -21,6 +21,9 @@ from inception.stress.report.record import Report
 
 _Levels = dict[int, float]
 """The value of a cost at each level."""
+_MAX_NUMBER = 1e18
+_LAST_YEAR = 250_000_000_000
+"""Unix time that still has a date: the year 9892."""
 
 
 def merge(reports: Mapping[str, Report], missing: Sequence[MissingMachine] = ()) -> FleetReport:
@@ -38,6 +41,25 @@ def merge(reports: Mapping[str, Report], missing: Sequence[MissingMachine] = ())
         missing=tuple(sorted(missing, key=lambda it: it.name)),
         traits=traits,
     )
+
+
+def check_numbers(report: Report) -> None:
+    """Raise ValueError if a number of `report` cannot be one of a machine: machines of a fleet need not be trusted."""
+    try:
+        is_possible = report.begun < _LAST_YEAR and all(0 <= number < _MAX_NUMBER for number in _numbers(report))
+    except OverflowError:
+        is_possible = False
+    if not is_possible:
+        raise ValueError("a number in it is out of all bounds")
+
+
+def _numbers(report: Report) -> Iterator[float]:
+    """Yield each number of `report` that a fleet reads. Raises OverflowError for one that is no float."""
+    where = report.environment
+    yield from (report.begun, report.seconds, report.verdict.depth, report.campaign.max_depth, where.cpus, where.memory)
+    for level in (level for chain in report.chains for level in chain.levels):
+        yield level.number
+        yield from (cost.of(level) or 0 for cost in COSTS)
 
 
 def _positive(levels: _Levels) -> _Levels:

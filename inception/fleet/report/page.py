@@ -37,7 +37,7 @@ _MAX_FINDINGS = 12
 def page(fleet: FleetReport) -> str:
     """Return the whole page."""
     apart = sorted(filter(_stands_out, fleet.machines), key=_trouble)
-    ordinary = [it for it in fleet.machines if not _stands_out(it)]
+    ordinary = sorted((it for it in fleet.machines if not _stands_out(it)), key=_trouble)
     found = list(findings(fleet))
     comparison = fleet.comparison
     return render(

@@ -181,7 +181,8 @@ def bundle(
     present = [value for it in (*threads, *series) for value in it.values if value is not None]
     ticks = nice_ticks(max(present, default=0.0))
     marks = [*_frame(ticks, across, up), *_position_labels(positions)]
-    rows = [("thread", it) for it in threads] + [(f"line l{number}", it) for number, it in enumerate(series)]
+    thread = "thread" if len(threads) < 200 else "thread many"  # noqa: PLR2004 more lines than that must be fainter
+    rows = [(thread, it) for it in threads] + [(f"line l{number}", it) for number, it in enumerate(series)]
     for kind, row in rows:
         reached = [value for value in row.values if value is not None]
         if reached:

@@ -167,6 +167,29 @@ def test_machine_without_a_readable_report_is_named_and_the_others_count(tmp_pat
     assert found.missing[2].reason == "the node is down"
 
 
+@pytest.mark.parametrize(
+    ("value", "odd"),
+    [
+        ('"begun": 1700000000.0', '"begun": 1e300'),
+        ('"seconds": 30.0', '"seconds": NaN'),
+        ('"memory": 25769803776', f'"memory": {"9" * 400}'),
+        ('"ready_s": 0.909', '"ready_s": Infinity'),
+        ('"number": 1', '"number": -1'),
+        ('"pss": 40000000', f'"pss": {"9" * 400}'),
+    ],
+)
+def test_machine_with_impossible_numbers_is_named_and_the_others_count(value: str, odd: str, tmp_path: Path) -> None:
+    write_machines({"good": machine_report(), "odd": machine_report()}, tmp_path)
+    file = tmp_path / "odd" / REPORT
+    text = file.read_text()
+    assert value in text
+    file.write_text(text.replace(value, odd))
+    found = read_machines([tmp_path])
+    assert list(found.reports) == ["good"]
+    assert [it.reason.split(":")[0] for it in found.missing] == ["its report is not plausible"]
+    page(merge(found.reports, found.missing))
+
+
 @pytest.mark.parametrize("arguments", [["no-such"], ["empty"], ["broken"], [], ["good", "--compare", "empty"]])
 def test_what_cannot_be_merged_is_refused_in_one_line_and_nothing_is_written(
     arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
