@@ -10,10 +10,8 @@ import docker
 
 from inception.callbacks import ignore
 from inception.chain.endpoint_proof import check_endpoint, is_private
-from inception.chain.status import ChainStatus, refuse_paused
 from inception.engine.connect import Engine, EngineChoice, connect
 from inception.engine.endpoint import find_endpoint
-from inception.errors import ChainError, UsageError
 from inception.level.engine_client import connect_level
 from inception.plan.chain import ChainPlan
 
@@ -51,21 +49,3 @@ def level_client(plan: ChainPlan, level: int) -> Iterator[docker.APIClient]:
         return
     with closing(connect_level(plan, level)) as client:
         yield client
-
-
-def require_live_level(status: ChainStatus, level: int | None) -> int:
-    """Return the number of the chosen level, by default that of the bottom.
-
-    Raises UsageError if the chain has no such level, ChainError if its engine cannot be reached.
-    """
-    depth = status.plan.depth
-    number = depth if level is None else level
-    if not 1 <= number <= depth:
-        raise UsageError(f"chain {status.name} has no level {number}", remedy=f"its levels are 1 to {depth}")
-    refuse_paused(status.plan)
-    if not status.is_ready(number):
-        state = status.levels[number - 1].state
-        raise ChainError(
-            f"level {number} of chain {status.name} is {state}", remedy=f"see: inception tree {status.name}"
-        )
-    return number

@@ -14,7 +14,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from inception.chain.level_engines import level_0_engine, level_client, require_live_level
+from inception.chain.level_engines import level_0_engine, level_client
+from inception.chain.level_paths import require_live_level
 from inception.chain.status import ChainStatus
 from inception.engine.translate import translated
 from inception.errors import ImageError, UsageError

@@ -113,7 +113,7 @@ def _give_plan(plan: ChainPlan) -> None:
 
 def _signal_runner(plan: ChainPlan, number: int) -> None:
     """Make the runner of level `number` read its plan again."""
-    with level_client(plan, number - 1) as client, translated(f"signalling level {number}"):
+    with level_client(plan, plan.level(number).above) as client, translated(f"signalling level {number}"):
         client.kill(plan.level(number).container, SIGNAL_PLAN_CHANGED.name)
 
 

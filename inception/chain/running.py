@@ -45,6 +45,7 @@ class RunningChain:
         self._gone = threading.Event()
         self._settled = threading.Event()
         self._failure: Event | None = None
+        self._ready: set[int] = set()
         self._status: int | None = None
         self._follower_error: Exception | None = None
         self._follower = threading.Thread(target=self._follow, name="follow events", daemon=True)
@@ -102,8 +103,10 @@ class RunningChain:
         if event.state is State.FAIL and self._failure is None and event.level <= self.plan.depth:
             self._failure = event
             self._settled.set()
-        if event.phase is Phase.READY and event.state is State.END and event.level == self.plan.depth:
-            self._settled.set()
+        if event.phase is Phase.READY and event.state is State.END:
+            self._ready.add(event.level)
+            if self._ready.issuperset(self.plan.shape.bottoms):
+                self._settled.set()
 
     def adopt(self, plan: ChainPlan) -> None:
         """Replace the plan of a chain that was resized, and forget a failure of a level that is no longer in it."""

@@ -255,11 +255,12 @@ def _level(plan: ChainPlan, number: int, progress: LevelProgress | None) -> Leve
 def _breakage(plan: ChainPlan, levels: tuple[LevelStatus, ...], progress: dict[int, LevelProgress]) -> Breakage | None:
     failures = [it.failure for it in progress.values() if it.failure is not None]
     if failures:
-        return _reported_breakage(min(failures, key=lambda event: event.monotonic_s), levels)
-    parent_lives = lifeline.is_held(Path(plan.paths.lifeline(0)))
+        return _reported_breakage(plan, min(failures, key=lambda event: event.monotonic_s), levels)
+    settled = {0: lifeline.is_held(Path(plan.paths.lifeline(0)))}
     for level in levels:
-        if level.state is LevelState.UNWINDING:
-            return None  # The levels below it unwind, too.
+        parent_lives = settled.get(plan.level(level.number).above)
+        if parent_lives is None or level.state is LevelState.UNWINDING:
+            continue  # The levels below it unwind, too.
         if level.state is LevelState.UNWOUND:
             return Breakage(level=level.number, reason="it has ended")
         if level.state is LevelState.LOST:
@@ -268,15 +269,15 @@ def _breakage(plan: ChainPlan, levels: tuple[LevelStatus, ...], progress: dict[i
             return Breakage(
                 level=level.number, reason="it was never started, and the process that would start it is gone"
             )
-        parent_lives = True
+        settled[level.number] = True
     return None
 
 
-def _reported_breakage(failure: Event, levels: tuple[LevelStatus, ...]) -> Breakage:
+def _reported_breakage(plan: ChainPlan, failure: Event, levels: tuple[LevelStatus, ...]) -> Breakage:
     # A level that dies ends the levels below it, and one of those may have reported a failure while it could not.
-    for level in levels[: failure.level - 1]:
-        if level.state is LevelState.LOST:
-            return Breakage(level=level.number, reason=_LOST)
+    for above in reversed(plan.shape.ancestors(failure.level)):
+        if levels[above - 1].state is LevelState.LOST:
+            return Breakage(level=above, reason=_LOST)
     return Breakage(level=failure.level, reason=failure.message or "no reason given", log_tail=failure.log_tail)
 
 

@@ -307,6 +307,7 @@ def _read(
     if arguments["depth"] is None:
         raise UsageError(f"missing option '{depth_flag}' / '-d'", remedy=f"see {context.command_path} --help")
     values = {name: arguments.pop(name) for name in names}
+    values["places"] = () if file is None else file.places_of(values["depth"])
 
     def make(values: dict[str, Any]) -> Request:
         return read_request({name: value for name, value in values.items() if name != "here"}, here=values["here"])
@@ -321,7 +322,7 @@ def _read(
         raise file.placed(
             error, lambda one: make({**plain, **depth, **{it: one[it] for it in names if it in one}})
         ) from error
-    return request, () if file is None else file.carried(request.depth), arguments
+    return request, () if file is None else file.carried(request.shape), arguments
 
 
 def _given(context: typer.Context) -> set[str]:

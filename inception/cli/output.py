@@ -28,12 +28,14 @@ class LevelFields(TypedDict):
     """One level. `age_s` is the seconds since it became ready, `socket` the path of its engine's Docker socket.
 
     `presence` is booting, ready, unwinding, unwound, failed or lost. `image` is that of the level, `image_store` the
-    one of its engine.
+    one of its engine. `above` is the number of the level above, 0 for the host, `label` its name in a tree.
     """
 
     level: int
     presence: str
     age_s: float | None
+    above: int
+    label: str | None
     container: str
     image: str
     engine_version: str | None
@@ -120,6 +122,8 @@ def _level_fields(plan: ChainPlan, status: LevelStatus) -> LevelFields:
         "level": status.number,
         "presence": status.state.value,
         "age_s": status.age_s,
+        "above": level.above,
+        "label": level.label or None,
         "container": level.container,
         "image": level.image,
         "engine_version": seed.engine_version or None,

@@ -31,6 +31,15 @@ ChainName = Annotated[
         show_default=False,
     ),
 ]
+LevelPath = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[NAME[/LEVEL...]]",
+        help="Name of the chain, which may be left out if there is only one, and path to a level: dream/2/a.",
+        autocompletion=known_names,
+        show_default=False,
+    ),
+]
 ChainNames = Annotated[
     list[str] | None,
     typer.Argument(

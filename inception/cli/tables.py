@@ -9,6 +9,7 @@ from itertools import groupby
 from rich.console import Console
 from rich.table import Table
 
+from inception.cli.branches import branch_of, depth_text
 from inception.plan.chain import ChainPlan
 from inception.plan.engine.preloads import show_preload
 from inception.plan.engine.proxies import mask_credentials
@@ -28,7 +29,7 @@ def plan_table(plan: ChainPlan, *, missing: Sequence[str]) -> None:
     privileges = "--privileged" if granted.privileged else f"{len(granted.capabilities)} capabilities, unconfined"
     for name, value in (
         ("chain", plan.name),
-        ("depth", str(plan.depth)),
+        ("depth", depth_text(plan.shape)),
         *_images(plan, missing),
         ("image transfer", plan.image_transfer.value),
         ("privileges", privileges),
@@ -60,7 +61,7 @@ def plan_table(plan: ChainPlan, *, missing: Sequence[str]) -> None:
     for level in plan.levels:
         size = "" if level.storage.size is None else f" {level.storage.size / 1e9:.1f} GB"
         table.add_row(
-            str(level.number),
+            str(level.number) if plan.shape.is_line else f"{branch_of(plan.shape, level.number)[0]}{level}",
             level.container,
             plan.seed_of(level.number).engine_version or "unknown",
             plan.seed_of(level.number).store.value + (f", {level.runtime}" if level.runtime else ""),

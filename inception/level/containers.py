@@ -83,8 +83,8 @@ def _create(client: docker.APIClient, plan: ChainPlan, level: LevelPlan, image: 
 
 
 def stop_timeout_s(plan: ChainPlan, number: int) -> int:
-    """Return the seconds that level `number` may take to end: it waits for all levels below, one after the other."""
-    return int(plan.limits.level_stop_s * (plan.depth - number + 1)) + 1
+    """Return the seconds that level `number` may take to end: it waits for all levels below, and a CPU for each."""
+    return int(plan.limits.level_stop_s * (len(plan.shape.below(number)) + 1)) + 1
 
 
 def _host_config(
@@ -144,7 +144,7 @@ def _mounts(plan: ChainPlan, level: LevelPlan, labels: dict[str, str]) -> list[M
 
 def _seed(level: LevelPlan, seed: SeedPlan) -> Mount:
     directory = str(SEEDS_DIRECTORY / seed.volume)
-    if seed.home == level.number - 1:
+    if seed.home == level.above:
         return Mount(directory, seed.volume, type="volume", read_only=True, no_copy=True)
     return bind(directory, directory, read_only=True)
 

@@ -101,7 +101,7 @@ class EngineWatch:
         self._shutdown.request(f"{daemon.name} ended", broken=True)
 
     def _restart(self, ended: Daemon, reason: str) -> Daemon | None:
-        """Start dockerd again, and check that it has taken over the child level; return it.
+        """Start dockerd again, and check that it has taken over the child levels; return it.
 
         None if it has not, which is reported, or if the level ends.
         """
@@ -120,19 +120,21 @@ class EngineWatch:
         return dockerd
 
     def _check_child(self) -> str:
-        """Return a remark on the child level, if there is one. Raises PhaseError if dockerd has not taken it over."""
+        """Return a remark on the child levels that live. Raises PhaseError if dockerd has not taken one over."""
         # Not at the top: see `engine`.
         from inception.level.engine_client import connect_level
 
-        child = self._number + 1
         with connect_level(self._plan, self._number) as client:
-            taken_over = client.containers(filters={"label": f"{LABEL_LEVEL}={child}"})
-        # Asked last: a level that has ended meanwhile has not been lost.
-        if not lifeline.is_held(Path(self._plan.paths.alive(child))):
-            return ""
-        if not taken_over:
-            raise PhaseError(f"level {child} lives, and the new dockerd has not taken it over")
-        return f", level {child} kept"
+            labels = [it["Labels"].get(LABEL_LEVEL) for it in client.containers(filters={"label": LABEL_LEVEL})]
+        kept = []
+        # A line may have grown since this level started.
+        for child in self._plan.shape.children(self._number) or (self._number + 1,):
+            # Asked last: a level that has ended meanwhile has not been lost.
+            if lifeline.is_held(Path(self._plan.paths.alive(child))):
+                if str(child) not in labels:
+                    raise PhaseError(f"level {child} lives, and the new dockerd has not taken it over")
+                kept.append(f", level {child} kept")
+        return "".join(kept)
 
     def _watch_files(self) -> None:
         """Report a data-root that becomes full or has room again, and rotate the level's logs."""

@@ -28,14 +28,14 @@ from inception.plan.paths import DATA_ROOT
 from inception.plan.protocol import RunnerExit, Variable
 
 if TYPE_CHECKING:
-    from inception.level.child import ChildSlot
+    from inception.level.children import Children
 
 _DATA_ROOT = Path(DATA_ROOT)
 
 
 @dataclass(kw_only=True)
 class Context:
-    """A level while it lives. `engine` and `child` come as it boots, so that half a boot can be unwound, too."""
+    """A level while it lives. `engine` and `children` come as it boots, so that half a boot can be unwound, too."""
 
     plan_file: Path
     plan: ChainPlan
@@ -47,7 +47,7 @@ class Context:
     alive: int
     """Descriptor of the lock that is held until this process ends."""
     engine: LevelEngine | None = None
-    child: ChildSlot | None = None
+    children: Children | None = None
 
     @classmethod
     def of_level(cls, plan_file: Path, number: int) -> Context:
@@ -114,7 +114,7 @@ def run(plan_file: Path, number: int) -> RunnerExit:
         failed=failed,
         unwinding_failed=not unwind(context),
         unreported=context.events.unreported is not None,
-        child_broken=context.child is not None and context.child.broken,
+        child_broken=context.children is not None and context.children.broken,
     )
     clean_up(context, outcome)
     return exit_status(outcome)
@@ -134,11 +134,12 @@ def boot(context: Context) -> LevelEngine:
 
 
 def live(context: Context, engine: LevelEngine) -> NoReturn:
-    """Start the child level, then follow changes of the plan. Raises EndOfLevel, or LevelFailure if it cannot start."""
+    """Start the child levels, then follow changes of the plan. Raises EndOfLevel, or LevelFailure if none can."""
     # Not at the top: it imports the Docker SDK, as the engine did while dockerd booted (`engine`).
-    from inception.level.child import ChildSlot
+    from inception.level.children import Children
 
-    child = context.child = ChildSlot(
+    children = context.children = Children(
+        context.plan,
         context.level.number,
         image=engine.image_id,
         restore_image=engine.restore_image,
@@ -147,25 +148,25 @@ def live(context: Context, engine: LevelEngine) -> NoReturn:
         shutdown=context.shutdown,
         mailbox=context.mailbox,
     )
-    child.converge(context.plan, fate_shared=context.plan.attached)
+    children.converge(context.plan, fate_shared=context.plan.attached)
     while True:
         match context.mailbox.wait():
             case Message.PLAN_CHANGED:
                 try:
-                    child.converge(ChainPlan.from_json(context.plan_file.read_text()), fate_shared=False)
+                    children.converge(ChainPlan.from_json(context.plan_file.read_text()), fate_shared=False)
                 except LevelFailure:
-                    child.clear()  # The failure is reported, and this level is whole.
+                    children.clear()  # The failure is reported, and this level is whole.
             case Message.CHILD_ENDED:
-                child.clear()
+                children.clear()
 
 
 def unwind(context: Context) -> bool:
-    """End the child level, then the engine, and undo `prepare`; return whether nothing failed."""
+    """End the child levels, then the engine, and undo `prepare`; return whether nothing failed."""
     try:
         with context.events.phase(Phase.UNWIND):
             context.own_lifeline.release()
-            if context.child is not None:
-                context.child.outlive()
+            if context.children is not None:
+                context.children.outlive()
             if context.engine is not None:
                 context.engine.stop()
             close_network(context.plan, context.level)
@@ -188,10 +189,11 @@ def _end_in_time(context: Context) -> None:
     """Arrange that this level ends with the level above or the client, or when its time to live is over."""
     plan, number, shutdown = context.plan, context.level.number, context.shutdown
     if number > 1 or plan.attached:
-        above = Path(plan.paths.lifeline(number - 1))
+        level = context.level.above
+        above = Path(plan.paths.lifeline(level))
         # A client on another machine takes it by a command in this container, so once that runs.
         late_s = plan.limits.lifeline_s if plan.remote and number == 1 else 0.0
-        lifeline.call_when_free(above, lambda: shutdown.request(f"level {number - 1} is gone"), held_within_s=late_s)
+        lifeline.call_when_free(above, lambda: shutdown.request(f"level {level} is gone"), held_within_s=late_s)
     if number == 1 and plan.ttl_s is not None:
         # It counts on CLOCK_MONOTONIC: a clock that is set does not move it.
         timer = Timer(plan.ttl_s, shutdown.request, ("its time to live is over",))

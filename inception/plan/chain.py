@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from ipaddress import IPv4Network, collapse_addresses
 from pathlib import PurePosixPath
 
@@ -22,6 +23,7 @@ from inception.plan.request import ImageTransfer, NetworkMode, Request, is_name
 from inception.plan.resources import NO_LIMITS, LevelResources
 from inception.plan.storage import LevelStorage
 from inception.plan.time_limits import TimeLimits
+from inception.plan.tree import Shape, check_numbers
 
 PLAN_VERSION = 2
 LABEL_CHAIN = "inception.chain"
@@ -40,7 +42,8 @@ class LevelPlan:
     """Plan of one level; number 1 is the outermost. `container` is its container's name in the engine above.
 
     It runs from `image`. `seed` is the volume of its engine's seed (`ChainPlan.seed_of`). `runtime` runs its engine's
-    containers, None for the engine's own choice.
+    containers, None for the engine's own choice. `parent` is the level above in a tree, None in a line; `label` is its
+    name there.
     """
 
     number: int
@@ -54,6 +57,17 @@ class LevelPlan:
     subnet: Subnet
     storage: LevelStorage
     resources: LevelResources = NO_LIMITS
+    parent: int | None = None
+    label: str = ""
+
+    @property
+    def above(self) -> int:
+        """Number of the level above; 0 is the host."""
+        return self.number - 1 if self.parent is None else self.parent
+
+    def __str__(self) -> str:
+        """Return its number, and its label if it has one."""
+        return f"{self.number} {self.label}".rstrip()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +115,11 @@ class ChainPlan:
         """Number of levels."""
         return len(self.levels)
 
+    @cached_property
+    def shape(self) -> Shape:
+        """Shape of the chain: a line, or a tree."""
+        return Shape([level.above for level in self.levels])
+
     @property
     def paths(self) -> RunDirectory:
         """Paths in the chain's run directory."""
@@ -141,6 +160,10 @@ class ChainPlan:
         plan = codec.decode(cls, fields)
         if [level.number for level in plan.levels] != list(range(1, plan.depth + 1)):
             raise ValueError("invalid ChainPlan: levels: their numbers are not 1 to N")
+        try:
+            check_numbers([level.above for level in plan.levels])
+        except ValueError as error:
+            raise ValueError(f"invalid ChainPlan: levels: {error}") from error
         if not is_name(plan.name):
             raise ValueError("invalid ChainPlan: name: it cannot name a chain")
         return plan

@@ -13,6 +13,7 @@ from inception.plan.facts import HostFacts
 from inception.plan.formats.size import show_size
 from inception.plan.request import ImageTransfer, Storage
 from inception.plan.resources import ResourceLimit, resources_of
+from inception.plan.tree import Shape
 
 MEMORY_PER_LEVEL = 70_000_000
 """Bytes: containerd, dockerd, shim, runner, tini, and what the kernel keeps of them."""
@@ -99,11 +100,12 @@ def tightest(among: tuple[Budget, ...], depth: int) -> Budget | None:
     return min(stopping, key=lambda it: it[0])[1] if stopping else None
 
 
-def too_tight(depth: int, limits: Sequence[ResourceLimit]) -> Iterator[tuple[str, str]]:
+def too_tight(shape: Shape, limits: Sequence[ResourceLimit]) -> Iterator[tuple[str, str]]:
     """Yield each limit that is below what its level and those below it need, and the least amount that would do."""
-    for level in range(1, depth + 1):
-        resources, count = resources_of(level, limits), depth - level + 1
-        levels = f"level {level}" if count == 1 else f"levels {level} to {depth}"
+    for level in range(1, shape.count + 1):
+        below = shape.below(level)
+        resources, count = resources_of(level, limits), len(below) + 1
+        levels = f"levels {level} to {below[-1]}" if below else f"level {level}"
         memory, tasks = count * MEMORY_PER_LEVEL, count * TASKS_PER_LEVEL
         if resources.memory is not None and resources.memory < memory:
             needed = f"{show_size(memory)} that {levels} need"

@@ -21,11 +21,13 @@ def request_grown(plan: ChainPlan, by: int, image: str | None = None) -> Request
     """Return the request of `plan` with `by` more levels, which run from `image` if it is given. Raises Refusal."""
     if by < 1:
         raise _no_change(by)
+    _check_line(plan)
     chosen = () if image is None else (LevelImage(levels=LevelRange(first=plan.depth + 1), image=image),)
     return replace(
         plan.request,
         depth=plan.depth + by,
         name=plan.name,
+        places=(),
         level_images=(*plan.request.level_images, *chosen),
         # The file system of level 1 exists already, and new levels must fit inside it.
         storage_size=plan.level(1).storage.size if plan.depth else plan.request.storage_size,
@@ -69,6 +71,7 @@ def shrunk(plan: ChainPlan, by: int) -> ChainPlan:
     """Return `plan` without its `by` deepest levels. Raises Refusal if none would be left."""
     if by < 1:
         raise _no_change(by)
+    _check_line(plan)
     if by >= plan.depth:
         raise Refusal(
             f"chain {plan.name} has {plan.depth} levels, and {by} fewer would leave none",
@@ -95,6 +98,15 @@ def _without_deeper(request: Request) -> Request:
         runtimes=kept(request.runtimes),
         resources=kept(request.resources),
     )
+
+
+def _check_line(plan: ChainPlan) -> None:
+    if not plan.shape.is_line:
+        raise Refusal(
+            f"chain {plan.name} is a tree, which neither grows nor shrinks",
+            remedy=f"change the file that `inception spec {plan.name}` prints, and start another with `inception up`",
+            usage=True,
+        )
 
 
 def _no_change(by: int) -> Refusal:

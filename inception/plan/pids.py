@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from inception.plan.request import PidMode
+from inception.plan.tree import Shape
 
 
 class PidNamespace(StrEnum):
@@ -26,14 +27,18 @@ class TooFewPidNamespaces(ValueError):
         self.greatest_depth = greatest_depth
 
 
-def assign_pid_namespaces(mode: PidMode, depth: int, free: int, headroom: int) -> tuple[PidNamespace, ...]:
+def assign_pid_namespaces(mode: PidMode, shape: Shape, free: int, headroom: int) -> tuple[PidNamespace, ...]:
     """Return the PID namespace of each level, level 1 first.
 
     `free` is how many can still be nested on this host, `headroom` how many of them stay free for containers at the
-    bottom. Raises TooFewPidNamespaces if `mode` asks for more than there are.
+    bottom. Levels beside one another need no more than one. Raises TooFewPidNamespaces if `mode` asks for more.
     """
+    depth = shape.height
     room = max(free - headroom, 0)
     private = {PidMode.ISOLATED: depth, PidMode.AUTO: min(depth, max(room, 1)), PidMode.SHARED: min(depth, 1)}[mode]
     if private > room:
         raise TooFewPidNamespaces(depth, room)
-    return (PidNamespace.PRIVATE,) * private + (PidNamespace.SHARED,) * (depth - private)
+    return tuple(
+        PidNamespace.PRIVATE if shape.depth(number) <= private else PidNamespace.SHARED
+        for number in range(1, shape.count + 1)
+    )

@@ -50,7 +50,7 @@ def plan_chain(request: Request, facts: Facts) -> ChainPlan:
         seeds=distinct(seeds),
         privileges=choose_privileges(facts.engine),
         network=request.network,
-        packet_ttl=packet_ttl(request.network, request.depth),
+        packet_ttl=packet_ttl(request.network, request.shape.height),
         mtu=request.mtu or facts.host.mtu,
         dns=request.dns,
         open_files_limit=facts.host.open_files_limit,
@@ -92,6 +92,8 @@ def _levels(
             subnet=subnet,
             storage=level_storage,
             resources=resources,
+            parent=request.places[number - 1].above if request.places else None,
+            label=request.places[number - 1].label if request.places else "",
         )
         for number, (pid_namespace, subnet, level_storage, seed) in enumerate(
             zip(pids, subnets, storage, seeds, strict=True), 1
@@ -157,9 +159,9 @@ def _pid_namespaces(request: Request, facts: Facts) -> tuple[PidNamespace, ...]:
     free = facts.host.pid_namespaces_free
     if request.force and request.pid is PidMode.ISOLATED:
         # With --force the chain runs into the kernel's own limit, so that users see it.
-        free = max(free, request.depth + request.headroom)
+        free = max(free, request.shape.height + request.headroom)
     try:
-        return assign_pid_namespaces(request.pid, request.depth, free, request.headroom)
+        return assign_pid_namespaces(request.pid, request.shape, free, request.headroom)
     except TooFewPidNamespaces as error:
         raise Refusal(
             f"{error}: {free} are free and --headroom keeps {request.headroom} of them for containers at the bottom",
@@ -233,7 +235,7 @@ def _check_fits(request: Request, facts: Facts, carrier: Storage) -> None:
 
 
 def _check_limits(request: Request) -> None:
-    for problem, least in too_tight(request.depth, request.resources):
+    for problem, least in too_tight(request.shape, request.resources):
         remedy = f"give {least} or more, go less deep, or try it all the same with --force"
         raise Refusal(problem, remedy=remedy, topic="limits")
 

@@ -7,7 +7,7 @@ from math import inf
 
 from inception.plan.engine.checks import problems_of_engine_settings
 from inception.plan.mounts import problems_of_mounts
-from inception.plan.request import NAME_LIMIT, Request, Storage, is_name
+from inception.plan.request import NAME_LIMIT, NetworkMode, Request, Storage, is_name
 
 GREATEST_DEPTH = 1000
 """Deeper is refused outright: each level takes some 60 MB of memory, and a plan is a page a level."""
@@ -33,6 +33,7 @@ def check_request(request: Request) -> None:
     """Raise Refusal for a request that no host could satisfy."""
     if not 0 <= request.depth <= GREATEST_DEPTH:
         raise misuse(f"depth {request.depth} is not between 0 and {GREATEST_DEPTH}", "ask for one with --depth")
+    _check_tree(request)
     if not is_name(request.name):
         remedy = f"use lower-case letters, digits and inner hyphens, {NAME_LIMIT} at most"
         raise misuse(f"{request.name!r} cannot name a chain", remedy)
@@ -50,6 +51,19 @@ def check_request(request: Request) -> None:
             raise misuse(f"{address!r} is not the address of a name server", "write it like 192.0.2.53")
     for problem, remedy in (*problems_of_engine_settings(request), *problems_of_mounts(request.mounts)):
         raise misuse(problem, remedy)
+
+
+def _check_tree(request: Request) -> None:
+    """Raise Refusal for what a tree cannot have."""
+    if request.places and len(request.places) != request.depth:
+        raise misuse(f"a tree of {len(request.places)} levels has no other depth", "leave out --depth")
+    shape = request.shape
+    if shape.is_line:
+        return
+    if request.storage is Storage.LOOPBACK:
+        raise misuse("a tree has no loopback image at each level", "use --storage auto, volume or tmpfs")
+    if request.network is NetworkMode.HOST:
+        raise misuse("engines beside one another cannot share a network", "use --network bridge")
 
 
 def misuse(message: str, remedy: str) -> Refusal:

@@ -17,6 +17,7 @@ from inception.plan.engine.options import (
 from inception.plan.engine.proxies import Proxies
 from inception.plan.mounts import HostMount
 from inception.plan.resources import ResourceLimit
+from inception.plan.tree import Place, Shape, line
 
 NAME_LIMIT = 32
 """Characters in a chain's name: short, so that socket paths stay below `paths.SOCKET_PATH_LIMIT`."""
@@ -92,6 +93,7 @@ class Request:
     `image` is that of the levels which no range of `level_images` names; without a range in `image_store` or
     `runtimes` the choice is the engine's. Of several ranges with one level the last counts. `preload` names images of
     level 0, or archives by their absolute paths, which every level's engine has from its start.
+    `places` are those of a tree's `depth` levels; without them the chain is a line.
     """
 
     depth: int
@@ -124,6 +126,12 @@ class Request:
     image_store: tuple[LevelStore, ...] = ()
     runtimes: tuple[LevelRuntime, ...] = ()
     preload: tuple[str, ...] = ()
+    places: tuple[Place, ...] = ()
+
+    @property
+    def shape(self) -> Shape:
+        """Shape of the chain. The places are those of `depth` levels."""
+        return Shape([it.above for it in self.places]) if self.places else line(self.depth)
 
     @property
     def images(self) -> tuple[str, ...]:

@@ -41,6 +41,10 @@ class Campaign:
         """Raise UsageError for options that contradict each other."""
         if self.depth < 1:
             raise UsageError("a campaign of depth 0 nests nothing", remedy="give --max-depth 1 or more")
+        if not self.request.shape.is_line:
+            raise UsageError(
+                "a campaign descends to one bottom, and a tree has several", remedy="give a file of a line"
+            )
         if len(self.request.name) > NAME_LIMIT - NAME_ROOM:
             raise UsageError(
                 f"{self.request.name!r} is too long to name the chains of a campaign",

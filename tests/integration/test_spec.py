@@ -27,7 +27,7 @@ depth = 2
 memory = "1GB"
 
 [[levels]]
-image-store = "overlay2"
+pids = 500
 dockerd = "--log-level=warn"
 """
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from inception.plan.pids import PidNamespace, TooFewPidNamespaces, assign_pid_namespaces
 from inception.plan.request import PidMode
+from inception.plan.tree import line
 
 modes = st.sampled_from(PidMode)
 depths = st.integers(0, 200)
@@ -24,7 +25,7 @@ def test_private_levels_come_first_and_leave_the_headroom_free(
     mode: PidMode, depth: int, free: int, headroom: int
 ) -> None:
     try:
-        namespaces = assign_pid_namespaces(mode, depth, free, headroom)
+        namespaces = assign_pid_namespaces(mode, line(depth), free, headroom)
     except TooFewPidNamespaces:
         assert _needed(mode, depth) > free - headroom
         return
@@ -37,7 +38,7 @@ def test_private_levels_come_first_and_leave_the_headroom_free(
 
 def _refusal(mode: PidMode, depth: int, free: int, headroom: int) -> TooFewPidNamespaces | None:
     try:
-        assign_pid_namespaces(mode, depth, free, headroom)
+        assign_pid_namespaces(mode, line(depth), free, headroom)
     except TooFewPidNamespaces as refusal:
         return refusal
     return None
@@ -58,14 +59,16 @@ def test_refusal_names_the_greatest_depth_that_is_accepted(mode: PidMode, depth:
 def test_auto_isolates_as_many_levels_as_fit(depth: int, free: int, headroom: int) -> None:
     if depth and free <= headroom:
         with pytest.raises(TooFewPidNamespaces):
-            assign_pid_namespaces(PidMode.AUTO, depth, free, headroom)
+            assign_pid_namespaces(PidMode.AUTO, line(depth), free, headroom)
         return
-    namespaces = assign_pid_namespaces(PidMode.AUTO, depth, free, headroom)
+    namespaces = assign_pid_namespaces(PidMode.AUTO, line(depth), free, headroom)
     assert namespaces.count(PidNamespace.PRIVATE) == min(depth, max(free - headroom, 0))
 
 
 @given(depths, headrooms)
 def test_isolated_isolates_all_levels_and_shared_only_the_first(depth: int, headroom: int) -> None:
     enough = depth + headroom + 1
-    assert set(assign_pid_namespaces(PidMode.ISOLATED, depth, enough, headroom)) <= {PidNamespace.PRIVATE}
-    assert assign_pid_namespaces(PidMode.SHARED, depth, enough, headroom).count(PidNamespace.PRIVATE) == min(depth, 1)
+    assert set(assign_pid_namespaces(PidMode.ISOLATED, line(depth), enough, headroom)) <= {PidNamespace.PRIVATE}
+    assert assign_pid_namespaces(PidMode.SHARED, line(depth), enough, headroom).count(PidNamespace.PRIVATE) == min(
+        depth, 1
+    )

@@ -18,7 +18,7 @@ from inception.plan.request import ImageTransfer, Inherit, NetworkMode, PidMode,
 
 LIMITS = {"memory", "cpus", "pids", "shm_size"}
 """Keywords that together make the field `resources` of a request."""
-OF_DETACHED_CHAINS = {"attached", "ttl_s"}
+OF_DETACHED_CHAINS = {"attached", "ttl_s", "places"}
 """Fields of a request that a chain which ends with its program has no use for."""
 
 

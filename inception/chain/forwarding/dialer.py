@@ -28,7 +28,7 @@ def start_dialer(plan: ChainPlan, level: int) -> None:
     path = plan.paths.dial(level)
     if _answers(Path(path)):
         return
-    with level_client(plan, level - 1) as client, translated(f"starting a program in level {level}"):
+    with level_client(plan, plan.level(level).above) as client, translated(f"starting a program in level {level}"):
         execution = client.exec_create(
             plan.level(level).container,
             ["python3", "-m", Program.DIAL, str(path)],

@@ -15,6 +15,7 @@ from inception.errors import ChainError, UsageError
 from inception.linux import files
 from inception.plan.chain import ChainPlan
 from inception.plan.formats import codec
+from inception.plan.tree import Shape
 
 _PUBLISHED = re.compile(r"(?:(?P<level>\d+):)?(?P<port>\d+)")
 _LIST_LIMIT = 1 << 20
@@ -48,7 +49,7 @@ def _url(address: str, port: int) -> str:
 
 
 def parse_publications(
-    ports: Iterable[str], *, address: str, plain: bool, tls_names: Iterable[str], depth: int
+    ports: Iterable[str], *, address: str, plain: bool, tls_names: Iterable[str], shape: Shape
 ) -> tuple[Publication, ...]:
     """Parse each `[LEVEL:]PORT` of `ports`; without LEVEL it is the bottom. Raises UsageError."""
     try:
@@ -66,7 +67,7 @@ def parse_publications(
             f"a port without TLS on {address} would give root on this machine to everybody who reaches it",
             remedy="leave out --insecure-plaintext, or --publish-address",
         )
-    places = [_parse(port, depth=depth) for port in ports]
+    places = [_parse(port, shape) for port in ports]
     reached_at = client_address(address)
     return tuple(
         Publication(level=level, address=address, reached_at=reached_at, port=port, plain=plain, tls_names=names)
@@ -74,14 +75,17 @@ def parse_publications(
     )
 
 
-def _parse(text: str, *, depth: int) -> tuple[int, int]:
+def _parse(text: str, shape: Shape) -> tuple[int, int]:
     """Return the level and the port of `[LEVEL:]PORT`."""
     match = _PUBLISHED.fullmatch(text)
     if match is None:
         raise UsageError(f"{text!r} is not [LEVEL:]PORT", remedy="write it like 2375, or 2:2375 for level 2")
-    level, port = int(match["level"] or depth), int(match["port"])
-    if not 1 <= level <= depth:
-        raise UsageError(f"cannot publish level {level}: the chain has none", remedy=f"its levels are 1 to {depth}")
+    if match["level"] is None and not shape.is_line:
+        raise UsageError(f"cannot publish the bottom of a tree at {text}", remedy="name one of its levels, like 2:2375")
+    level, port = int(match["level"] or shape.count), int(match["port"])
+    if not 1 <= level <= shape.count:
+        remedy = f"its levels are 1 to {shape.count}"
+        raise UsageError(f"cannot publish level {level}: the chain has none", remedy=remedy)
     if not 1 <= port <= _GREATEST_PORT:
         raise UsageError(f"{port} is not a port", remedy=f"use 1 to {_GREATEST_PORT}")
     return level, port

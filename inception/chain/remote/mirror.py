@@ -16,7 +16,7 @@ from typing import Protocol
 from inception.linux import lifeline
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
-from inception.plan.mirroring import CaughtUp, Clocks, FileChange, LockChange, Report
+from inception.plan.formats.mirroring import CaughtUp, Clocks, FileChange, LockChange, Report
 from inception.plan.paths import RunDirectory
 
 _OWNER_ONLY = 0o600

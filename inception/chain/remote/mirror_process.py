@@ -29,7 +29,7 @@ from inception.engine.translate import translated
 from inception.errors import EngineError, InceptionError
 from inception.linux import flock, lifeline
 from inception.plan.chain import ChainPlan
-from inception.plan.mirroring import CaughtUp, Report, read_report
+from inception.plan.formats.mirroring import CaughtUp, Report, read_report
 from inception.plan.protocol import Program
 
 _REMOVAL_LIMIT_S = 5

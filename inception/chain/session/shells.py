@@ -64,7 +64,7 @@ class Shells:
 
         Raises Kicked, and what run_session raises.
         """
-        with level_client(self._plan, level - 1) as client:
+        with level_client(self._plan, self._plan.level(level).above) as client:
             return run_session(
                 client,
                 self._plan.level(level).container,
@@ -92,6 +92,11 @@ class Shells:
         if request.action is Action.KICK:
             raise Kicked
         self._change(find_chain(self._plan.name).plan)  # Others may have changed it meanwhile.
+        if not self._plan.shape.is_line:
+            raise ChainError(
+                f"chain {self._plan.name} is a tree: there is more than one way down",
+                remedy=f"open the shell with: inception shell {self._plan.name}/LEVEL",
+            )
         depth = self._plan.depth
         target = request.level + request.by
         if target > depth:

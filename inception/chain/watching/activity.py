@@ -64,12 +64,13 @@ def own_use(plan: ChainPlan, readings: Readings) -> Readings:
     Their control groups contain those of the levels below; all others lie side by side. Where a level below is silent,
     its use cannot be told apart.
     """
-    own: list[Reading | None] = []
+    own: dict[int, Reading | None] = {}
     for level, reading in zip(reversed(plan.levels), reversed(readings), strict=True):
-        below = [it for it in own if it is not None]
-        contains = level.cgroup_namespace is CgroupNamespace.PRIVATE and len(below) == len(own)
-        own.append(_without(reading, below) if reading is not None and contains else reading)
-    return tuple(reversed(own))
+        below = [own[it] for it in plan.shape.below(level.number)]
+        known = [it for it in below if it is not None]
+        contains = level.cgroup_namespace is CgroupNamespace.PRIVATE and len(known) == len(below)
+        own[level.number] = _without(reading, known) if reading is not None and contains else reading
+    return tuple(own[level.number] for level in plan.levels)
 
 
 def _without(reading: Reading, below: list[Reading]) -> Reading:
@@ -122,7 +123,7 @@ def _ask(plan: ChainPlan, number: int) -> Reading:
         containers = tuple(
             one["Names"][0].lstrip("/") for one in client.containers() if LABEL_LEVEL not in (one.get("Labels") or {})
         )
-    with level_client(plan, number - 1) as above:
+    with level_client(plan, plan.level(number).above) as above:
         statistics: dict[str, Any] = above.stats(plan.level(number).container, stream=False, one_shot=True)
     return Reading(
         time_s=time.monotonic(),

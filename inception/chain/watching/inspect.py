@@ -53,7 +53,7 @@ def _inspect_level(chain: ChainStatus, level: LevelStatus) -> LevelDetails:
         containers = tuple(
             one["Names"][0].lstrip("/") for one in client.containers() if LABEL_LEVEL not in (one.get("Labels") or {})
         )
-    with _ignoring_silent_engine(), level_client(chain.plan, level.number - 1) as above:
+    with _ignoring_silent_engine(), level_client(chain.plan, chain.plan.level(level.number).above) as above:
         container = chain.plan.level(level.number).container
         networks = above.inspect_container(container)["NetworkSettings"].get("Networks") or {}
         address = next(filter(None, (it.get("IPAddress") for it in networks.values())), None)

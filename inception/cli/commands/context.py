@@ -14,7 +14,7 @@ app = typer.Typer(help="Make and remove a docker context for each level.", add_c
 @app.command()
 def create(
     *,
-    name: selection.ChainName = None,
+    name: selection.LevelPath = None,
     level: Annotated[
         int | None,
         typer.Option("--level", "-l", metavar="K", help="Number of the level.  [default: all]", show_default=False),
@@ -24,12 +24,11 @@ def create(
 
     Use it as: docker --context inception-NAME-K
     """
-    from inception.chain.level_engines import require_live_level
-    from inception.chain.status import find_chain
+    from inception.chain.level_paths import find_level, require_live_level
     from inception.engine.contexts import context_name, make_context
 
-    chain = find_chain(name)
-    for number in range(1, chain.plan.depth + 1) if level is None else (level,):
+    chain, chosen = find_level(name, level)
+    for number in range(1, chain.plan.depth + 1) if chosen is None else (chosen,):
         require_live_level(chain, number)
         context = context_name(chain.name, number)
         make_context(context, f"unix://{chain.plan.paths.socket(number)}", f"level {number} of chain {chain.name}")

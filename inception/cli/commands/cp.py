@@ -15,8 +15,8 @@ from inception.errors import UsageError
 if TYPE_CHECKING:
     from inception.chain.copying.copy import Place
 
-INSIDE = re.compile(r"(?P<name>[^/.:]*):(?P<path>.+)", re.DOTALL)
-"""A path in a level, as docker cp writes it. A path of this machine that has a colon needs a slash before it."""
+INSIDE = re.compile(r"(?P<name>[^/.:]*|[^/.:]+(?:/[^/.:]+)+):(?P<path>.+)", re.DOTALL)
+"""A path in a level, as docker cp writes it. A path of this machine with a colon begins with a slash or `./`."""
 
 
 def cp(
@@ -45,17 +45,16 @@ def cp(
     archive on standard input or output.
     """
     from inception.chain.copying.copy import Place
-    from inception.chain.level_engines import level_client, require_live_level
-    from inception.chain.status import find_chain
+    from inception.chain.level_engines import level_client
+    from inception.chain.level_paths import find_live_level
 
     out = INSIDE.fullmatch(source)
     place, here = (out, target) if out is not None else (INSIDE.fullmatch(target), source)
     if place is None or (out is not None and INSIDE.fullmatch(target) is not None):
         raise UsageError("cp needs one path in a level", remedy="write it [NAME]:PATH, and the other without a colon")
-    chain = find_chain(place["name"] or None)
+    chain, number = find_live_level(place["name"] or None, level)
     _refuse_terminal(here, sys.stdin if out is None else sys.stdout)
-    number = require_live_level(chain, level)
-    with level_client(chain.plan, number - 1) as client:
+    with level_client(chain.plan, chain.plan.level(number).above) as client:
         inside = Place(client=client, container=chain.plan.level(number).container, path=place["path"])
         if out is None:
             _copy_in(here, inside)

@@ -25,7 +25,7 @@ class Syntax(StrEnum):
 
 def env(
     *,
-    name: selection.ChainName = None,
+    name: selection.LevelPath = None,
     level: selection.Level = None,
     unset: Annotated[bool, typer.Option("--unset", help="Print what unsets them instead.")] = False,
     syntax: Annotated[
@@ -49,12 +49,10 @@ def env(
 
 
 def _settings(name: str | None, level: int | None) -> dict[str, str | None]:
-    from inception.chain.level_engines import require_live_level
+    from inception.chain.level_paths import find_live_level
     from inception.chain.publishing.publish import certificates_of, published
-    from inception.chain.status import find_chain
 
-    chain = find_chain(name)
-    number = require_live_level(chain, level)
+    chain, number = find_live_level(name, level)
     if (publication := published(chain.plan, number)) is None:
         return {**dict.fromkeys(VARIABLES), "DOCKER_HOST": f"unix://{chain.plan.paths.socket(number)}"}
     if publication.plain:

@@ -16,7 +16,7 @@ from inception.cli.exec_options import with_exec_options
 def exec_(
     *,
     context: typer.Context,
-    name: selection.ChainName = None,
+    name: selection.LevelPath = None,
     level: selection.Level = None,
     exec_options: ExecOptions,
 ) -> None:
@@ -35,7 +35,7 @@ def exec_(
 @with_exec_options
 def shell(
     *,
-    name: selection.ChainName = None,
+    name: selection.LevelPath = None,
     level: selection.Level = None,
     exec_options: ExecOptions,
 ) -> None:
@@ -44,14 +44,13 @@ def shell(
 
 
 def _session(name: str | None, level: int | None, command: list[str] | None, options: ExecOptions) -> int:
-    from inception.chain.level_engines import level_0_engine, require_live_level
+    from inception.chain.level_engines import level_0_engine
+    from inception.chain.level_paths import find_live_level
     from inception.chain.session.shells import Kicked, Shells
-    from inception.chain.status import find_chain
     from inception.chain.teardown import remove_at_once
     from inception.cli.drawing import draw
 
-    chain = find_chain(name)
-    number = require_live_level(chain, level)
+    chain, number = find_live_level(name, level)
     shells = Shells(chain.plan, on_change=ignore, draw=partial(draw.descent, quiet=False))
     try:
         with shells.open():

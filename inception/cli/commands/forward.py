@@ -41,16 +41,20 @@ def forward(
 
     Without CONTAINER the target is a port of the level itself. It ends with the chain, and `ls` shows it.
     """
-    from inception.chain.forwarding.forward import Exposure, check_port, parse_forward
+    from inception.chain.forwarding.forward import Exposure, Forward, check_port, parse_forward
     from inception.chain.forwarding.start import start
-    from inception.chain.level_engines import require_live_level
-    from inception.chain.status import find_chain
+    from inception.chain.level_paths import find_level, require_live_level
+    from inception.chain.status import refuse_paused
     from inception.cli.output import print_json
 
     name, target = name_and_target(words or [], exposing=expose_host is not None)
-    chain = find_chain(name)
-    number = require_live_level(chain, level)
-    carried = Exposure(port=check_port(expose_host)) if expose_host else parse_forward(target, number)
+    chain, number = find_level(name, level)
+    carried: Forward | Exposure
+    if expose_host:
+        refuse_paused(chain.plan)
+        carried = Exposure(port=check_port(expose_host))
+    else:
+        carried = parse_forward(target, require_live_level(chain, number))
     start(chain.plan, carried)
     if as_json:
         print_json(asdict(carried))

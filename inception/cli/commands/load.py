@@ -9,7 +9,12 @@ import typer
 from inception.cli import options, selection
 from inception.cli.output import say_unless
 
-_Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the chain.", autocompletion=selection.known_names)]
+_Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME[/LEVEL...]", help="Name of the chain, or path to a level.", autocompletion=selection.known_names
+    ),
+]
 _Images = Annotated[
     list[str], typer.Argument(metavar="IMAGE|FILE...", help="Images of level 0, or archives of docker save.")
 ]
@@ -26,7 +31,7 @@ def load(*, name: _Name, images: _Images, level: _Levels = None, quiet: options.
     """
     from inception.chain import loading
     from inception.chain.inputs.preloads import read_preloads
-    from inception.chain.status import find_chain
+    from inception.chain.level_paths import find_level
     from inception.errors import UsageError
     from inception.plan.engine.options import LevelRange, parse_levels
 
@@ -34,12 +39,15 @@ def load(*, name: _Name, images: _Images, level: _Levels = None, quiet: options.
         levels = LevelRange() if level is None else parse_levels(level)
     except ValueError as error:
         raise UsageError(str(error), remedy="write LEVELS like 2, 2-4 or 3-") from error
+    chain, number = find_level(name, None)
+    if number is not None:
+        levels = LevelRange(first=number, last=number)
     sources = read_preloads(images)
     say = say_unless(quiet=quiet)
     loading.load(
-        find_chain(name),
+        chain,
         sources,
         levels,
         on_message=say,
-        on_loaded=lambda it: say(f"{name}: level {it.level} has them, after {it.seconds:.1f} s"),
+        on_loaded=lambda it: say(f"{chain.name}: level {it.level} has them, after {it.seconds:.1f} s"),
     )

@@ -31,7 +31,7 @@ class Program(StrEnum):
 
 def logs(
     *,
-    name: selection.ChainName = None,
+    name: selection.LevelPath = None,
     level: Annotated[
         int | None,
         typer.Option("--level", "-l", metavar="K", help="Number of the level.  [default: all]", show_default=False),
@@ -50,15 +50,12 @@ def logs(
 
     A terminal gets escape sequences in a readable form, a pipe as they are.
     """
-    from inception.chain.status import find_chain
-    from inception.errors import UsageError
+    from inception.chain.level_paths import find_level
 
-    found = find_chain(name)
-    if level is not None and not 1 <= level <= found.plan.depth:
-        raise UsageError(f"chain {found.name} has no level {level}", remedy=f"its levels are 1 to {found.plan.depth}")
+    found, chosen = find_level(name, level)
     tails = [
         LogTail(f"{number} {which}", Path(found.plan.paths.log(number, which)))
-        for number in ([level] if level else range(1, found.plan.depth + 1))
+        for number in ([chosen] if chosen else range(1, found.plan.depth + 1))
         for which in program or list(Program)
     ]
     _print(tails)

@@ -11,6 +11,7 @@ def ls(*, as_json: options.Json = False) -> None:
     """List the chains of this machine, live and broken."""
     from inception.chain.forwarding.records import forwards_of
     from inception.chain.status import list_chains
+    from inception.cli.branches import depth_text
     from inception.cli.output import chain_fields, engines_text, print_json, print_table, state_text
 
     chains = list_chains()
@@ -24,7 +25,7 @@ def ls(*, as_json: options.Json = False) -> None:
     rows += [
         (
             it.name,
-            str(it.plan.depth),
+            depth_text(it.plan.shape),
             "yes" if it.plan.attached else "no",
             engines_text(it.plan),
             "; ".join((state_text(it), *it.remarks, *map(str, forwards_of(it.plan)))),

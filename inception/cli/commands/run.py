@@ -53,12 +53,16 @@ def run(
 
     if shells and command:
         raise UsageError("--shells and a command exclude each other", remedy="leave out one of the two")
+    if not request.shape.is_line:
+        raise UsageError(
+            "a tree has several bottoms, and a job runs at one", remedy="start it with `inception up`, and use `exec`"
+        )
     publications = parse_publications(
         publish_engine or (),
         address=publish_address,
         plain=insecure_plaintext,
         tls_names=tls_san or (),
-        depth=request.depth,
+        shape=request.shape,
     )
     status = run_at_depth(
         request,

@@ -88,6 +88,7 @@ def tree_lines(chain: ChainStatus, levels: tuple[LevelDetails, ...], *, width: i
 
     Within `width` columns it is indented less, and levels show less, so that no level needs two lines.
     """
+    from inception.cli.branches import branch_of
     from inception.cli.output import state_text
     from inception.plan.engine.preloads import show_preload
     from inception.plan.engine.seeds import preloads_in
@@ -98,18 +99,23 @@ def tree_lines(chain: ChainStatus, levels: tuple[LevelDetails, ...], *, width: i
     lines += [f"  preload {show_preload(it)}" for it in preloads_in(chain.plan.seeds)]
     shown, step = _fitting(chain, levels, width)
     for details, text in zip(levels, shown, strict=True):
-        indent = " " * step * (details.status.number - 1)
-        lines.append(f"{indent}{text}")
-        lines += [f"{indent}      container {container}" for container in details.containers or ()]
+        start, below = branch_of(chain.plan.shape, details.status.number, step)
+        lines.append(f"{start}{text}")
+        lines += [f"{below}   container {container}" for container in details.containers or ()]
     return [printable(line) for line in lines]
 
 
 def _fitting(chain: ChainStatus, levels: tuple[LevelDetails, ...], width: int | None) -> tuple[list[str], int]:
     """Return the text of each level and the columns that each is indented more than the one above."""
+    from inception.cli.branches import BRANCH
+
+    plan = chain.plan
+    depths = [plan.shape.depth(it.status.number) for it in levels]
     for brief in (False, True):
-        texts = [f"└─ {it.status.number}  {_level_text(chain, it, brief=brief)}" for it in levels]
+        texts = [f"{plan.level(it.status.number)}  {_level_text(chain, it, brief=brief)}" for it in levels]
+        widths = [len(BRANCH) + len(text) for text in texts]
         for step in range(_STEP, -1, -1):
-            needed = max((step * at + len(text) for at, text in enumerate(texts)), default=0)
+            needed = max((step * (depth - 1) + each for depth, each in zip(depths, widths, strict=True)), default=0)
             if width is None or needed <= width:
                 return texts, step
     return texts, 0

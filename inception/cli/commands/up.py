@@ -50,7 +50,7 @@ def up(
         address=publish_address,
         plain=insecure_plaintext,
         tls_names=tls_san or (),
-        depth=request.depth,
+        shape=request.shape,
     )
     with (
         raising_interrupted(),

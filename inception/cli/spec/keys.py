@@ -25,6 +25,8 @@ _Field = tuple[str, Any, str]
 """A key, the type of its values, and what it means."""
 
 _LEVEL: tuple[_Field, ...] = (
+    ("name", str, "Label of the first of them, for paths such as dream/NAME, and for `parent`."),
+    ("parent", str, "Name of the table below which they lie. [default: the table before this one]"),
     ("depth", Count, "Number of levels, one below the other, that this table stands for. [default: 1]"),
     ("image", str, "Image that they run from."),
     ("image-store", str, "Image store of their engines: overlay2, containerd or auto."),

@@ -13,12 +13,13 @@ import msgspec
 
 from inception.chain.forwarding.forward import Exposure, Forward, parse_forward
 from inception.cli.options import chain_options, parameters_of, seconds
-from inception.cli.spec import places
 from inception.cli.spec.keys import option_keys, spec_type
-from inception.cli.spec.levels import Setting, level_settings, listed, place_levels
+from inception.cli.spec.levels import LevelTable, Setting, WrongTable, level_settings, listed, place_levels
+from inception.cli.spec.places import KeyPath, line_of, path_in, show_path
 from inception.errors import UsageError
 from inception.plan.engine.options import split_levels
 from inception.plan.engine.preloads import names_file
+from inception.plan.tree import Place, Shape
 
 _LEVEL = re.compile(r"(?:(?P<level>\d{1,6})=)?(?P<forward>.*)", re.DOTALL)
 _DURATIONS = frozenset({"ttl", "soak", "time_limit"})
@@ -42,6 +43,16 @@ class Spec:
     file: Path
     text: str
     settings: tuple[Setting, ...]
+    places: tuple[Place, ...] = ()
+
+    def places_of(self, depth: int) -> tuple[Place, ...]:
+        """Return the places of a chain of `depth` levels, none without a name: siblings all have one."""
+        if not any(it.label for it in self.places):
+            return ()
+        if not Shape([it.above for it in self.places]).is_line:
+            return self.places
+        more = (Place(above=number) for number in range(len(self.places), depth))
+        return (*self.places[:depth], *more)
 
     def applied(self, arguments: Mapping[str, Any], given: Collection[str]) -> dict[str, Any]:
         """Return `arguments` with the file's values, but for those parameters that were `given` otherwise."""
@@ -53,13 +64,13 @@ class Spec:
             return [each for value in values for each in value]
         return values[-1] if values else default
 
-    def carried(self, depth: int) -> tuple[Forward | Exposure, ...]:
-        """Return the forwards and exposures of a chain of `depth` levels. Raises UsageError."""
+    def carried(self, shape: Shape) -> tuple[Forward | Exposure, ...]:
+        """Return the forwards and exposures of a chain of that shape. Raises UsageError."""
         forwards: list[Forward | Exposure] = []
         for setting in self.settings:
             with _placing(self, setting.path):
                 if setting.parameter == "forward":
-                    forwards += [_forward(text, depth) for text in setting.value]
+                    forwards += [_forward(text, shape) for text in setting.value]
                 elif setting.parameter == "expose_host":
                     forwards += [Exposure(port=port) for port in setting.value]
         return tuple(forwards)
@@ -74,18 +85,18 @@ class Spec:
                     return self.error(error, setting.path)
         return self.error(error, ())
 
-    def error(self, error: UsageError, path: places.Path) -> UsageError:
+    def error(self, error: UsageError, path: KeyPath) -> UsageError:
         """Return `error` with the place of `path` in the file."""
-        line = places.line_of(self.text, path)
+        line = line_of(self.text, path)
         start = f"{self.file}{'' if line is None else f':{line}'}"
-        key = f" {places.show_path(path)}:" if path else ""
+        key = f" {show_path(path)}:" if path else ""
         return UsageError(f"{start}:{key} {error.message}", remedy=error.remedy)
 
 
 class _placing:  # noqa: N801 a context manager, used as a function is
     """Add the place of `path` in `spec` to a UsageError raised inside."""
 
-    def __init__(self, spec: Spec, path: places.Path) -> None:
+    def __init__(self, spec: Spec, path: KeyPath) -> None:
         self._spec = spec
         self._path = path
 
@@ -110,7 +121,16 @@ def read_spec(name: str) -> Spec:
         raise UsageError(f"{name} is not TOML: {error}", remedy="see: inception spec --schema") from error
     spec = Spec(file=file, text=text, settings=())
     _check_types(spec, content)
-    return replace(spec, settings=tuple(_checked(spec, content)))
+    tables = _tables(spec, content)
+    places = tuple(place for table in tables for place in table.places())
+    return replace(spec, settings=tuple(_checked(spec, content, tables)), places=places)
+
+
+def _tables(spec: Spec, content: Mapping[str, Any]) -> tuple[LevelTable, ...]:
+    try:
+        return place_levels(content.get("levels", ()))
+    except WrongTable as error:
+        raise spec.error(UsageError(str(error), remedy=error.remedy), error.path) from error
 
 
 def _check_types(spec: Spec, content: dict[str, Any]) -> None:
@@ -118,7 +138,7 @@ def _check_types(spec: Spec, content: dict[str, Any]) -> None:
         msgspec.convert(content, spec_type())
     except msgspec.ValidationError as error:
         message = str(error)
-        path = places.path_in(message)
+        path = path_in(message)
         if unknown := re.search(r"unknown field `([^`]*)`", message):
             path = (*path, unknown[1])
         for pattern, plain in _TYPES:
@@ -127,9 +147,9 @@ def _check_types(spec: Spec, content: dict[str, Any]) -> None:
         raise spec.error(UsageError(words, remedy="see: inception spec --schema"), path) from error
 
 
-def _checked(spec: Spec, content: Mapping[str, Any]) -> Iterator[Setting]:
+def _checked(spec: Spec, content: Mapping[str, Any], tables: tuple[LevelTable, ...]) -> Iterator[Setting]:
     """Yield what `content` sets, its durations checked, its files relative to the file's directory."""
-    for setting in _settings(content):
+    for setting in _settings(content, tables):
         with _placing(spec, setting.path):
             if setting.parameter in _DURATIONS:
                 seconds(setting.value)
@@ -145,8 +165,7 @@ def _checked(spec: Spec, content: Mapping[str, Any]) -> Iterator[Setting]:
                 yield replace(setting, value=values)
 
 
-def _settings(content: Mapping[str, Any]) -> Iterator[Setting]:
-    tables = place_levels(content.get("levels", ()))
+def _settings(content: Mapping[str, Any], tables: tuple[LevelTable, ...]) -> Iterator[Setting]:
     if tables and "depth" not in content:
         yield Setting(parameter="depth", value=tables[-1].last, path=("levels",))
     several = {it.name for it in parameters_of(chain_options) if _is_list(it.annotation)} | _LISTS
@@ -173,9 +192,13 @@ def _relative(option: str, separator: str, directory: Path) -> str:
     return f"{option[: len(option) - len(name)]}{directory.absolute() / name}"
 
 
-def _forward(text: str, depth: int) -> Forward:
+def _forward(text: str, shape: Shape) -> Forward:
     match = _LEVEL.fullmatch(text)
-    level = depth if match is None or match["level"] is None else int(match["level"])
-    if not 1 <= level <= depth:
-        raise UsageError(f"cannot forward to level {level}: the chain has none", remedy=f"its levels are 1 to {depth}")
-    return parse_forward(text if match is None else match["forward"], level)
+    named, forward = (None, text) if match is None else (match["level"], match["forward"])
+    if named is None and not shape.is_line:
+        raise UsageError(f"cannot forward to the bottom of a tree: {text}", remedy="name a level, like 2=8080:80")
+    level = shape.count if named is None else int(named)
+    if not 1 <= level <= shape.count:
+        remedy = f"its levels are 1 to {shape.count}"
+        raise UsageError(f"cannot forward to level {level}: the chain has none", remedy=remedy)
+    return parse_forward(forward, level)

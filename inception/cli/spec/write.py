@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -32,14 +33,39 @@ def spec_of(plan: ChainPlan, engine: str | None, carried: tuple[Forward | Exposu
     forwards = [_forward(it) for it in carried if isinstance(it, Forward)]
     exposed = [it.port for it in carried if isinstance(it, Exposure)]
     values |= {key: value for key, value in (("forward", forwards), ("expose-host", exposed)) if value}
-    return "".join(f"{key} = {_toml(value)}\n" for key, value in values.items()), warnings
+    return _lines(values) + "".join(f"\n[[levels]]\n{_lines(table)}" for table in _tables(plan)), warnings
+
+
+def _lines(values: Mapping[str, Any]) -> str:
+    return "".join(f"{key} = {_toml(value)}\n" for key, value in values.items())
+
+
+def _tables(plan: ChainPlan) -> Iterator[dict[str, Any]]:
+    """Yield the tables of a chain whose levels have labels: each for levels one below the other, up to the next label.
+
+    Of labels that are there more than once, all are letters that the reader gives by itself, but for a parent's.
+    """
+    if not any(level.label for level in plan.levels):
+        return
+    counts = Counter(level.label for level in plan.levels)
+    heads = [it.number for it in plan.levels if it.number == 1 or it.label or it.above != it.number - 1]
+    lasts = {last - 1: first for first, last in zip(heads, [*heads[1:], plan.depth + 1], strict=True)}
+    for last, first in lasts.items():
+        level = plan.level(first)
+        table = {
+            "name": level.label if counts[level.label] == 1 or len(plan.shape.children(last)) > 1 else "",
+            "parent": "" if level.above == first - 1 else plan.level(lasts[level.above]).label,
+            "depth": last - first + 1 if last > first else "",
+        }
+        yield {key: value for key, value in table.items() if value}
 
 
 def _values(plan: ChainPlan) -> Iterator[tuple[str, Any]]:
     """Yield each key of an option whose value is not the usual one, and those of name, depth and image."""
     request = plan.request
     yield "name", plan.name
-    yield "depth", plan.depth
+    if not any(level.label for level in plan.levels):
+        yield "depth", plan.depth
     usual = {it.name: it.default for it in parameters_of(chain_options)}
     for key, parameter in option_keys().items():
         value = _option(request, parameter)

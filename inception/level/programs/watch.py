@@ -1,7 +1,7 @@
 """Report what happens in the run directory to a client on another machine, which sees none of its files.
 
 `python -m inception.level.programs.watch hold|watch RUN_DIRECTORY`, run in level 1 and connected by standard streams.
-The reports on standard output are those of `plan/mirroring.py`.
+The reports on standard output are those of `plan/formats/mirroring.py`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from inception.linux import lifeline
-from inception.plan.mirroring import CaughtUp, Clocks, FileChange, LockChange, Report
+from inception.plan.formats.mirroring import CaughtUp, Clocks, FileChange, LockChange, Report
 from inception.plan.paths import LOGGED_PROGRAMS, RunDirectory, previous_log
 
 _CHUNK = 64 * 1024

@@ -75,15 +75,16 @@ def _digits(image_id: str) -> str:
 def assign_seeds(
     request: Request, images: Iterable[ImageFacts], known: Iterable[SeedPlan] = (), preloads: Iterable[Preload] = ()
 ) -> tuple[SeedPlan, ...]:
-    """Return the seed of each level's engine, level 1 first: of the child level's image, at the bottom of its own.
+    """Return the seed of each level's engine, level 1 first: of its first child's image, at a bottom of its own.
 
     `images` are those at level 0; a seed that is `known` to be there is taken as it is. Each seed has all `preloads`.
     """
     by_name = {image.name: image for image in images}
     by_volume = {seed.volume: seed for seed in known}
-    numbers = range(1, request.depth + 1)
     beside = distinct_preloads(preloads)
-    wanted = (_seed(request, by_name, beside, number, min(number + 1, request.depth)) for number in numbers)
+    shape = request.shape
+    numbers = range(1, request.depth + 1)
+    wanted = (_seed(request, by_name, beside, number, shape.children(number) or (number,)) for number in numbers)
     return tuple(by_volume.get(seed.volume, seed) for seed in wanted)
 
 
@@ -98,22 +99,30 @@ def distinct(seeds: Iterable[SeedPlan]) -> tuple[SeedPlan, ...]:
 
 
 def preloads_in(seeds: Iterable[SeedPlan]) -> tuple[Preload, ...]:
-    """Return the preloads of a chain that has `seeds`: each seed has all of them."""
-    return next((seed.preloads for seed in seeds), ())
+    """Return the preloads of a chain that has `seeds`: those that all seeds have. One may have a child's image, too."""
+    first, *others = (seed.preloads for seed in seeds) if (seeds := tuple(seeds)) else ((),)
+    return tuple(it for it in first if all(it in other for other in others))
 
 
 def _seed(
-    request: Request, images: Mapping[str, ImageFacts], preloads: tuple[Preload, ...], number: int, child: int
+    request: Request,
+    images: Mapping[str, ImageFacts],
+    preloads: tuple[Preload, ...],
+    number: int,
+    inside: tuple[int, ...],
 ) -> SeedPlan:
-    own, inner = (images.get(name) or ImageFacts(name=name) for name in map(request.image_of, (number, child)))
+    own, inner, *others = (images.get(it) or ImageFacts(name=it) for it in map(request.image_of, (number, *inside)))
+    # An engine is given one image, and those of a tree's other children as it is given preloads.
+    beside = [Preload(source=it.name, identity=it.image_id, names=(it.name,)) for it in others if it != inner]
+    all_beside = distinct_preloads((*preloads, *beside)) if beside else preloads
     store = request.image_store_of(number)
     return SeedPlan(
-        volume=seed_volume_name(inner.image_id, store, engine_image_id=own.image_id, preloads=preloads),
+        volume=seed_volume_name(inner.image_id, store, engine_image_id=own.image_id, preloads=all_beside),
         image=inner.name,
         image_id=inner.image_id,
         engine_image=own.name,
         engine_image_id=own.image_id,
         store=store,
         engine_version=own.engine_version,
-        preloads=preloads,
+        preloads=all_beside,
     )

@@ -15,6 +15,7 @@ from inception.chain.publishing.host_names import client_address, names_of, pars
 from inception.chain.publishing.proxy import listen
 from inception.chain.publishing.publish import Publication, parse_publications
 from inception.errors import UsageError
+from inception.plan.tree import Shape, line
 
 FIB_TRIE = """Main:
   +-- 0.0.0.0/0 3 0 5
@@ -69,7 +70,7 @@ def test_addresses_of_all_interfaces_are_read() -> None:
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "::"])  # noqa: S104 only names
 def test_clients_of_a_wildcard_are_given_an_address_of_this_host(address: str) -> None:
-    (publication,) = parse_publications(("2376",), address=address, plain=False, tls_names=(), depth=1)
+    (publication,) = parse_publications(("2376",), address=address, plain=False, tls_names=(), shape=line(1))
     given = client_address(address)
     assert given in names_of("::")
     assert not ip_address(given).is_unspecified
@@ -77,7 +78,7 @@ def test_clients_of_a_wildcard_are_given_an_address_of_this_host(address: str) -
 
 
 def test_clients_of_one_address_are_given_that() -> None:
-    (publication,) = parse_publications(("2376",), address="::1", plain=False, tls_names=(), depth=1)
+    (publication,) = parse_publications(("2376",), address="::1", plain=False, tls_names=(), shape=line(1))
     assert publication.host == "tcp://[::1]:2376"
 
 
@@ -89,7 +90,7 @@ def test_wildcard_of_ipv6_listens_on_ipv4_too() -> None:
 
 
 def publications(*tls_names: str, plain: bool = False) -> tuple[Publication, ...]:
-    return parse_publications(("2376",), address="127.0.0.1", plain=plain, tls_names=tls_names, depth=2)
+    return parse_publications(("2376",), address="127.0.0.1", plain=plain, tls_names=tls_names, shape=line(2))
 
 
 def test_each_publication_carries_the_names_for_its_certificate() -> None:
@@ -114,3 +115,8 @@ def test_clients_without_a_default_route_are_given_another_address(monkeypatch: 
     assert client_address("::") == "192.0.2.7"
     monkeypatch.setattr(host_names, "_ipv4_addresses", lambda: ("127.0.0.1",))
     assert client_address("::") == "127.0.0.1"
+
+
+def test_a_tree_has_no_bottom_to_publish() -> None:
+    with pytest.raises(UsageError, match="cannot publish the bottom of a tree at 2376: name one of its levels"):
+        parse_publications(("2376",), address="127.0.0.1", plain=False, tls_names=(), shape=Shape([0, 1, 1]))

@@ -15,7 +15,7 @@ from inception.level.event_log import EventLog
 from inception.linux import lifeline
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
-from inception.plan.mirroring import CaughtUp, Clocks, FileChange, LockChange
+from inception.plan.formats.mirroring import CaughtUp, Clocks, FileChange, LockChange
 from tests.factories.plans import FACTS, plan
 
 

@@ -155,17 +155,115 @@ def test_a_missing_file_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert "/nonesuch/chain.toml cannot be read: No such file" in capsys.readouterr().err
 
 
-def test_the_file_in_the_readme_is_right(seen: SimpleNamespace, file: Path) -> None:
-    (example,) = re.findall(r"```toml\n(.*?)```", (Path(__file__).parents[4] / "README.md").read_text(), re.DOTALL)
-    file.write_text(example)
-    assert run_arguments(["plan", "--spec", str(file)]) == 0
-    assert seen.request.depth == 3
-    assert [it.level for it in seen.carried if isinstance(it, Forward)] == [3, 3]
-
-
 def test_preloads_are_images_or_files_beside_the_file(seen: SimpleNamespace, file: Path) -> None:
     archive = file.parent / "images.tar"
     archive.touch()
     file.write_text('depth = 1\npreload = ["app:1", "images.tar"]\n')
     run_arguments(["plan", "--spec", str(file)])
     assert seen.request.preload == ("app:1", str(archive))
+
+
+EXAMPLES = [
+    (page, example)
+    for page in ("README.md", "docs/how-to/chain-file.md")
+    for example in re.findall(r"```toml\n(name =.*?)```", (Path(__file__).parents[4] / page).read_text(), re.DOTALL)
+]
+
+
+@pytest.mark.parametrize(("page", "example"), EXAMPLES)
+def test_the_files_in_the_documents_are_right(page: str, example: str, seen: SimpleNamespace, file: Path) -> None:
+    file.write_text(example)
+    assert run_arguments(["plan", "--spec", str(file)]) == 0, page
+    assert (seen.request.name, seen.request.depth) in {("dream", 3), ("ci", 5)}
+
+
+TREE = """\
+[[levels]]
+name = "host"
+
+[[levels]]
+parent = "host"
+depth = 2
+pids = 900
+
+[[levels]]
+name = "b"
+parent = "host"
+
+[[levels]]
+parent = "host"
+
+[[levels]]
+parent = "b"
+forward = "8080:80"
+
+[[levels]]
+parent = "b"
+"""
+
+
+def test_a_tree_is_numbered_branch_by_branch(seen: SimpleNamespace, file: Path) -> None:
+    file.write_text(TREE)
+    assert run_arguments(["plan", "--spec", str(file)]) == 0
+    places = [(it.above, it.label) for it in seen.request.places]
+    assert places == [(0, "host"), (1, "a"), (2, ""), (1, "b"), (4, "a"), (4, "b"), (1, "c")]
+    assert seen.request.depth == 7
+    assert [resources_of(number, seen.request.resources).pids for number in (2, 3, 4)] == [900, 900, None]
+    assert [it.level for it in seen.carried] == [5]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ('parent = "b"', 'parent = "z"', ":17: levels[4].parent: no table before this one has the name 'z': name one"),
+        ('name = "b"', 'name = "host"', ":10: levels[2].name: two tables have the name host: give each"),
+        ('name = "b"', 'name = "3"', ":10: levels[2].name: '3' cannot name a level: use lower-case"),
+        ('name = "host"', 'image = "x"', ":5: levels[1].parent: no table before this one has the name 'host': give"),
+        (
+            "[[levels]]\nname",
+            'forward = "80:80"\n[[levels]]\nname',
+            ":1: forward: cannot forward to the bottom",
+        ),
+        (
+            "[[levels]]\nname",
+            'storage = "loopback"\n[[levels]]\nname',
+            ": a tree has no loopback image at each level: use",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("seen")
+def test_a_broken_tree_gets_one_line(
+    right: str, wrong: str, said: str, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text(TREE.replace(right, wrong, 1))
+    assert run_arguments(["plan", "--spec", str(file)]) == 2
+    assert capsys.readouterr().err.startswith(f"inception: error: {file}{said}")
+
+
+def test_a_tree_has_the_depth_that_it_has(
+    seen: SimpleNamespace, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text(TREE)
+    assert run_arguments(["plan", "--spec", str(file), "--depth", "3"]) == 2
+    assert "a tree of 7 levels has no other depth: leave out --depth" in capsys.readouterr().err
+    assert seen.request is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(["run"], "a tree has several bottoms, and a job runs at one"), (["stress"], "a tree has several")],
+)
+def test_a_tree_is_for_up_and_plan(
+    arguments: list[str], said: str, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text(TREE)
+    assert run_arguments([*arguments, "--spec", str(file)]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_names_in_a_line_go_on_below_it(seen: SimpleNamespace, file: Path) -> None:
+    file.write_text('depth = 4\n[[levels]]\nname = "one"\n[[levels]]\nname = "two"\n')
+    assert run_arguments(["plan", "--spec", str(file)]) == 0
+    assert [(it.above, it.label) for it in seen.request.places] == [(0, "one"), (1, "two"), (2, ""), (3, "")]
+    assert run_arguments(["plan", "--spec", str(file), "--depth", "1"]) == 0
+    assert [it.label for it in seen.request.places] == ["one"]

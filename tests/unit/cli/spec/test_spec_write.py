@@ -15,10 +15,12 @@ from inception.cli.spec.read import read_spec
 from inception.cli.spec.write import spec_of
 from inception.plan.engine.proxies import Proxies
 from inception.plan.request import Request
+from inception.plan.tree import line
 from tests.factories import plans
+from tests.factories.trees import PLACES, tree
 
 USUAL = {it.name: it.default for it in parameters_of(chain_options) if it.name != "depth"}
-TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\n\r"), min_size=1, max_size=12)
+TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
 
 
 def made(**values: object) -> Request:
@@ -62,7 +64,7 @@ def test_the_file_of_a_chain_makes_its_request_again(
     assert round_trip(request, tmp_path) == request
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
 @given(mirrors=st.lists(TEXT, max_size=3), size=st.integers(1, 10**15), patience=st.floats(0.1, 1e6))
 def test_any_text_and_number_is_read_as_it_was_written(
     mirrors: list[str], size: int, patience: float, tmp_path: Path
@@ -85,7 +87,7 @@ def test_ports_time_and_engine_are_in_the_file(tmp_path: Path) -> None:
     text, _ = spec_of(replace(plans.plan(4), ttl_s=90.0), "private", carried)
     file.write_text(text)
     spec = read_spec(str(file))
-    assert spec.carried(4) == carried
+    assert spec.carried(line(4)) == carried
     assert spec.applied({"engine": "auto", "ttl": None}, ()) == {"engine": "private", "ttl": "90s"}
 
 
@@ -110,3 +112,15 @@ def test_the_schema_has_every_option_of_a_chain() -> None:
     assert chain["additionalProperties"] is False
     assert chain["properties"]["storage"]["description"] == "Where each level keeps its data-root."
     assert chain["required"] == []
+
+
+@pytest.mark.parametrize("labels", [("host", "a", "", "b", "x", "y", "c"), ("", "a", "", "b", "a", "b", "c")])
+def test_the_file_of_a_tree_makes_its_places_again(labels: tuple[str, ...], tmp_path: Path) -> None:
+    places = tuple(replace(it, label=label) for it, label in zip(PLACES, labels, strict=True))
+    if labels[0] == "":
+        places = (replace(places[0], label="top"), *places[1:])
+    file = tmp_path / "chain.toml"
+    file.write_text(spec_of(tree(places=places), None, ())[0])
+    spec = read_spec(str(file))
+    assert spec.places_of(7) == places
+    assert spec.applied({"depth": None}, ()) == {"depth": 7}

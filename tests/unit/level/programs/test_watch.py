@@ -15,7 +15,7 @@ import pytest
 
 from inception.level.programs.watch import Watched
 from inception.linux import lifeline
-from inception.plan.mirroring import CaughtUp, Clocks, FileChange, LockChange, Report, read_report
+from inception.plan.formats.mirroring import CaughtUp, Clocks, FileChange, LockChange, Report, read_report
 from inception.plan.paths import RunDirectory
 
 LIMIT_S = 10

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from inception.plan.mirroring import CaughtUp, Clocks, FileChange, LockChange, Report, read_report
+from inception.plan.formats.mirroring import CaughtUp, Clocks, FileChange, LockChange, Report, read_report
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,212 @@
+"""The child levels of a runner: each has a slot, which starts it or stops it so that it matches the plan."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import docker
+
+from inception.level.child import POLL_S, ChildLevel
+from inception.level.engine_client import ENGINE_GONE
+from inception.level.event_log import EventLog, tail
+from inception.level.failure import LevelFailure
+from inception.level.mailbox import Mailbox, Message
+from inception.level.shutdown import Shutdown
+from inception.linux.lifeline import Lifeline
+from inception.plan.chain import ChainPlan
+from inception.plan.events import Phase, State
+from inception.plan.protocol import UNREPORTED, RunnerExit
+
+
+class Children:
+    """All levels directly below level `number`. `image` is the id of the image that this engine was given.
+
+    A line has one slot, which is empty below its bottom; a tree's level has one for each child.
+    """
+
+    def __init__(
+        self,
+        plan: ChainPlan,
+        number: int,
+        *,
+        image: str,
+        restore_image: Callable[[], str],
+        own_lifeline: Lifeline,
+        events: EventLog,
+        shutdown: Shutdown,
+        mailbox: Mailbox,
+    ) -> None:
+        numbers = plan.shape.children(number) if not plan.shape.is_line else (number + 1,)
+        self._slots = tuple(
+            ChildSlot(
+                child,
+                image=image,
+                restore_image=restore_image,
+                own_lifeline=own_lifeline,
+                events=events,
+                shutdown=shutdown,
+                mailbox=mailbox,
+            )
+            for child in numbers
+        )
+        self._starts: tuple[threading.Thread, ...] = ()
+
+    @property
+    def broken(self) -> bool:
+        """Whether a child has ended unexpectedly."""
+        return any(slot.broken for slot in self._slots)
+
+    def converge(self, plan: ChainPlan, *, fate_shared: bool) -> None:
+        """Start or stop child levels, several at once, to match `plan`. Raises LevelFailure if one cannot start.
+
+        With `fate_shared` this level ends when its child does: an attached client has lost its bottom. Otherwise it
+        lives on, as somebody may be at work in it.
+        """
+        if len(self._slots) == 1:
+            self._slots[0].converge(plan, fate_shared=fate_shared)
+            return
+        self._starts = tuple(
+            threading.Thread(target=slot.start_beside_others, args=(plan,), name="start of a child level", daemon=True)
+            for slot in self._slots
+        )
+        for start in self._starts:
+            start.start()
+        for start in self._starts:
+            start.join()
+        if any(slot.failed for slot in self._slots):
+            raise LevelFailure("a child level could not be started")
+
+    def clear(self) -> None:
+        """Remove the remains of children that ended by themselves or could not be started."""
+        for slot in self._slots:
+            slot.clear()
+
+    def outlive(self) -> None:
+        """Wait until all children have ended, as they do side by side once the lifeline of this level is released."""
+        for start in self._starts:
+            start.join()  # One that has begun is not left behind; the lifeline ends it at once.
+        for slot in self._slots:
+            slot.outlive()
+
+
+class ChildSlot:
+    """The place of level `number` below its parent: empty, or with that level."""
+
+    def __init__(
+        self,
+        number: int,
+        *,
+        image: str,
+        restore_image: Callable[[], str],
+        own_lifeline: Lifeline,
+        events: EventLog,
+        shutdown: Shutdown,
+        mailbox: Mailbox,
+    ) -> None:
+        self._number = number
+        self._image = image
+        self._restore_image = restore_image
+        self._own_lifeline = own_lifeline
+        self._events = events
+        self._shutdown = shutdown
+        self._mailbox = mailbox
+        self._child: ChildLevel | None = None
+        self._ended = False
+        """Whether what is left of the child is to be removed."""
+        self._stopping = threading.Event()
+        """Set while the end of `_child` is expected. Each child has one of its own: its watcher may be late."""
+        self.broken = False
+        """Whether the child has ended unexpectedly."""
+        self.failed = False
+        """Whether the child could not be started beside others."""
+
+    def converge(self, plan: ChainPlan, *, fate_shared: bool) -> None:
+        """Start or stop the child level so that it matches `plan`. Raises LevelFailure if it cannot be started."""
+        if plan.depth >= self._number and self._child is None:
+            self._start(plan, fate_shared=fate_shared)
+        elif plan.depth < self._number and self._child is not None:
+            self._stop(self._child)
+
+    def start_beside_others(self, plan: ChainPlan) -> None:
+        """Start the child level in a thread of its own, unless this level unwinds; keep whether it failed."""
+        if self._child is not None or self._shutdown.begun:
+            return
+        try:
+            self._start(plan, fate_shared=False)
+        except Exception:  # noqa: BLE001 - whatever it is, the child is not there
+            self.failed = True
+
+    def clear(self) -> None:
+        """Remove the remains of a child that ended by itself or could not be started."""
+        if self._child is not None and self._ended:
+            self._remove(self._child)
+
+    def outlive(self) -> None:
+        """Wait until the child has ended, as it does once the lifeline of this level is released."""
+        if self._child is not None:
+            self._child.outlive()
+
+    def _start(self, plan: ChainPlan, *, fate_shared: bool) -> None:
+        child = self._child = ChildLevel(plan, self._number, self._events)
+        self._ended = True  # Until it lives.
+        stopping = self._stopping = threading.Event()
+        child.start(self._image, self._restore_image)
+        self._ended = False
+        threading.Thread(
+            target=self._watch, args=(plan, child, stopping, fate_shared), name="child level", daemon=True
+        ).start()
+
+    def _stop(self, child: ChildLevel) -> None:
+        self._stopping.set()
+        self._own_lifeline.release()
+        child.outlive()
+        self._own_lifeline.take()
+        self._remove(child)
+
+    def _remove(self, child: ChildLevel) -> None:
+        child.remove()
+        self._child = None
+
+    def _watch(self, plan: ChainPlan, child: ChildLevel, stopping: threading.Event, fate_shared: bool) -> None:
+        """Wait for the end of `child`; act on it unless it is expected, or nothing is known of it."""
+
+        def is_expected() -> bool:
+            return stopping.is_set() or self._shutdown.begun
+
+        status = None
+        while status is None:
+            try:
+                status = child.wait()
+            except docker.errors.APIError:
+                return
+            except ENGINE_GONE:
+                # The engine itself went away: its own watcher reports that, or starts it again.
+                if not plan.restart_engines or is_expected():
+                    return
+                time.sleep(POLL_S)
+        if not is_expected():
+            self._report_end(plan, status)
+            self._act_on_end(fate_shared=fate_shared)
+
+    def _report_end(self, plan: ChainPlan, status: int) -> None:
+        """Write an event in place of a child that could not report its own failure."""
+        if status in {RunnerExit.UNWOUND, RunnerExit.FAILED}:
+            return
+        unexpected = f"its runner ended unexpectedly, with status {status}"
+        self._events.write(
+            Phase.READY,
+            State.FAIL,
+            level=self._number,
+            message=UNREPORTED if status == RunnerExit.FAILED_UNREPORTED else unexpected,
+            log_tail=tail(Path(plan.paths.log(self._number, "runner"))),
+        )
+
+    def _act_on_end(self, *, fate_shared: bool) -> None:
+        if fate_shared:
+            self._shutdown.request(f"level {self._number} ended")
+        else:
+            self.broken = self._ended = True
+            self._mailbox.put(Message.CHILD_ENDED)
