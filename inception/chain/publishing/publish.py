@@ -110,19 +110,23 @@ def publish(plan: ChainPlan, publications: tuple[Publication, ...]) -> None:
 
 def published(plan: ChainPlan, level: int) -> Publication | None:
     """Return how the engine of `level` is published, or None if it is not. Raises ChainError if that is unreadable."""
+    return next((it for it in publications_of(plan) if it.level == level), None)
+
+
+def publications_of(plan: ChainPlan) -> tuple[Publication, ...]:
+    """Return the published engines of a chain. Raises ChainError if the list of them is unreadable."""
     file = _publications_file(plan)
     try:
         listed = codec.from_json(tuple[Publication, ...], files.read_start(file, _LIST_LIMIT).decode())
-        found = next((it for it in listed if it.level == level), None)
-        if found is not None:
-            ip_address(found.address)
+        for publication in listed:
+            ip_address(publication.address)
     except FileNotFoundError:
-        return None
+        return ()
     except (OSError, ValueError) as error:
         raise ChainError(
             f"{file} is not the list of published engines: {error}", remedy="start the chain again"
         ) from error
-    return found
+    return listed
 
 
 def _publications_file(plan: ChainPlan) -> Path:

@@ -21,6 +21,7 @@ def spec(
     from inception.chain.endpoint_proof import check_endpoint
     from inception.chain.forwarding.records import forwards_of
     from inception.chain.level_engines import name_of_level_0
+    from inception.chain.publishing.publish import publications_of
     from inception.chain.status import find_chain
     from inception.cli.output import print_json, say
     from inception.cli.spec.keys import json_schema
@@ -31,7 +32,7 @@ def spec(
         return
     plan = find_chain(name).plan
     check_endpoint(plan)
-    text, warnings = spec_of(plan, name_of_level_0(plan), forwards_of(plan))
+    text, warnings = spec_of(plan, name_of_level_0(plan), forwards_of(plan), publications_of(plan))
     for warning in warnings:
         say(f"warning: {warning}")
     typer.echo(text, nl=False)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from inception.chain.forwarding.forward import Exposure, Forward, show_address
+from inception.chain.publishing.publish import Publication
 from inception.cli.options import chain_options, parameters_of
 from inception.cli.spec.keys import option_keys
 from inception.plan.chain import ChainPlan
@@ -17,7 +18,12 @@ from inception.plan.request import Request
 from inception.plan.resources import Resource
 
 
-def spec_of(plan: ChainPlan, engine: str | None, carried: tuple[Forward | Exposure, ...]) -> tuple[str, list[str]]:
+def spec_of(
+    plan: ChainPlan,
+    engine: str | None,
+    carried: tuple[Forward | Exposure, ...],
+    publications: tuple[Publication, ...] = (),
+) -> tuple[str, list[str]]:
     """Return the file of the chain of `plan`, and warnings of what it cannot say.
 
     `engine` is how a user names its level-0 engine, None for the usual one.
@@ -30,10 +36,25 @@ def spec_of(plan: ChainPlan, engine: str | None, carried: tuple[Forward | Exposu
         values["engine"] = engine
     if plan.ttl_s is not None:
         values["ttl"] = f"{plan.ttl_s:g}s"
+    values |= _published(publications)
     forwards = [_forward(it) for it in carried if isinstance(it, Forward)]
     exposed = [it.port for it in carried if isinstance(it, Exposure)]
     values |= {key: value for key, value in (("forward", forwards), ("expose-host", exposed)) if value}
     return _lines(values) + "".join(f"\n[[levels]]\n{_lines(table)}" for table in _tables(plan)), warnings
+
+
+def _published(publications: tuple[Publication, ...]) -> dict[str, Any]:
+    """Return the keys that publish engines; all have the address, the names and the plainness of the first."""
+    if not publications:
+        return {}
+    first = publications[0]
+    values = {
+        "publish-engine": [f"{it.level}:{it.port}" for it in publications],
+        "publish-address": first.address,
+        "tls-san": list(first.tls_names),
+        "insecure-plaintext": first.plain,
+    }
+    return {key: value for key, value in values.items() if value}
 
 
 def _lines(values: Mapping[str, Any]) -> str:

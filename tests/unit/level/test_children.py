@@ -140,3 +140,37 @@ def test_a_bottom_of_a_tree_has_no_slot_and_that_of_a_line_an_empty_one(chain: C
     below.converge(straight, fate_shared=False)
     assert FakeChild.made == {}
     assert len(below._slots) == 1
+
+
+@pytest.fixture
+def straight(tmp_path: Path) -> ChainPlan:
+    return plan(2, replace(FACTS, run_root=str(tmp_path)), attached=False)
+
+
+def test_a_line_that_grows_and_shrinks_has_one_child_at_a_time(chain: ChainPlan, straight: ChainPlan) -> None:
+    below = _children(replace(straight, run_directory=chain.run_directory), 2, Mock())
+    deeper = replace(straight, levels=plan(3).levels)
+    below.converge(deeper, fate_shared=False)
+    (child,) = FakeChild.made.values()
+    below.converge(deeper, fate_shared=False)
+    assert list(FakeChild.made.values()) == [child], "it is there already"
+    child.end(0)
+    below.converge(straight, fate_shared=False)
+    assert child.removed
+    assert not below.broken, "its end was expected"
+    below.converge(deeper, fate_shared=False)
+    assert FakeChild.made[3] is not child
+
+
+def test_a_child_that_cannot_start_is_cleared_and_may_be_tried_again(chain: ChainPlan, straight: ChainPlan) -> None:
+    below = _children(replace(straight, run_directory=chain.run_directory), 2, Mock())
+    deeper = replace(straight, levels=plan(3).levels)
+    FakeChild.failing = {3}
+    with pytest.raises(LevelFailure):
+        below.converge(deeper, fate_shared=False)
+    below.clear()
+    assert FakeChild.made[3].removed
+    FakeChild.failing = set()
+    below.converge(deeper, fate_shared=False)
+    below.clear()
+    assert not FakeChild.made[3].removed, "it lives"

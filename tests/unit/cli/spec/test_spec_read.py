@@ -8,12 +8,13 @@ import pytest
 
 from inception.chain.forwarding.forward import Exposure, Forward
 from inception.cli import options
-from inception.cli.commands import plan
+from inception.cli.commands import plan, stress
 from inception.cli.main import run_arguments
 from inception.plan.engine.options import LevelRange
 from inception.plan.mounts import HostMount
 from inception.plan.request import Request
 from inception.plan.resources import resources_of
+from inception.stress.campaign import Campaign
 
 FILE = """\
 name = "dream"
@@ -267,3 +268,18 @@ def test_names_in_a_line_go_on_below_it(seen: SimpleNamespace, file: Path) -> No
     assert [(it.above, it.label) for it in seen.request.places] == [(0, "one"), (1, "two"), (2, ""), (3, "")]
     assert run_arguments(["plan", "--spec", str(file), "--depth", "1"]) == 0
     assert [it.label for it in seen.request.places] == ["one"]
+
+
+def test_a_campaign_is_that_of_the_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[Campaign] = []
+
+    def run(campaign: Campaign, _command: tuple[str, ...], **_: object) -> int:
+        found.append(campaign)
+        return 0
+
+    monkeypatch.setattr(stress, "_run", run)
+    file.write_text('depth = 3\n[campaign]\ncycles = 5\nsoak = "30m"\nmeasure = false\nchains = 2\n')
+    assert run_arguments(["stress", "--spec", str(file), "--chains", "4"]) == 0
+    (campaign,) = found
+    assert (campaign.depth, campaign.cycles, campaign.soak_s, campaign.measure) == (3, 5, 1800.0, False)
+    assert campaign.chains == 4, "the command line prevails"

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import re
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from inception.chain.forwarding.forward import Exposure, Forward
 from inception.chain.inputs.request import read_request
+from inception.chain.publishing.publish import parse_publications
 from inception.cli.options import chain_options, parameters_of
 from inception.cli.spec.keys import json_schema, option_keys
 from inception.cli.spec.read import read_spec
@@ -84,11 +88,20 @@ def test_ports_time_and_engine_are_in_the_file(tmp_path: Path) -> None:
         Exposure(port=5000),
     )
     file = tmp_path / "chain.toml"
-    text, _ = spec_of(replace(plans.plan(4), ttl_s=90.0), "private", carried)
+    published = parse_publications(
+        ("2:2376", "2377"), address="192.0.2.7", plain=False, tls_names=("ci",), shape=line(4)
+    )
+    text, _ = spec_of(replace(plans.plan(4), ttl_s=90.0), "private", carried, published)
     file.write_text(text)
     spec = read_spec(str(file))
     assert spec.carried(line(4)) == carried
-    assert spec.applied({"engine": "auto", "ttl": None}, ()) == {"engine": "private", "ttl": "90s"}
+    assert spec.applied(dict.fromkeys(("engine", "ttl", "publish_engine", "publish_address", "tls_san")), ()) == {
+        "engine": "private",
+        "ttl": "90s",
+        "publish_engine": ["2:2376", "4:2377"],
+        "publish_address": "192.0.2.7",
+        "tls_san": ["ci"],
+    }
 
 
 @pytest.mark.parametrize(
@@ -104,6 +117,16 @@ def test_what_the_file_cannot_say_is_told(proxies: Proxies, warned: str) -> None
     text, warnings = spec_of(replace(plan, request=replace(plan.request, proxy=proxies)), None, ())
     assert [warned in it for it in warnings] == [True]
     assert "secret" not in text
+
+
+def test_the_schema_takes_what_is_right_and_refuses_what_is_not() -> None:
+    schema = Draft202012Validator(json_schema())
+    Draft202012Validator.check_schema(json_schema())
+    for page in ("README.md", "docs/how-to/chain-file.md"):
+        for example in re.findall(r"```toml\n(.*?)```", (Path(__file__).parents[4] / page).read_text(), re.DOTALL):
+            schema.validate(tomllib.loads(example))
+    wrong = {"nam": "x", "depth": "x", "pid": "none", "levels": [{"depth": 0}], "expose-host": [70000]}
+    assert len(list(schema.iter_errors(wrong))) == len(wrong)
 
 
 def test_the_schema_has_every_option_of_a_chain() -> None:
