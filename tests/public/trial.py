@@ -113,7 +113,8 @@ class _Holdings:
 def _holdings(client: docker.APIClient) -> _Holdings:
     return _Holdings(
         containers=frozenset(it["Id"] for it in client.containers(all=True)),
-        networks=frozenset(it["Id"] for it in client.networks()),
+        # Those of a swarm go with it, some time after a node has left it, and nobody can remove them then.
+        networks=frozenset(it["Id"] for it in client.networks() if it["Scope"] == "local"),
         volumes=frozenset(it["Name"] for it in client.volumes()["Volumes"] or ()),
         images=frozenset(name for it in client.images() for name in _names(it)),
     )
