@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from inception.cli.output import echo, print_json, say
+from inception.cli.report_outputs import Collector, MetricsFile, Output, TraceFile
 from inception.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,13 +47,13 @@ def render(
         Path | None, typer.Argument(metavar="DIR", help="Directory that `inception stress --output` wrote.")
     ] = None,
     output: Annotated[Path | None, typer.Option(metavar="DIR", help="Write it elsewhere.")] = None,
-    trace: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a trace that Perfetto and Chrome open.")
-    ] = None,
+    trace: TraceFile = None,
+    metrics: MetricsFile = None,
+    otlp: Collector = None,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON schema of report.json.")] = False,
 ) -> None:
     """Render a report again from its report.json: page, charts, tables."""
-    from inception.stress.report.files import PAGE, read_report, write_report, write_trace
+    from inception.stress.report.files import PAGE, read_report
     from inception.stress.report.record import Report
 
     if schema:
@@ -62,10 +63,11 @@ def render(
         raise UsageError("no report is named", remedy="name the directory that `inception stress --output` wrote")
     found = read_report(directory)
     target = output or (directory if directory.is_dir() else directory.parent)
-    write_report(found, target)
-    if trace is not None:
-        write_trace(found, trace)
+    outputs = Output(directory=target, trace=trace, metrics=metrics, otlp=otlp)
+    outputs.check()
+    outputs.write(found)
     typer.echo(str(target / PAGE))
+    outputs.send(found)
 
 
 @app.command()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ import typer
 
 from inception.cli import options
 from inception.cli.output import say, say_unless
+from inception.cli.report_outputs import Collector, MetricsFile, Output, TraceFile
 from inception.cli.variables import variables_in_use
 from inception.errors import UsageError
 from inception.plan.request import Request
@@ -20,15 +20,6 @@ if TYPE_CHECKING:
     from inception.stress.report.gates import Gates
     from inception.stress.report.matrix import Matrix
     from inception.stress.report.record import Report
-
-
-@dataclass(frozen=True, kw_only=True)
-class Output:
-    """Places of a campaign's results: the report's `directory`, the `trace`, and whether JSON is printed."""
-
-    directory: Path | None
-    trace: Path | None
-    as_json: bool
 
 
 _DEPTH = 8
@@ -78,9 +69,9 @@ def stress(
     measure: Annotated[bool, typer.Option(help="Measure each level at the bottom.")] = True,
     matrix: _Matrix = None,
     output: Annotated[Path | None, typer.Option(metavar="DIR", help="Write the report's files there.")] = None,
-    trace: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a trace that Perfetto and Chrome open.")
-    ] = None,
+    trace: TraceFile = None,
+    metrics: MetricsFile = None,
+    otlp: Collector = None,
     compare: Annotated[
         tuple[Path, Path] | None, typer.Option(metavar="OLD NEW", help="Run nothing: compare two reports.")
     ] = None,
@@ -112,7 +103,7 @@ def stress(
         measure=measure,
     )  # fmt: skip
     command = _replay(campaign, variables_in_use(context))
-    told = Output(directory=output, trace=trace, as_json=as_json)
+    told = Output(directory=output, trace=trace, metrics=metrics, otlp=otlp, as_json=as_json)
     if matrix is not None:
         raise typer.Exit(_run_matrix(campaign, matrix, command, engine=engine, quiet=quiet, told=told, gates=gates))
     raise typer.Exit(_run(campaign, command, engine=engine, quiet=quiet, told=told, gates=gates))
@@ -155,19 +146,18 @@ def _run(campaign: Campaign, command: tuple[str, ...], *, engine: str, quiet: bo
     """Run `campaign`, write its report and return the exit status. A refusal is written before it is raised."""
     from inception.chain.interrupts import raising_interrupted
     from inception.engine.connect import connect_to
-    from inception.stress.report.files import make_directory
     from inception.stress.report.gates import unmet_by_report
     from inception.stress.run import run_campaign
 
-    if told.directory is not None:
-        make_directory(told.directory)
+    told.check()
     on_message = say_unless(quiet=quiet)
     with raising_interrupted(), connect_to(engine, on_message) as level_0:
         done = run_campaign(level_0, campaign, command=command, on_message=on_message)
-    _write(done.report, told.directory, told.trace)
+    told.write(done.report)
     if done.refusal is not None:
         raise done.refusal
     _print_verdict(done.report, as_json=told.as_json)
+    told.send(done.report)
     done.raise_interruption()
     return _judge(list(unmet_by_report(gates, done.report)))
 
@@ -187,8 +177,9 @@ def _run_matrix(
 
     engines = parse_matrix(text)
     check_matrix(campaign, default_image=default_tag())
-    if told.trace is not None:
-        raise UsageError("--trace is of one campaign, and --matrix makes several", remedy="leave one of them out")
+    for option, value in (("--trace", told.trace), ("--metrics", told.metrics), ("--otlp", told.otlp)):
+        if value is not None:
+            raise UsageError(f"{option} is of one campaign, and --matrix makes several", remedy="leave one of them out")
     if told.directory is not None:
         make_directory(told.directory, MATRIX)
     on_message = say_unless(quiet=quiet)
@@ -196,7 +187,7 @@ def _run_matrix(
 
         def run(pair: Campaign, name: str) -> CampaignRun:
             done = run_campaign(level_0, pair, command=command, on_message=on_message)
-            _write(done.report, told.directory and told.directory / name, None)
+            Output(directory=told.directory and told.directory / name).write(done.report)
             return done
 
         images = images_on(level_0, list(dict.fromkeys(it.image for it in engines)))
@@ -215,15 +206,6 @@ def _replay(campaign: Campaign, variables: list[str]) -> tuple[str, ...]:
     command = (*(("env", *variables) if variables else ()), "inception", *sys.argv[1:])
     given = any(word.partition("=")[0] in {"--seed", "INCEPTION_SEED"} for word in command)
     return command if campaign.chaos_seed is None or given else (*command, "--seed", str(campaign.chaos_seed))
-
-
-def _write(report: Report, output: Path | None, trace: Path | None) -> None:
-    from inception.stress.report.files import write_report, write_trace
-
-    if output is not None:
-        write_report(report, output)
-    if trace is not None:
-        write_trace(report, trace)
 
 
 def _print_matrix(matrix: Matrix, *, as_json: bool) -> None:

@@ -40,7 +40,7 @@ def _chain(process: int, chain: ChainRecord) -> Iterator[dict[str, Any]]:
         yield _named("thread_name", process, _CLIENT + level.number, f"level {level.number}")
         for span in level.spans:
             yield from _span(process, level.number, span)
-    for number, times in _lives(chain.levels):
+    for number, times in lives(chain.levels):
         yield _complete((process, _LIVES), f"level {number}", "level", times)
 
 
@@ -52,8 +52,8 @@ def _span(process: int, number: int, span: Span) -> Iterator[dict[str, Any]]:
         yield _complete((process, _CLIENT + track), name, "phase", times)
 
 
-def _lives(levels: Sequence[LevelRecord]) -> list[tuple[int, tuple[float, float]]]:
-    """Return the number of each level, and its begin and end in seconds.
+def lives(levels: Sequence[LevelRecord]) -> list[tuple[int, tuple[float, float]]]:
+    """Return the number of each of `levels`, and its begin and end in seconds.
 
     A level that was killed writes no event of its end: it ends with the levels below it.
     """

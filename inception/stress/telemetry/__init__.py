@@ -1,0 +1,1 @@
+"""A campaign where its readers look already: metrics for Prometheus, traces and metrics for OpenTelemetry."""
