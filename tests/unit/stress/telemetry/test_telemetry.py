@@ -51,6 +51,11 @@ def test_metrics_of_a_campaign_have_its_numbers(tmp_path: Path) -> None:
     assert (info.labels["kernel"], info.labels["engine_version"]) == ("6.12.0", "26.1.5")
 
 
+def test_manual_names_every_metric() -> None:
+    page = (Path(__file__).parents[4] / "docs" / "how-to" / "machines.md").read_text()
+    assert [it.prometheus_name for it in samples(eventful()) if f"`{it.prometheus_name}" not in page] == []
+
+
 def test_number_of_metrics_does_not_grow_with_depth() -> None:
     deep = report(cycle(1, chain(depth=100)), cycle(2, chain(depth=100)), depth=100)
     assert len(samples(deep)) == len(samples(report()))
