@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import Any
 
 from inception.cli.spec.places import KeyPath
@@ -76,54 +77,59 @@ class LevelTable:
 def place_levels(tables: Sequence[Mapping[str, Any]]) -> tuple[LevelTable, ...]:
     """Return each of `tables` with its levels, the outermost first. Raises WrongTable.
 
-    They lie below those of the table before, or of the one that is named as their `parent`. What is below a level
-    follows it, whatever the order of the tables.
+    They lie below those of the table before, or of the nearest before that has the name of their `parent`. What is
+    below a level follows it, whatever the order of the tables.
     """
-    parents = _parents(tables)
+    children = _children(tables)
     placed: list[LevelTable] = []
-
-    def place(position: int, above: int) -> None:
+    waiting = [(it, 0, label, frozenset[str]()) for it, label in _labelled(tables, children.get(-1, ()), frozenset())]
+    while waiting:
+        position, above, label, names_above = waiting.pop()
         first = placed[-1].last + 1 if placed else 1
-        label = _label(tables, parents, position)
         table = LevelTable(position=position, keys=tables[position], first=first, above=above, label=label)
         placed.append(table)
-        for child in (it for it, parent in enumerate(parents) if parent == position):
-            place(child, table.last)
-
-    if tables:
-        place(0, 0)
+        names = names_above | {label}
+        below = _labelled(tables, children.get(position, ()), names)
+        waiting += [(child, table.last, its_label, names) for child, its_label in reversed(below)]
     return tuple(placed)
 
 
-def _parents(tables: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Return the position of each table's parent; that of the first is -1. Raises WrongTable."""
+def _children(tables: Sequence[Mapping[str, Any]]) -> dict[int, list[int]]:
+    """Return the positions of the tables directly below each, the first one below -1. Raises WrongTable."""
     named: dict[str, int] = {}
-    parents = []
+    children: dict[int, list[int]] = {}
     for position, keys in enumerate(tables):
         wanted = keys.get("parent")
         if wanted is not None and wanted not in named:
             known = f"name one of {', '.join(named)}" if named else "give the table above a name"
             raise WrongTable(f"no table before this one has the name {wanted!r}", known, position, "parent")
-        parents.append(position - 1 if wanted is None else named[wanted])
+        children.setdefault(position - 1 if wanted is None else named[wanted], []).append(position)
         if (name := keys.get("name")) is not None:
             if not is_name(name) or name.isdecimal():
                 remedy = "use lower-case letters, digits and inner hyphens, and not digits alone"
                 raise WrongTable(f"{name!r} cannot name a level", remedy, position, "name")
-            if name in named:
-                raise WrongTable(f"two tables have the name {name}", "give each one of its own", position, "name")
             named[name] = position
-    return parents
+    return children
 
 
-def _label(tables: Sequence[Mapping[str, Any]], parents: Sequence[int], position: int) -> str:
-    """Return the name of a table; without one, a letter among siblings, and nothing for an only child."""
-    siblings = [it for it, parent in enumerate(parents) if parent == parents[position]]
-    if (name := tables[position].get("name")) is not None or len(siblings) == 1:
-        return str(name or "")
-    index = siblings.index(position)
-    letter = _LETTERS[index] if index < len(_LETTERS) else f"{_LETTERS[-1]}{index}"
-    taken = {tables[it].get("name") for it in siblings}
-    return f"{letter}-{index}" if letter in taken else letter
+def _labelled(
+    tables: Sequence[Mapping[str, Any]], siblings: Sequence[int], above: frozenset[str]
+) -> list[tuple[int, str]]:
+    """Return each of `siblings` with its label: its name, else a letter that is free, and nothing for an only child.
+
+    Raises WrongTable for a name that a sibling or one of the levels `above` has.
+    """
+    taken = set(above)
+    for position in siblings:
+        if (name := tables[position].get("name")) in taken and name is not None:
+            remedy = "give each one of its own"
+            raise WrongTable(f"{name} is the name of a sibling or of a level above, too", remedy, position, "name")
+        taken.add(name or "")
+    free = (it for it in chain(_LETTERS, map("x{}".format, count(1))) if it not in taken)
+    return [
+        (position, str(tables[position].get("name") or (next(free) if len(siblings) > 1 else "")))
+        for position in siblings
+    ]
 
 
 def level_settings(tables: Sequence[LevelTable]) -> Iterator[Setting]:

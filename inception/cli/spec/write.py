@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -62,19 +61,15 @@ def _lines(values: Mapping[str, Any]) -> str:
 
 
 def _tables(plan: ChainPlan) -> Iterator[dict[str, Any]]:
-    """Yield the tables of a chain whose levels have labels: each for levels one below the other, up to the next label.
-
-    Of labels that are there more than once, all are letters that the reader gives by itself, but for a parent's.
-    """
+    """Yield the tables of a chain whose levels have labels: each for levels in a line, up to the next label."""
     if not any(level.label for level in plan.levels):
         return
-    counts = Counter(level.label for level in plan.levels)
     heads = [it.number for it in plan.levels if it.number == 1 or it.label or it.above != it.number - 1]
     lasts = {last - 1: first for first, last in zip(heads, [*heads[1:], plan.depth + 1], strict=True)}
     for last, first in lasts.items():
         level = plan.level(first)
         table = {
-            "name": level.label if counts[level.label] == 1 or len(plan.shape.children(last)) > 1 else "",
+            "name": level.label,
             "parent": "" if level.above == first - 1 else plan.level(lasts[level.above]).label,
             "depth": last - first + 1 if last > first else "",
         }

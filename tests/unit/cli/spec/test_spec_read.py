@@ -207,7 +207,7 @@ def test_a_tree_is_numbered_branch_by_branch(seen: SimpleNamespace, file: Path) 
     file.write_text(TREE)
     assert run_arguments(["plan", "--spec", str(file)]) == 0
     places = [(it.above, it.label) for it in seen.request.places]
-    assert places == [(0, "host"), (1, "a"), (2, ""), (1, "b"), (4, "a"), (4, "b"), (1, "c")]
+    assert places == [(0, "host"), (1, "a"), (2, ""), (1, "b"), (4, "a"), (4, "c"), (1, "c")]
     assert seen.request.depth == 7
     assert [resources_of(number, seen.request.resources).pids for number in (2, 3, 4)] == [900, 900, None]
     assert [it.level for it in seen.carried] == [5]
@@ -217,7 +217,11 @@ def test_a_tree_is_numbered_branch_by_branch(seen: SimpleNamespace, file: Path) 
     ("right", "wrong", "said"),
     [
         ('parent = "b"', 'parent = "z"', ":17: levels[4].parent: no table before this one has the name 'z': name one"),
-        ('name = "b"', 'name = "host"', ":10: levels[2].name: two tables have the name host: give each"),
+        (
+            'parent = "b"\nforward',
+            'parent = "b"\nname = "b"\nforward',
+            ":18: levels[4].name: b is the name of a sibling or",
+        ),
         ('name = "b"', 'name = "3"', ":10: levels[2].name: '3' cannot name a level: use lower-case"),
         ('name = "host"', 'image = "x"', ":5: levels[1].parent: no table before this one has the name 'host': give"),
         (
