@@ -104,7 +104,7 @@ def _print(suite: Suite, trials: list[Trial], again: tuple[str, ...], difference
     for name in sorted({name for trial in trials for name in trial.unknown}):
         print(f"  {name} is to be left out, and is no test")
     for name in again:
-        print(f"  tried again: {name}")
+        print(f"  tried again: {name}: {suite.races.get(name, 'its race is not known')}")
     for it in differences:
         print(f"  {it.test}: {it.cause or 'DIFFERS'}")
         for trial, result in zip(trials, it.results, strict=True):

@@ -17,8 +17,8 @@ class Suite:
 
     `source` is the requirement whose source archive holds the tests, `packages` are those that they import, and
     `tests` what pytest gets. `images` maps the tags that the tests ask for to the stand-ins of `tests/public/images`.
-    `left_out` and `depends_on_version` map tests to a reason: those that cannot run without a registry, and those
-    that two versions of Docker answer differently.
+    `left_out`, `depends_on_version` and `races` map tests to a reason: those that cannot run without a registry, those
+    that two versions of Docker answer differently, and those whose own race decides, which are tried again.
     """
 
     name: str
@@ -29,6 +29,7 @@ class Suite:
     environment: Mapping[str, str]
     left_out: Mapping[str, str]
     depends_on_version: Mapping[str, str]
+    races: Mapping[str, str]
 
 
 def suite_names() -> list[str]:
@@ -48,6 +49,7 @@ def read_suite(name: str) -> Suite:
         environment=found.get("environment", {}),
         left_out=_reasons(found.get("left_out", [])),
         depends_on_version=_reasons(found.get("depends_on_version", [])),
+        races=_reasons(found.get("races", [])),
     )
 
 
