@@ -60,7 +60,7 @@ def test_an_archive_is_known_by_what_it_holds(tmp_path: Path) -> None:
         _saved(tmp_path / "c.tar", "app:1", config=b"{}"),
     ]
     packed = tmp_path / "d.tar.gz"
-    packed.write_bytes(gzip.compress(files[0].read_bytes()))
+    packed.write_bytes(gzip.compress(files[0].read_bytes(), mtime=0))
     one, same, other, compressed = [find_preloads(Mock(), [str(it)])[0] for it in (*files, packed)]
     assert one.names == ("app:1",)
     assert one.identity == same.identity == compressed.identity != other.identity
@@ -86,7 +86,9 @@ def test_an_archive_without_an_image_is_refused(files: dict[str, bytes], tmp_pat
     assert str(raised.value) == f"preload {file} holds no image: give a file that `docker save` wrote"
 
 
-@pytest.mark.parametrize("content", [b"", b"hello", gzip.compress(b"hello"), gzip.compress(bytes(10240))[:20]])
+@pytest.mark.parametrize(
+    "content", [b"", b"hello", gzip.compress(b"hello", mtime=0), gzip.compress(bytes(10240), mtime=0)[:20]]
+)
 def test_a_file_that_is_no_archive_is_refused(content: bytes, tmp_path: Path) -> None:
     file = tmp_path / "a.tar"
     file.write_bytes(content)
