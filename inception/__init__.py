@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from inception.chain.level_clients import Levels
     from inception.errors import (
         ChainError,
+        CommandRefused,
         EngineError,
         EngineUnreachable,
         ImageError,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 __all__ = [
     "ChainError",
+    "CommandRefused",
     "EngineError",
     "EngineUnreachable",
     "ImageError",
