@@ -23,8 +23,13 @@ class Installed:
 
 def pythons() -> list[Path]:
     """Return the Pythons of this machine that the package supports, the oldest first."""
-    found = [shutil.which(f"python{version}") for version in _VERSIONS]
-    return [Path(it) for it in found if it is not None] or [Path(sys.executable)]
+    found = (shutil.which(f"python{version}") for version in _VERSIONS)
+    return [Path(it) for it in found if it is not None and _runs(it)] or [Path(sys.executable)]
+
+
+def _runs(python: str) -> bool:
+    """Return whether `python` is one: a version manager's stands for some that are not installed."""
+    return subprocess.run((python, "-c", "import venv"), capture_output=True, check=False).returncode == 0
 
 
 def by_pip(package: Path, python: Path, place: Path) -> Installed:
