@@ -31,8 +31,7 @@ RUN_ROOT = "/run/inception"
 LIMIT_S = 60
 GONE_S = 15
 USER = 12345
-_README = (Path(__file__).parents[2] / "README.md").read_text().replace("\\\n", " ")
-_SECTION = _README.partition("## In a container")[2].partition("\n## ")[0]
+_SECTION = (Path(__file__).parents[2] / "docs/how-to/container.md").read_text().replace("\\\n", " ")
 
 
 @pytest.fixture(scope="module")
@@ -234,13 +233,13 @@ def test_published_engine_is_reached_at_the_address_of_the_container(
 
 
 def _as_here(command: str, host: Engine, directory: Path) -> list[str]:
-    """Return the words of a command of README, with this engine's socket and a run root of the test's own."""
+    """Return the words of a command of the manual, with this engine's socket and a run root of the test's own."""
     mounts = command.replace(f"{SOCKET}:", f"{host.endpoint.removeprefix('unix://')}:", 1)
     return shlex.split(mounts.replace(f"-v {RUN_ROOT}:", f"-v {directory}:"))
 
 
 def test_killed_container_leaves_nothing(host: Engine, directory: Path) -> None:
-    (command,) = re.findall(r"^    (docker run .* inception --depth 4)$", _SECTION, re.MULTILINE)
+    (command,) = re.findall(r"^(docker run .* inception --depth 4)$", _SECTION, re.MULTILINE)
     words = [*_as_here(command, host, directory), "--name", "killed"]
     words[2:2] = ["--name", "inception-test-killed"]
     environment = {**os.environ, "DOCKER_HOST": host.endpoint, "TERM": "dumb"}

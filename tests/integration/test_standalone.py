@@ -24,7 +24,7 @@ OPTIONS = (
     *("--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"),
     *("--device-cgroup-rule", "a *:* rwm"),
 )
-"""The README's, for an engine that lacks what --privileged asks for."""
+"""The manual's, for an engine that lacks what --privileged asks for."""
 STOP_LIMIT_S = 10.0
 """Seconds that `docker stop` waits before it kills."""
 NAME = "inception-test-alone"

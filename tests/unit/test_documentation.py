@@ -142,5 +142,5 @@ def test_each_kind_of_name_is_found() -> None:
     assert ("CONTRIBUTING.md", "check") in named(MAKE)
     assert named(SELECTED_TEST)
     assert ("CONTRIBUTING.md", " logs dream --level 2 --follow") in named(PROGRAM)
-    assert ("README.md", " up --depth 6 --name dream") in named(PROGRAM)
+    assert ("docs/explanation/features.md", " up --depth 6 --name dream") in named(PROGRAM)
     assert imports()

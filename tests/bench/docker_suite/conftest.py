@@ -20,7 +20,7 @@ from tests.integration.tiny import import_tiny_image
 
 WAYS = ("reset", "chain", "dind")
 DIND = "inception-bench-dind"
-# As README.md has them, for hosts that refuse --privileged.
+# As the manual has them, for hosts that refuse --privileged.
 DIND_OPTIONS = (
     *("--cap-add", "SYS_ADMIN", "--cap-add", "NET_ADMIN", "--security-opt", "seccomp=unconfined"),
     *("--security-opt", "apparmor=unconfined", "--device-cgroup-rule", "a *:* rwm"),

@@ -37,8 +37,8 @@ def run_plan(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> Request |
     return given[0] if given else status
 
 
-def test_readme_lists_the_variable_of_every_option() -> None:
-    section = (Path(__file__).parents[3] / "README.md").read_text().split("\n## Variables\n")[1].split("\n## ")[0]
+def test_manual_lists_the_variable_of_every_option() -> None:
+    section = (Path(__file__).parents[3] / "docs/reference/variables.md").read_text()
     named = set(re.findall(r"INCEPTION_[A-Z_]+", section))
     made = {variable_of(it) for command in all_commands(get_command(app)) for it in command.params} - {None}
     assert named == made | OTHERS

@@ -99,9 +99,8 @@ def test_image_has_a_health_check() -> None:
 def test_examples_of_the_image_leave_no_volume() -> None:
     root = Path(__file__).parents[3]
     # A command is continued after a backslash.
-    readme = (root / "README.md").read_text().replace("\\\n", " ")
-    section = readme.partition("## The standalone image")[2].partition("\n## ")[0]
-    examples = [line for line in section.splitlines() if re.search(r"^(    |# |root@\S+# )docker run ", line)]
+    section = (root / "docs/how-to/standalone.md").read_text().replace("\\\n", " ")
+    examples = [line for line in section.splitlines() if re.search(r"^(|# |root@\S+# )docker run ", line)]
     assert len(examples) >= 5
     assert not [line for line in examples if " --rm " not in line]
     messages: list[str] = []

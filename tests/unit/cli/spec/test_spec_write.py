@@ -122,9 +122,9 @@ def test_what_the_file_cannot_say_is_told(proxies: Proxies, warned: str) -> None
 def test_the_schema_takes_what_is_right_and_refuses_what_is_not() -> None:
     schema = Draft202012Validator(json_schema())
     Draft202012Validator.check_schema(json_schema())
-    for page in ("README.md", "docs/how-to/chain-file.md"):
-        for example in re.findall(r"```toml\n(.*?)```", (Path(__file__).parents[4] / page).read_text(), re.DOTALL):
-            schema.validate(tomllib.loads(example))
+    page = Path(__file__).parents[4] / "docs/how-to/chain-file.md"
+    for example in re.findall(r"```toml\n(.*?)```", page.read_text(), re.DOTALL):
+        schema.validate(tomllib.loads(example))
     wrong = {"nam": "x", "depth": "x", "pid": "none", "levels": [{"depth": 0}], "expose-host": [70000]}
     assert len(list(schema.iter_errors(wrong))) == len(wrong)
 
