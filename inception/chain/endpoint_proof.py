@@ -11,6 +11,7 @@ import os
 import secrets
 from pathlib import Path
 
+from inception.chain.stopped.records import stopped_plan
 from inception.engine.endpoint import DEFAULT_ADDRESS, find_endpoint
 from inception.engine.private.layout import EngineDirectory
 from inception.errors import EngineError
@@ -36,7 +37,8 @@ def prove_endpoint(plan: ChainPlan) -> None:
 
 def check_endpoint(plan: ChainPlan) -> None:
     """Raise EngineError if the plan names an engine that is neither one of this user's own nor proved to be chosen."""
-    if _is_own(plan) or find_endpoint(None, os.environ).address == plan.endpoint or _is_proved(plan):
+    usual = find_endpoint(None, os.environ).address
+    if _is_own(plan) or usual == plan.endpoint or _is_proved(plan) or _is_recorded(plan):
         return
     raise EngineError(
         f"chain {plan.name} names the engine {plan.endpoint}, and nothing proves that you chose it",
@@ -61,6 +63,12 @@ def _is_proved(plan: ChainPlan) -> bool:
     except OSError:
         return False
     return hmac.compare_digest(proof, _proof(plan, key).encode())
+
+
+def _is_recorded(plan: ChainPlan) -> bool:
+    """Return whether the chain was stopped on that engine, which was checked then: no level reaches the record."""
+    record = stopped_plan(plan.name, Path(plan.run_directory).parent)
+    return record is not None and record.endpoint == plan.endpoint
 
 
 def _proof(plan: ChainPlan, key: str) -> str:

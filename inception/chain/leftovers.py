@@ -18,13 +18,14 @@ from typing import Any
 import docker
 
 from inception.chain.remote.start import ensure_mirror
+from inception.chain.stopped.records import record_of
 from inception.engine.connect import Engine
 from inception.engine.translate import translated
 from inception.errors import EngineError
 from inception.image.seed import LABEL_PRELOADS, LABEL_SEED
 from inception.linux import lifeline
 from inception.places import run_root
-from inception.plan.chain import LABEL_CHAIN, LABEL_LEVEL, ChainPlan
+from inception.plan.chain import LABEL_CHAIN, LABEL_KEPT, LABEL_LEVEL, LABEL_STOPPED, ChainPlan
 from inception.plan.facts import RunRootSource
 from inception.plan.request import is_name
 from inception.probe.surroundings import Surroundings, find_surroundings
@@ -70,7 +71,8 @@ def leftovers_on_engine(engine: Engine) -> tuple[Leftover, ...]:
             if engine.local
             else Surroundings()
         )
-        return (*_containers(client, partial(run_root_here, surroundings, root)), *_volumes(client), *_seeds(client))
+        levels = _containers(client, partial(run_root_here, surroundings, root))
+        return (*levels, *_forgotten(client), *_volumes(client), *_seeds(client))
 
 
 def remove_leftover(client: docker.APIClient, leftover: Leftover) -> None:
@@ -138,6 +140,20 @@ def _containers(client: docker.APIClient, root_here: Callable[[Mapping[str, Any]
             yield Leftover(kind=Kind.CONTAINER, handle=container["Names"][0].lstrip("/"), chain=chain)
 
 
+def _forgotten(client: docker.APIClient) -> Iterator[Leftover]:
+    """Yield the containers that keep the data of chains which can no longer be started."""
+    for container in client.containers(all=True, filters={"label": LABEL_STOPPED}):
+        record = Path(container["Labels"][LABEL_STOPPED])
+        if _is_forgotten(record, container["Labels"][LABEL_KEPT]):
+            chain = container["Labels"][LABEL_KEPT]
+            yield Leftover(kind=Kind.CONTAINER, handle=container["Names"][0].lstrip("/"), chain=chain)
+
+
+def _is_forgotten(record: Path, chain: str) -> bool:
+    """Return whether a stopped chain can no longer be started: the record is not where this client would write it."""
+    return record == record_of(chain) and record.parent.is_dir() and not record.exists()
+
+
 def _is_leftover(state: str, directories: tuple[Path, ...]) -> bool:
     """Return whether a chain is dead whose level 1 is in `state` and whose run directory is one of `directories`.
 
@@ -152,7 +168,8 @@ def _volumes(client: docker.APIClient) -> Iterator[Leftover]:
     """Yield the volumes of levels that no container uses: the others are removed together with their container."""
     used = {
         mount["Name"]
-        for container in client.containers(all=True, filters={"label": LABEL_CHAIN})
+        for label in (LABEL_CHAIN, LABEL_STOPPED)
+        for container in client.containers(all=True, filters={"label": label})
         for mount in container.get("Mounts") or ()
         if mount["Type"] == "volume"
     }

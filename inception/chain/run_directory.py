@@ -8,6 +8,7 @@ from pathlib import Path
 
 from inception.chain.endpoint_proof import prove_endpoint
 from inception.chain.status import save_plan
+from inception.chain.stopped.records import stopped_plan
 from inception.errors import ChainError
 from inception.linux import files, lifeline
 from inception.payload import copy_payload
@@ -24,6 +25,11 @@ def make_run_directory(plan: ChainPlan) -> int:
     Raises ChainError if the name is taken or the directory cannot be made, InceptionError if the run root is unsafe.
     """
     directory = Path(plan.run_directory)
+    if not plan.restored and stopped_plan(plan.name) is not None:
+        raise ChainError(
+            f"a chain named {plan.name} is stopped",
+            remedy=f"choose another --name, or use it: inception start {plan.name}, or down {plan.name}",
+        )
     make_private(directory.parent)
     try:
         directory.mkdir(mode=_PRIVATE)

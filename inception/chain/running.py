@@ -16,6 +16,7 @@ from requests.exceptions import RequestException
 from inception.chain.freezer import thaw
 from inception.chain.remote.start import await_mirror_end, client_lock, fill, start_mirror
 from inception.chain.run_directory import make_run_directory
+from inception.chain.stopped.stopping import create_restored
 from inception.chain.teardown import kick, take_down
 from inception.chain.watching.event_follower import follow, level_error
 from inception.errors import Interrupted
@@ -71,7 +72,10 @@ class RunningChain:
     def _create_and_start(self, events: EventLog) -> None:
         with suppress(LevelFailure):
             with events.phase(Phase.CREATE, level=1):
-                create_level(self._client, self.plan, 1, self.plan.level(1).image)
+                if self.plan.restored:
+                    create_restored(self._client, self.plan)
+                else:
+                    create_level(self._client, self.plan, 1, self.plan.level(1).image)
                 if self.plan.remote:
                     fill(self._client, self.plan)
             self._waiter.start()

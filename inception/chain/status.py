@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from inception.chain.remote.start import ensure_mirror
+from inception.chain.stopped.records import stopped_names, stopped_plan
 from inception.chain.watching.progress import LevelProgress, LevelProgressState, Progress
 from inception.errors import ChainError, EngineError, UsageError
 from inception.linux import files, lifeline
@@ -33,6 +34,7 @@ class ChainState(StrEnum):
     DESCENDING = "descending"
     RUNNING = "running"
     PAUSED = "paused"
+    STOPPED = "stopped"
     UNWINDING = "unwinding"
     BROKEN = "broken"
     UNREACHABLE = "unreachable"
@@ -98,7 +100,7 @@ def chain_names(root: Path | None = None) -> list[str]:
 
 
 def list_chains(root: Path | None = None) -> list[ChainStatus]:
-    """Return all chains of the run root, sorted by name, without those whose plan is invalid.
+    """Return all chains of the run root and its stopped ones, sorted by name, without those whose plan is invalid.
 
     The last known levels of a chain on a remote engine that does not answer are LOST.
     """
@@ -109,14 +111,16 @@ def list_chains(root: Path | None = None) -> list[ChainStatus]:
                 chains.append(_status(plan, (root or run_root()) / name))
             except EngineError as error:
                 chains.append(_without_levels(plan, ChainState.UNREACHABLE, str(error)))
-    return chains
+    there = {chain.name for chain in chains}
+    plans = [stopped_plan(name, root) for name in stopped_names(root) if name not in there]
+    return sorted([*chains, *(_stopped(plan) for plan in plans if plan is not None)], key=lambda chain: chain.name)
 
 
-def find_chain(name: str | None = None, root: Path | None = None) -> ChainStatus:
+def find_chain(name: str | None = None, root: Path | None = None, *, also_stopped: bool = False) -> ChainStatus:
     """Return the chain `name`, or the only chain if `name` is None.
 
-    Raises ChainError if it does not exist, UsageError if the name is invalid or needed to choose among several, and
-    EngineError if it is on a remote engine that does not answer.
+    Raises ChainError if it does not exist or is stopped, unless it may be, UsageError if the name is invalid or needed
+    to choose among several, and EngineError if it is on a remote engine that does not answer.
     """
     if name is not None and not is_name(name):
         raise UsageError(
@@ -124,12 +128,18 @@ def find_chain(name: str | None = None, root: Path | None = None) -> ChainStatus
             remedy=f"use lower-case letters, digits and inner hyphens, {NAME_LIMIT} at most",
         )
     names = chain_names(root)
+    if also_stopped:
+        names = sorted({*names, *stopped_names(root)})
     if name is None and len(names) != 1:
         if not names:
             raise ChainError("there is no chain", remedy="start one with: inception up --depth N", topic="no-chain")
         raise UsageError(f"there are {len(names)} chains", remedy=f"name one of them: {', '.join(names)}")
     chosen = name or names[0]
     plan = _plan(chosen, root or run_root())
+    if plan is None and (kept := stopped_plan(chosen, root)) is not None:
+        if not also_stopped:
+            raise ChainError(f"chain {chosen} is stopped", remedy=f"start it with: inception start {chosen}")
+        return _stopped(kept)
     if plan is None:
         known = f"there are {', '.join(names)}" if names else "start one with: inception up --depth N"
         raise ChainError(f"there is no chain named {chosen}", remedy=known, topic="no-chain")
@@ -175,6 +185,11 @@ def is_here(plan: ChainPlan, root: Path | None = None) -> bool:
         and directory.parent.resolve() == base
         and not any(it.resolve().is_relative_to(base) for it in directory.parent.parents)
     )
+
+
+def _stopped(plan: ChainPlan) -> ChainStatus:
+    levels = tuple(LevelStatus(number=level.number, state=LevelState.UNWOUND) for level in plan.levels)
+    return ChainStatus(plan=plan, state=ChainState.STOPPED, levels=levels)
 
 
 def _without_levels(plan: ChainPlan, state: ChainState, reason: str) -> ChainStatus:

@@ -15,7 +15,7 @@ from inception.chain.remote.start import await_mirror_end
 from inception.chain.status import is_here
 from inception.engine.translate import translated
 from inception.level.containers import stop_timeout_s
-from inception.plan.chain import ChainPlan
+from inception.plan.chain import LABEL_CHAIN, ChainPlan
 from inception.plan.protocol import SIGNAL_UNWIND
 
 _REMOVAL_LIMIT_S = 30
@@ -46,9 +46,29 @@ def remove_at_once(client: docker.APIClient, plan: ChainPlan) -> None:
     Killing level 1's PID namespace kills every process below, and its volume holds all that they wrote.
     """
     kick(client, plan)
+    if plan.restored:
+        remove_data_volume(client, plan)
     await_mirror_end(plan)
     if is_here(plan):  # The plan of a chain that runs may have been written by one of its levels.
         shutil.rmtree(plan.run_directory, ignore_errors=True)
+
+
+def remove_data_volume(client: docker.APIClient, plan: ChainPlan) -> None:
+    """Remove the volume of level 1 of a chain that was stopped before, unless it is stopped again. Raises EngineError.
+
+    It has a name, and so stays when level 1 is removed.
+    """
+    if plan.data_volume is None:
+        return
+    with translated(f"removing the data of chain {plan.name}"), suppress(docker.errors.NotFound):
+        labels = client.inspect_volume(plan.data_volume)["Labels"] or {}
+        if labels.get(LABEL_CHAIN) != plan.name:  # A level can write the plan.
+            return
+        try:
+            client.remove_volume(plan.data_volume)
+        except docker.errors.APIError as error:
+            if error.status_code != HTTPStatus.CONFLICT:  # The container that keeps it has it.
+                raise
 
 
 def kick(client: docker.APIClient, plan: ChainPlan) -> None:

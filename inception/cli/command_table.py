@@ -47,7 +47,7 @@ COMMANDS = {
     ),
     "up": CommandEntry(place="up:up", summary="Start a chain of N levels, leave it running, print its name."),
     "spec": CommandEntry(place="spec:spec", summary="Print the file that describes a running chain, or its schema."),
-    "ls": CommandEntry(place="ls:ls", summary="List the chains of this machine, live and broken."),
+    "ls": CommandEntry(place="ls:ls", summary="List the chains of this machine: live, stopped and broken."),
     "exec": CommandEntry(
         place="exec:exec_", summary="Run a command in a level: exec [NAME] [--level K] -- COMMAND.", trailing=True
     ),
@@ -85,7 +85,14 @@ COMMANDS = {
         summary="Freeze all processes of chains; nothing is lost, and nothing answers until they are resumed.",
     ),
     "resume": CommandEntry(place="pause:resume", summary="Let paused chains go on."),
-    "down": CommandEntry(place="down:down", summary="Unwind chains, from the bottom up, and remove all of them."),
+    "stop": CommandEntry(
+        place="stop:stop", summary="Unwind chains, and keep their data: also over a restart of the machine."
+    ),
+    "start": CommandEntry(place="stop:start", summary="Start stopped chains again, with their data."),
+    "down": CommandEntry(
+        place="down:down",
+        summary="Unwind chains, from the bottom up, and remove all of them, also those that are stopped.",
+    ),
     "kick": CommandEntry(place="down:kick", summary="Kill chains at once, and remove all of them."),
     "prune": CommandEntry(place="prune:prune", summary="Remove what dead chains have left, after showing it."),
     "doctor": CommandEntry(place="doctor:doctor", summary="Check whether this host can nest engines."),

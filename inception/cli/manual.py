@@ -44,7 +44,7 @@ def error_sections() -> Mapping[str, str]:
 def _manual() -> Path:
     package = Path(__file__).resolve().parents[1]
     for directory in (package / "manual", package.parent / "docs"):
-        if (directory / "start.md").is_file():
+        if (directory / "first-steps.md").is_file():
             return directory
     raise InceptionError("the manual is not installed", remedy="install inception-dind again")
 

@@ -46,7 +46,7 @@ class LevelFields(TypedDict):
 
 
 class ChainFields(TypedDict):
-    """One chain. `condition` is descending, running, paused, unwinding, broken or unreachable.
+    """One chain. `condition` is descending, running, paused, stopped, unwinding, broken or unreachable.
 
     `ttl_s` is the time after which it ends by itself, `endpoint` the address of the level-0 engine. `forwards` are
     ports of this host that lead into the chain, and those of the host that every level has. `preloads` are the images

@@ -13,8 +13,10 @@ _TRAILING = "inception.trailing"
 def known_names(incomplete: str) -> list[str]:
     """Return the names of chains that begin with `incomplete`, for the shell's completion."""
     from inception.chain.status import chain_names
+    from inception.chain.stopped.records import stopped_names
 
-    return [name for name in chain_names() if name.startswith(incomplete)]
+    names = sorted({*chain_names(), *stopped_names()})
+    return [name for name in names if name.startswith(incomplete)]
 
 
 def known_path_starts(incomplete: str) -> list[str]:

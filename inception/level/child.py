@@ -11,7 +11,7 @@ from pathlib import Path
 import docker
 from requests.exceptions import ReadTimeout
 
-from inception.level.containers import create_level, stop_timeout_s
+from inception.level.containers import create_level, data_volume_of, recreate_level, stop_timeout_s
 from inception.level.engine_client import ENGINE_GONE, connect_level
 from inception.level.event_log import EventLog
 from inception.linux import lifeline
@@ -47,14 +47,15 @@ class ChildLevel:
         wanted = self._plan.level(self._number).image
         is_given = wanted == self._plan.seed_of(self._above).image
         client = connect_level(self._plan, self._above)
+        create = recreate_level if self._plan.restored else create_level
         self._may_exist = True
         with self._events.phase(Phase.CREATE, level=self._number, log="dockerd"):
             try:
-                create_level(client, self._plan, self._number, given_image if is_given else wanted)
+                create(client, self._plan, self._number, given_image if is_given else wanted)
             except docker.errors.ImageNotFound:
                 if not is_given:
                     raise
-                create_level(client, self._plan, self._number, restore_image())
+                create(client, self._plan, self._number, restore_image())
         with self._events.phase(Phase.START, level=self._number, log="dockerd"):
             client.start(self._name)
         self._started = True
@@ -111,7 +112,7 @@ class ChildLevel:
         client = connect_level(self._plan, self._above)
         try:
             retry(
-                lambda: client.remove_container(self._name, force=True, v=True),
+                lambda: self._remove_from(client),
                 errors=ENGINE_GONE,
                 unless=docker.errors.APIError,
                 limit_s=self._plan.limits.dockerd_s if self._plan.restart_engines else 0.0,
@@ -123,3 +124,11 @@ class ChildLevel:
             raise
         except ENGINE_GONE:
             return
+
+    def _remove_from(self, client: docker.APIClient) -> None:
+        # One that it had before a stop has a name, and is not removed with the container.
+        volume = data_volume_of(client, self._name) if self._plan.restored else None
+        client.remove_container(self._name, force=True, v=True)
+        if volume is not None:
+            with suppress(docker.errors.NotFound):
+                client.remove_volume(volume)

@@ -30,13 +30,50 @@ _UNKNOWN_CAPABILITY = re.compile(r"unknown capability: \"?(?:CAP_)?(?P<name>[A-Z
 _ENTRYPOINT = ("tini", "-s", "--", "sh", "-c", f'PYTHONPATH="$0" exec python3 -m {Program.RUNNER} "$1" >>"$2" 2>&1')
 
 
-def create_level(client: docker.APIClient, plan: ChainPlan, number: int, image: str) -> str:
+def create_level(
+    client: docker.APIClient, plan: ChainPlan, number: int, image: str, *, data_volume: str | None = None
+) -> str:
     """Create the container of level `number` from `image` in the engine above it; return its id.
 
-    Raises docker.errors.APIError.
+    Its data-root is new, or in the volume `data_volume` of that engine. Raises docker.errors.APIError.
     """
     level = plan.level(number)
-    return with_known_capabilities(plan.privileges, lambda known: _create(client, plan, level, image, known))
+    return with_known_capabilities(
+        plan.privileges, lambda known: _create(client, plan, level, image, known, data_volume=data_volume)
+    )
+
+
+def recreate_level(client: docker.APIClient, plan: ChainPlan, number: int, image: str) -> str:
+    """Create the container of level `number` in place of the one that its engine has, with the same data-root.
+
+    Without one, the level is new. An attempt that was cut short is repeated. Raises docker.errors.APIError.
+    """
+    name, kept = plan.level(number).container, plan.kept(number)
+    if _exists(client, kept):
+        if _exists(client, name):
+            client.remove_container(name, force=True)
+    elif _exists(client, name):
+        client.rename(name, kept)
+    else:
+        return create_level(client, plan, number, image)
+    created = create_level(client, plan, number, image, data_volume=data_volume_of(client, kept))
+    client.remove_container(kept)
+    return created
+
+
+def data_volume_of(client: docker.APIClient, container: str) -> str | None:
+    """Return the volume that a level's container has its data-root in; None if it is a tmpfs. Raises APIError."""
+    mounts = client.inspect_container(container)["Mounts"]
+    places = {str(DATA_ROOT), str(IMAGE_DIRECTORY)}
+    return next((it["Name"] for it in mounts if it["Type"] == "volume" and it["Destination"] in places), None)
+
+
+def _exists(client: docker.APIClient, container: str) -> bool:
+    try:
+        client.inspect_container(container)
+    except docker.errors.NotFound:
+        return False
+    return True
 
 
 def with_known_capabilities(privileges: Privileges, create: Callable[[Privileges], str]) -> str:
@@ -55,7 +92,15 @@ def with_known_capabilities(privileges: Privileges, create: Callable[[Privileges
             privileges = Privileges(privileged=False, capabilities=known)
 
 
-def _create(client: docker.APIClient, plan: ChainPlan, level: LevelPlan, image: str, privileges: Privileges) -> str:
+def _create(
+    client: docker.APIClient,
+    plan: ChainPlan,
+    level: LevelPlan,
+    image: str,
+    privileges: Privileges,
+    *,
+    data_volume: str | None,
+) -> str:
     labels = {LABEL_CHAIN: plan.name, LABEL_LEVEL: str(level.number)}
     created = client.create_container(
         image=image,
@@ -77,7 +122,7 @@ def _create(client: docker.APIClient, plan: ChainPlan, level: LevelPlan, image: 
         },
         labels=labels,
         stop_timeout=stop_timeout_s(plan, level.number),
-        host_config=_host_config(client, plan, level, privileges, labels),
+        host_config=_host_config(client, plan, level, privileges, labels, data_volume=data_volume),
     )
     return str(created["Id"])
 
@@ -88,7 +133,13 @@ def stop_timeout_s(plan: ChainPlan, number: int) -> int:
 
 
 def _host_config(
-    client: docker.APIClient, plan: ChainPlan, level: LevelPlan, privileges: Privileges, labels: dict[str, str]
+    client: docker.APIClient,
+    plan: ChainPlan,
+    level: LevelPlan,
+    privileges: Privileges,
+    labels: dict[str, str],
+    *,
+    data_volume: str | None,
 ) -> dict[str, Any]:
     outermost = level.number == 1
     # Podman's Docker API (4.3) passes over DeviceCgroupRules, MaskedPaths and ReadonlyPaths. Its --privileged implies
@@ -104,7 +155,7 @@ def _host_config(
         cap_add=list(privileges.capabilities) or None,
         security_opt=["seccomp=unconfined", "apparmor=unconfined", "label=disable"],
         device_cgroup_rules=["a *:* rwm"],
-        mounts=_mounts(plan, level, labels),
+        mounts=_mounts(plan, level, labels, data_volume),
         tmpfs={"/run": "mode=755"},
         pid_mode="host" if level.pid_namespace is PidNamespace.SHARED else None,
         network_mode=_network_mode(plan, level),
@@ -133,13 +184,14 @@ def _network_mode(plan: ChainPlan, level: LevelPlan) -> str:
     return plan.network
 
 
-def _mounts(plan: ChainPlan, level: LevelPlan, labels: dict[str, str]) -> list[Mount]:
+def _mounts(plan: ChainPlan, level: LevelPlan, labels: dict[str, str], data_volume: str | None) -> list[Mount]:
     outermost = level.number == 1
     run_directory = PurePosixPath(plan.run_directory)
     # Level 1 sees the run root, so that it can remove the chain's directory when nobody is left outside to do so.
     shared = run_directory.parent if outermost else run_directory
     seeds = [_seed(level, seed) for seed in plan.seeds if seed.home < level.number]
-    return [_shared(plan, level, str(shared), labels), *seeds, _data_root(level, labels), *_host_mounts(plan, level)]
+    data_root = _data_root(level, labels, data_volume)
+    return [_shared(plan, level, str(shared), labels), *seeds, data_root, *_host_mounts(plan, level)]
 
 
 def _seed(level: LevelPlan, seed: SeedPlan) -> Mount:
@@ -173,13 +225,13 @@ def _shared(plan: ChainPlan, level: LevelPlan, directory: str, labels: dict[str,
     return bind(source.path, directory)
 
 
-def _data_root(level: LevelPlan, labels: dict[str, str]) -> Mount:
+def _data_root(level: LevelPlan, labels: dict[str, str], volume: str | None) -> Mount:
     storage = level.storage
     if storage.kind is Storage.TMPFS:
         return Mount(str(DATA_ROOT), None, type="tmpfs", tmpfs_size=storage.size)
     # An ext4 image lies on the volume, and `open_storage` mounts it.
     target = IMAGE_DIRECTORY if storage.kind is Storage.LOOPBACK else DATA_ROOT
-    return Mount(str(target), None, type="volume", labels=labels, no_copy=True)
+    return Mount(str(target), volume, type="volume", labels=None if volume else labels, no_copy=True)
 
 
 def bind(source: str, target: str, *, read_only: bool = False) -> Mount:

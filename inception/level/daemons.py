@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import socket
 import subprocess
 from contextlib import suppress
@@ -185,6 +186,13 @@ def start_dockerd(configuration: DockerdConfiguration, log: Path | None) -> Daem
     """Start dockerd as configured. Without a `log` it writes to this process's standard error. Raises OSError."""
     _SETTINGS.write_text(configuration.settings)
     return _start("dockerd", ["dockerd", f"--config-file={_SETTINGS}", *configuration.arguments], log)
+
+
+def reload_without_live_restore(dockerd: Daemon) -> None:
+    """Have a running dockerd that `start_dockerd` started give up live-restore, some milliseconds later."""
+    settings = json.loads(_SETTINGS.read_text())
+    _SETTINGS.write_text(json.dumps({**settings, "live-restore": False}))
+    dockerd.process.send_signal(signal.SIGHUP)
 
 
 def wait_for_socket(path: Path, daemon: Daemon, timeout_s: float) -> None:

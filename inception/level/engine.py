@@ -16,13 +16,14 @@ from inception.level.daemons import (
     DOCKERD_PID_FILE,
     Daemon,
     level_configuration,
+    reload_without_live_restore,
     start_containerd,
     start_dockerd,
     wait_for_socket,
 )
 from inception.level.event_log import EventLog
 from inception.level.failure import PhaseError
-from inception.level.graft import Seed, SeedPreload, plan_graft
+from inception.level.graft import Seed, SeedPreload, is_used, plan_graft, plan_regraft
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Phase
 from inception.plan.paths import SEEDS_DIRECTORY
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 _REMEDY_OF_GRAFT = "use --image-transfer auto or load"
 _BEREFT_STOP_S = 1.0
 """Seconds for a daemon to stop when the other one is gone."""
+_RELOAD_LIMIT_S = 3.0
+_RELOAD_PAUSE_S = 0.02
 
 
 def _knows(client: docker.APIClient, preload: SeedPreload) -> bool:
@@ -75,12 +78,15 @@ class LevelEngine:
 
     def boot(self) -> None:
         """Start both daemons, with the image in the engine. Raises LevelFailure."""
+        used = is_used(self.data_root)
         grafted = self._boot_containerd()
         with self._events.phase(Phase.DOCKERD, log="dockerd"):
             dockerd = self._start_dockerd()
             self._daemons.append(dockerd)
             self._wait_for_dockerd(dockerd)
-        self._check_image(grafted)
+        # Its users may have removed an image from a level that was stopped.
+        if not used:
+            self._check_image(grafted)
 
     def _boot_containerd(self) -> bool:
         """Start it, and graft the image; return whether the image is grafted."""
@@ -98,6 +104,9 @@ class LevelEngine:
         if self._plan.image_transfer is ImageTransfer.LOAD:
             return False
         with self._events.phase(Phase.IMAGE):
+            if is_used(self.data_root):
+                plan_regraft(self._seed, self.data_root).execute()
+                return True
             try:
                 plan_graft(self._seed, self.data_root).execute()
             except Exception as error:
@@ -192,7 +201,7 @@ class LevelEngine:
         with self._replacing:
             self._stopping = True
         if self._plan.restart_engines:
-            self._stop_containers()
+            self._end_live_restore()
         # A dockerd that has lost its containerd waits 15 s for containers that ended long ago: it learns of no end.
         bereft = any(daemon.process.poll() is not None for daemon in self._daemons)
         limit_s = _BEREFT_STOP_S if bereft else self._plan.limits.level_stop_s
@@ -200,16 +209,24 @@ class LevelEngine:
             if not daemon.stop(limit_s):
                 self._events.note(Phase.UNWIND, f"{daemon.name} did not stop in time and was killed")
 
-    def _stop_containers(self) -> None:
-        """Stop the users' containers: a dockerd with live-restore leaves them running when it ends."""
-        from concurrent.futures import ThreadPoolExecutor
+    def _end_live_restore(self) -> None:
+        """Have dockerd stop its containers when it ends: with live-restore it leaves them running.
 
+        Stopped one by one through its API they would count as stopped by hand, and not start again with the chain.
+        """
         from inception.level.engine_client import ENGINE_GONE, connect_level
+        from inception.linux.retry import retry
+
+        def check_ended() -> None:
+            if client.info()["LiveRestoreEnabled"]:
+                raise PhaseError("dockerd keeps live-restore")
 
         with suppress(*ENGINE_GONE), connect_level(self._plan, self._level.number) as client:
-            running = [container["Id"] for container in client.containers()]
-            with ThreadPoolExecutor() as threads:
-                list(threads.map(client.stop, running))
+            reload_without_live_restore(self._daemons[-1])
+            try:
+                retry(check_ended, errors=PhaseError, limit_s=_RELOAD_LIMIT_S, pause_s=_RELOAD_PAUSE_S)
+            except PhaseError as error:
+                self._events.note(Phase.UNWIND, str(error))
 
     def _log(self, program: str) -> Path:
         return Path(self._plan.paths.log(self._level.number, program))

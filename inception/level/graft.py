@@ -130,7 +130,7 @@ class Graft:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, target)
         for bind in self.binds:
-            bind.target.mkdir(parents=True)
+            bind.target.mkdir(parents=True, exist_ok=True)
             bind.execute()
         for source, target in self.links:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -149,6 +149,21 @@ class Graft:
 def plan_graft(seed: Seed, data_root: Path) -> Graft:
     """Plan the graft of `seed` into `data_root`. Raises FileNotFoundError if the seed lacks part of its store."""
     return _plan_containerd(seed, data_root) if seed.store is ImageStore.CONTAINERD else _plan_overlay2(seed, data_root)
+
+
+def is_used(data_root: Path) -> bool:
+    """Return whether a dockerd has run with this data-root, as one has in a chain that was stopped."""
+    return (data_root / "containers").is_dir()
+
+
+def plan_regraft(seed: Seed, data_root: Path) -> Graft:
+    """Plan what a `data_root` lacks that was grafted before, and whose binds have ended: only those are made again.
+
+    A layer that has been removed from it since is left out. Raises FileNotFoundError if the seed lacks part of its
+    store.
+    """
+    binds = () if seed.store is ImageStore.CONTAINERD else _plan_overlay2(seed, data_root).binds
+    return Graft(tops=(), copies=(), binds=tuple(it for it in binds if it.target.is_dir()))
 
 
 def _plan_overlay2(seed: Seed, data_root: Path) -> Graft:

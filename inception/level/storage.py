@@ -32,10 +32,16 @@ _PAUSE_S = 0.02
 
 
 def open_storage(storage: LevelStorage, data_root: Path) -> None:
-    """Make and mount an ext4 image on `data_root` if `storage` wants one. Raises PhaseError or OSError."""
+    """Mount an ext4 image on `data_root` if `storage` wants one; make it unless the level has been stopped before.
+
+    Raises PhaseError or OSError.
+    """
     if storage.kind is not Storage.LOOPBACK or storage.size is None:
         return
-    make_image(_IMAGE, storage.size)
+    if _IMAGE.exists():
+        mend_image(_IMAGE)
+    else:
+        make_image(_IMAGE, storage.size)
     mount_image(_IMAGE, data_root)
 
 

@@ -28,6 +28,10 @@ from inception.plan.tree import Shape, check_numbers
 PLAN_VERSION = 2
 LABEL_CHAIN = "inception.chain"
 LABEL_LEVEL = "inception.level"
+LABEL_STOPPED = "inception.stopped"
+"""Label of the container that keeps the data of a stopped chain: the file here that describes the chain."""
+LABEL_KEPT = "inception.kept"
+"""Label of the same: the name of the chain. It has no LABEL_CHAIN: what has that ends with its volumes."""
 
 
 class CgroupNamespace(StrEnum):
@@ -78,7 +82,8 @@ class ChainPlan:
     A `remote` engine does not see the client's run root: the run directory lies in a volume of level 1 there.
     `run_root_source` is the run root on the engine's machine, None if it has the same path there.
     `podman`: level 0 is a Podman, whose API needs other parameters for level 1. `restart_engines`: each level restarts
-    a dockerd that died. `remarks` are lines that a user should read before the descent.
+    a dockerd that died. `remarks` are lines that a user should read before the descent. `data_volume`: the
+    volume of level 0 with level 1's data-root, if the chain was stopped before. The data-roots of all levels are in it.
     Sizes are in bytes, times in seconds. `owner_uid` and `owner_gid` own the sockets and the run directory.
     """
 
@@ -109,6 +114,7 @@ class ChainPlan:
     mounts: tuple[HostMount, ...] = ()
     outward: Outward = NO_CHANGE
     remarks: tuple[str, ...] = ()
+    data_volume: str | None = None
 
     @property
     def depth(self) -> int:
@@ -140,6 +146,15 @@ class ChainPlan:
     def level(self, number: int) -> LevelPlan:
         """Return the plan of level `number`, counted from 1."""
         return self.levels[number - 1]
+
+    @property
+    def restored(self) -> bool:
+        """Whether the levels have the data-roots of a chain that was stopped."""
+        return self.data_volume is not None
+
+    def kept(self, number: int) -> str:
+        """Return the name of the container that keeps the data-root of level `number` for its next container."""
+        return f"{self.level(number).container}-kept"
 
     def seed_of(self, number: int) -> SeedPlan:
         """Return the seed of the engine of level `number`: its `image` is the one that this engine is given."""

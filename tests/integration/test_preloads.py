@@ -148,6 +148,8 @@ def test_an_image_has_the_digests_of_registries_too(
             image = levels[1].images.get(DIGEST)
             assert image.attrs["RepoDigests"] == [DIGEST]
             assert levels[1].containers.run(DIGEST, ["bash", "-c", "echo by digest"], remove=True) == b"by digest\n"
+            assert seed.volume not in run_inception("prune", "--dry-run").stdout.decode()
+        assert f"seed {seed.volume} with preloads" in run_inception("prune", "--dry-run").stdout.decode()
     finally:
         engine.client.remove_volume(seed.volume)
     assert run_inception("ls").stdout == b"no chains\n"

@@ -96,7 +96,7 @@ def _check(installed: Installed) -> None:
     """Leave unless the program that was installed runs, has its manual, and as root nests an engine."""
     steps = [
         (("--version",), f"inception {__version__}"),
-        (("help", "start"), "Five minutes"),
+        (("help", "first-steps"), "Five minutes"),
         (("up", "--help"), "--depth"),
     ]
     if os.geteuid() == 0:

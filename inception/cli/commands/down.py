@@ -13,7 +13,7 @@ All = Annotated[bool, typer.Option("--all", help="End every chain of this machin
 
 
 def down(*, names: selection.ChainNames = None, every: All = False, quiet: options.Quiet = False) -> None:
-    """Unwind chains, from the bottom up, and remove all of them."""
+    """Unwind chains, from the bottom up, and remove all of them, also those that are stopped."""
     _end(names, every=every, quiet=quiet, at_once=False)
 
 
@@ -25,6 +25,8 @@ def kick(*, names: selection.ChainNames = None, every: All = False, quiet: optio
 def _end(names: list[str] | None, *, every: bool, quiet: bool, at_once: bool) -> None:
     from inception.chain.level_engines import level_0_engine
     from inception.chain.status import find_chain, list_chains
+    from inception.chain.stopped.records import stopped_plan
+    from inception.chain.stopped.stopping import release
     from inception.chain.teardown import remove_at_once, take_down
     from inception.engine.contexts import contexts_of, remove_contexts
     from inception.errors import UsageError
@@ -32,10 +34,13 @@ def _end(names: list[str] | None, *, every: bool, quiet: bool, at_once: bool) ->
     if every and names:
         raise UsageError("--all and names exclude each other", remedy="leave out one of the two")
     # All names are looked up before the first chain ends.
-    chains = list_chains() if every else [find_chain(name) for name in names or (None,)]
+    chains = list_chains() if every else [find_chain(name, also_stopped=True) for name in names or (None,)]
     on_message = say_unless(quiet=quiet)
     for chain in chains:
         with level_0_engine(chain.plan, on_message) as engine:
             (remove_at_once if at_once else take_down)(engine.client, chain.plan)
+            # It is stopped, or a stop or a start of it was cut short.
+            if (kept := stopped_plan(chain.name)) is not None:
+                release(engine.client, kept, with_data=True)
         remove_contexts(contexts_of(chain.name))
         on_message(f"{chain.name}: {'kicked' if at_once else 'unwound'}, nothing is left")

@@ -1,4 +1,4 @@
-"""`inception ls`: list the chains of this machine, live and broken."""
+"""`inception ls`: list the chains of this machine: live, stopped and broken."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from inception.cli import options
 
 
 def ls(*, as_json: options.Json = False) -> None:
-    """List the chains of this machine, live and broken."""
+    """List the chains of this machine: live, stopped and broken."""
     from inception.chain.forwarding.records import forwards_of
     from inception.chain.status import list_chains
     from inception.cli.branches import depth_text

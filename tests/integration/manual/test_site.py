@@ -70,7 +70,7 @@ def _dump(tmp_path: Path, address: str, *flags: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("page", ["index", "start", "reference/files", "reference/commands/inception-up"])
+@pytest.mark.parametrize("page", ["index", "first-steps", "reference/files", "reference/commands/inception-up"])
 def test_page_is_no_wider_than_a_phone_in_light_and_dark(page: str, site: tuple[Path, str], tmp_path: Path) -> None:
     file = site[0] / f"{page}.html"
     asked = file.with_name(f"asked-{file.name}")

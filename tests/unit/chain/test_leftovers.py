@@ -11,12 +11,14 @@ import pytest
 
 from inception.chain import leftovers
 from inception.chain.leftovers import leftovers_on_engine, run_root_here
+from inception.chain.stopped.records import record_of, write_record
 from inception.engine.connect import Engine
 from inception.image.seed import LABEL_PRELOADS
 from inception.linux import lifeline
-from inception.plan.chain import LABEL_CHAIN, LABEL_LEVEL
+from inception.plan.chain import LABEL_CHAIN, LABEL_KEPT, LABEL_LEVEL, LABEL_STOPPED
 from inception.plan.facts import RunRootSource
 from inception.probe.surroundings import Surroundings
+from tests.factories import plans
 
 ROOT = Path("/run/inception")
 BESIDE = Surroundings(daemon=1, shares_run_root=True)
@@ -55,6 +57,7 @@ class FakeEngine:
     def __init__(self, root: Path, state: str, level: int, *, seeds: bool = False) -> None:
         self._root = root
         self._seeds = seeds
+        self.stopped: list[dict[str, Any]] = []
         self._state = state
         self._level = str(level)
 
@@ -67,7 +70,9 @@ class FakeEngine:
         )
         return {"Volumes": seeds if self._seeds else None}
 
-    def containers(self, **_filters: object) -> list[dict[str, Any]]:
+    def containers(self, filters: dict[str, str], **_others: object) -> list[dict[str, Any]]:
+        if filters == {"label": LABEL_STOPPED}:
+            return self.stopped
         mounts = [{"Type": "bind", "Source": str(self._root), "Destination": str(self._root)}]
         names = {"Names": ["/inception-dream-1"], "Labels": {LABEL_CHAIN: "dream", LABEL_LEVEL: self._level}}
         return [{**names, "State": self._state, "Mounts": mounts}]
@@ -114,3 +119,18 @@ def test_a_seed_with_preloads_that_no_container_uses_is_a_leftover(monkeypatch: 
     engine = Engine(client=client, endpoint="unix:///engine.sock", local=True, private=False)
     [seed] = leftovers_on_engine(engine)
     assert str(seed) == "seed inception-seed-0-with-1 with preloads, which no chain uses"
+
+
+def test_what_keeps_the_data_of_a_stopped_chain_is_a_leftover_only_without_the_chains_record(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("INCEPTION_STATE_DIR", str(tmp_path))
+    monkeypatch.setattr(leftovers, "find_surroundings", lambda *_a, **_k: Surroundings())
+    fake = FakeEngine(ROOT, "running", 1)
+    engine = Engine(client=cast("docker.APIClient", fake), endpoint="unix:///engine.sock", local=True, private=False)
+    write_record(plans.plan(2))
+    for name, record in (("dream", record_of("dream")), ("gone", record_of("gone")), ("other", Path("/x/other.json"))):
+        fake.stopped.append(
+            {"Names": [f"/inception-{name}-1-kept"], "Labels": {LABEL_KEPT: name, LABEL_STOPPED: str(record)}}
+        )
+    assert [leftover.handle for leftover in leftovers_on_engine(engine)] == ["inception-gone-1-kept"]

@@ -7,7 +7,7 @@ from unittest.mock import Mock
 import docker
 import pytest
 
-from inception.level.containers import create_level, stop_timeout_s
+from inception.level.containers import create_level, recreate_level, stop_timeout_s
 from inception.plan.chain import ChainPlan
 from inception.plan.engine.options import LevelRange, parse_level_image
 from inception.plan.engine.seeds import ImageFacts, seed_volume_name
@@ -158,3 +158,55 @@ def test_level_1_binds_from_the_host_and_a_deeper_one_all_at_once_from_its_paren
     carried = "/var/lib/inception/mounts"
     assert binds[0] == [("/a", f"{carried}/0", False, "rprivate"), ("/b", f"{carried}/1", True, "rprivate")]
     assert binds[1] == [(carried, carried, False, "rprivate")]
+
+
+class FakeEngine:
+    """An engine that has containers of given names, and keeps what it was asked to do with them."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = set(names)
+        self.done: list[str] = []
+        self.client = docker.APIClient(base_url="unix:///nonexistent.sock", version="1.41")
+        for method in ("inspect_container", "rename", "remove_container"):
+            setattr(self.client, method, getattr(self, f"_{method}"))
+        setattr(self.client, "create_container_from_config", self._create)  # noqa: B010 (its type is another)
+
+    def _inspect_container(self, name: str) -> dict[str, Any]:
+        if name not in self.names:
+            raise docker.errors.NotFound(name)
+        return {"Mounts": [{"Type": "volume", "Name": f"data of {name}", "Destination": "/var/lib/docker"}]}
+
+    def _rename(self, name: str, to: str) -> None:
+        self.names = self.names - {name} | {to}
+        self.done.append(f"rename {name} {to}")
+
+    def _remove_container(self, name: str, *, force: bool = False, v: bool = False) -> None:
+        assert not v
+        self.names.remove(name)
+        self.done.append(f"remove {name}{' by force' if force else ''}")
+
+    def _create(self, config: dict[str, Any], name: str, _platform: object = None) -> dict[str, str]:
+        assert name not in self.names
+        self.names.add(name)
+        mounts = {mount["Target"]: mount["Source"] for mount in config["HostConfig"]["Mounts"]}
+        self.done.append(f"create with {mounts['/var/lib/docker']}")
+        return {"Id": "new"}
+
+
+@pytest.mark.parametrize(
+    ("there", "done"),
+    [
+        (("2",), ["rename 2 2-kept", "create with data of 2-kept", "remove 2-kept"]),
+        (("2-kept",), ["create with data of 2-kept", "remove 2-kept"]),
+        (("2", "2-kept"), ["remove 2 by force", "create with data of 2-kept", "remove 2-kept"]),
+        ((), ["create with None"]),
+    ],
+    ids=["stopped", "renamed", "created", "new"],
+)
+def test_a_level_is_made_again_with_its_data_wherever_that_was_cut_short(
+    there: tuple[str, ...], done: list[str]
+) -> None:
+    engine = FakeEngine(*(f"inception-dream-{name}" for name in there))
+    assert recreate_level(engine.client, plan(), 2, "level:1") == "new"
+    assert [it.replace("inception-dream-", "") for it in engine.done] == done
+    assert engine.names == {"inception-dream-2"}

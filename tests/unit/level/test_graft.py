@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from inception.level.graft import Seed, plan_graft
+from inception.level.graft import Seed, is_used, plan_graft, plan_regraft
 from inception.linux.mounts import BindReadOnly
 from inception.plan.request import ImageStore
 
@@ -111,3 +112,15 @@ def test_a_seed_names_its_preloads(seed: Seed) -> None:
         ("preload-0.tar", ("sha256:2",), ("app:1",)),
         ("preload-1.tar", ("sha256:3",), ()),
     ]
+
+
+def test_what_was_grafted_before_is_only_bound_again_where_it_still_is(seed: Seed, tmp_path: Path) -> None:
+    data_root = tmp_path / "data-root"
+    assert not is_used(data_root)
+    (data_root / "containers").mkdir(parents=True)
+    (data_root / "overlay2" / "bb" / "diff").mkdir(parents=True)
+    assert is_used(data_root)
+    graft = plan_regraft(seed, data_root)
+    assert [bind.target for bind in graft.binds] == [data_root / "overlay2" / "bb" / "diff"]
+    assert (graft.tops, graft.copies, graft.links) == ((), (), ())
+    assert plan_regraft(replace(seed, store=ImageStore.CONTAINERD), data_root).binds == ()

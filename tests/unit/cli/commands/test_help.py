@@ -27,7 +27,7 @@ def test_help_of_a_command_is_that_of_its_option(capsys: pytest.CaptureFixture[s
 
 
 def test_help_shows_a_page_without_links_and_directives(capsys: pytest.CaptureFixture[str]) -> None:
-    output = shown(capsys, "start")
+    output = shown(capsys, "first-steps")
     assert "Start here" in output
     assert "inception up --depth 3" in output
     assert "](" not in output

@@ -1,0 +1,1 @@
+"""Chains that are stopped: their records, and what keeps their data."""
