@@ -274,7 +274,7 @@ def _level_1_sleeps(host: Engine) -> bool:
     return False
 
 
-def test_job_of_gitlab_runs_as_readme_has_it(host: Engine, directory: Path) -> None:
+def test_job_of_gitlab_runs_as_the_manual_has_it(host: Engine, directory: Path) -> None:
     lines = re.findall(r"^    - (inception .*)$", _SECTION, re.MULTILINE)
     assert len(lines) == 3
     mounts = re.findall(r'"(/\S+:/\S+)"', _SECTION)
@@ -287,7 +287,7 @@ def test_job_of_gitlab_runs_as_readme_has_it(host: Engine, directory: Path) -> N
     assert "Name: ci-7-3\n" in done.stdout
 
 
-def test_agent_of_jenkins_runs_as_readme_has_it(host: Engine, directory: Path) -> None:
+def test_agent_of_jenkins_runs_as_the_manual_has_it(host: Engine, directory: Path) -> None:
     (options,) = re.findall(r"args '(.*)'", _SECTION)
     (step,) = re.findall(r"sh '(.*)'", _SECTION)
     # Jenkins starts the agent's container with `cat`, as its own user unless told otherwise.

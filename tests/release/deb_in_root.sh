@@ -5,7 +5,7 @@ set -eu
 
 deb=$(realpath "$1")
 root=$(mktemp --directory --tmpdir="$2")
-mmdebstrap --quiet --variant=apt --include=python3,docker.io,iproute2,iptables,man-db,fish trixie "$root"
+mmdebstrap --quiet --variant=apt --include=python3,mount,docker.io,iproute2,iptables,man-db,fish trixie "$root"
 cp "$deb" "$root/inception.deb"
 mkdir -p "$root/old" "$root/var/lib/inception"
 
