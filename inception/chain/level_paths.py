@@ -12,8 +12,8 @@ def find_level(path: str | None, level: int | None) -> tuple[ChainStatus, int | 
 
     The level is None if neither names one. Raises what `find_chain` raises, and UsageError if there is no such level.
     """
-    name, *steps = (path or "").split("/")
-    chain = find_chain(name or None)
+    name, *steps = (None,) if path is None else path.split("/")
+    chain = find_chain(name)
     if level is not None:
         steps.append(str(level))
     return chain, level_at(chain.plan, steps) if steps else None

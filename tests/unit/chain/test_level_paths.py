@@ -58,13 +58,19 @@ def saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("saved")
 def test_a_path_and_a_number_name_one_level() -> None:
-    assert [find_level(path, level)[1] for path, level in (("dream/b", 5), ("dream", 7), (None, 2), ("/b", None))] == [
+    assert [find_level(path, level)[1] for path, level in (("dream/b", 5), ("dream", 7), (None, 2))] == [
         5,
         7,
         2,
-        4,
     ]
     assert find_level("dream", None)[1] is None
+
+
+@pytest.mark.usefixtures("saved")
+@pytest.mark.parametrize("path", ["", "/b", "/etc", "Dream/b", "../b"])
+def test_a_path_begins_with_the_name_of_a_chain(path: str) -> None:
+    with pytest.raises(UsageError, match="cannot name a chain"):
+        find_level(path, None)
 
 
 @pytest.mark.usefixtures("saved")
