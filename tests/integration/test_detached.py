@@ -25,6 +25,7 @@ from tests.integration.conftest import INCEPTION, RunInception, wait_for
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("level_image", "unchanged_host", "own_run_root")]
 
 _NOBODY = 65534
+CONTAINERS = 120
 
 
 def _check(done: subprocess.CompletedProcess[bytes]) -> str:
@@ -164,6 +165,36 @@ def test_logs_stay_within_their_limit(run_inception: RunInception, level_image: 
     filled = [line for line in followed if line.endswith(b" of many")]
     assert filled == [b"2 containerd: line %d of many" % number for number in range(LOG_LIMIT // 16)]
     assert followed[-1] != filled[-1]
+
+
+def test_many_short_containers_leave_the_run_directory_bounded(run_inception: RunInception, level_image: str) -> None:
+    # What dockerd writes when debugging fills its log as a week of containers would.
+    _check(run_inception("up", "--depth", "3", "--name", "busy", "--dockerd", "2:--debug"))
+    logs = run_root() / "busy" / "2"
+    kept = {program: (logs / f"{program}.log", previous_log(logs / f"{program}.log")) for program in LOGGED_PROGRAMS}
+    run = f"for n in $(seq {CONTAINERS // 4}); do docker run --rm --network none {level_image} true || exit; done"
+    started = f'clients=; for client in 1 2 3 4; do ({run}) & clients="$clients $!"; done'
+    script = f"{started}; for it in $clients; do wait $it; done"
+    turns, greatest, before = 0, 0, 0
+    with subprocess.Popen([INCEPTION, "exec", "busy", "--level", "2", "--", "sh", "-euc", script]) as running:
+        while running.poll() is None:
+            sizes = {program: [_size(part) for part in parts] for program, parts in kept.items()}
+            greatest = max(greatest, *map(sum, sizes.values()))
+            turns += sizes["dockerd"][0] < before
+            before = sizes["dockerd"][0]
+            time.sleep(0.1)
+    assert running.returncode == 0
+    assert turns >= 3
+    assert greatest <= 4 * LOG_LIMIT
+    _check(
+        run_inception("exec", "busy", "--level", "2", "--", "docker", "create", "--name", "newest", level_image, "true")
+    )
+    assert "name=newest" in "".join(part.read_text() for part in kept["dockerd"])
+    _check(run_inception("down", "busy"))
+
+
+def _size(log: Path) -> int:
+    return log.stat().st_size if log.exists() else 0
 
 
 def test_prune_looks_into_the_private_engine_beside_another_one(
