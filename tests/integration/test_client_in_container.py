@@ -189,7 +189,7 @@ def test_container_without_a_run_root_runs_a_command_and_names_what_up_lacks(hos
         refused = inside.run("inception", "up", "--depth", "1")
         assert refused.returncode == 2
         assert refused.stderr.count("\n") == 1
-        assert refused.stderr.endswith(f"docker run -v {RUN_ROOT}:{RUN_ROOT}\n")
+        assert refused.stderr.endswith(f"docker run -v {RUN_ROOT}:{RUN_ROOT} (inception help run-root)\n")
         assert f"run directory   {RUN_ROOT}/alone" in inside.inception("plan", "--depth", "3", "--name", "alone")
         examined = inside.run("inception", "doctor")
         assert (examined.returncode, examined.stderr) == (0, "")

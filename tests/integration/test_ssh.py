@@ -45,4 +45,5 @@ def test_ssh_that_fails_is_one_line_with_its_reason(run_inception: RunInception,
     assert len(lines) == 1
     assert f"no Docker engine answers at {address} (from DOCKER_HOST): " in lines[0]
     assert why in lines[0]
-    assert lines[0].endswith(f": make this work first: ssh {address} docker version")
+    remedy = f": make this work first: ssh {address} docker version"
+    assert lines[0].endswith(f"{remedy} (inception help engine-unreachable)")
