@@ -11,10 +11,11 @@ import docker
 
 from inception.callbacks import ignore
 from inception.chain.level_engines import level_0_engine, level_client
+from inception.chain.plan_file import read_plan, save_plan
 from inception.chain.prepare import facts_on, images_on, refusals_as_errors
 from inception.chain.remote.program import run_remotely
 from inception.chain.run_directory import make_level_directory
-from inception.chain.status import read_plan, refuse_paused, save_plan
+from inception.chain.status import refuse_paused
 from inception.chain.watching.event_follower import follow, level_error
 from inception.engine.connect import Engine
 from inception.engine.translate import translated

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from inception.chain.endpoint_proof import prove_endpoint
-from inception.chain.status import save_plan
+from inception.chain.plan_file import save_plan
 from inception.chain.stopped.records import stopped_plan
 from inception.errors import ChainError
 from inception.linux import files, lifeline

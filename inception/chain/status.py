@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from inception.chain.plan_file import read_plan
 from inception.chain.remote.start import ensure_mirror
 from inception.chain.stopped.records import stopped_names, stopped_plan
 from inception.chain.watching.progress import LevelProgress, LevelProgressState, Progress
@@ -21,8 +22,6 @@ from inception.plan.request import NAME_LIMIT, is_name
 
 _START = '{"time_s"'
 """The first characters of each line of the event file."""
-_PLAN_LIMIT = 16 << 20
-"""Bytes of a plan that are read: a level takes some 500 of them."""
 _EVENTS_LIMIT = 64 << 20
 """Bytes of an event file that are read: a level writes some 4000 of them."""
 _LOST = "its runner ended without reporting why"
@@ -167,11 +166,6 @@ def _status(plan: ChainPlan, directory: Path) -> ChainStatus:
         return _without_levels(plan, ChainState.BROKEN, f"{error.filename} cannot be read: {error.strerror}")
 
 
-def read_plan(path: Path) -> ChainPlan:
-    """Return the plan in the file `path`. Raises OSError, or ValueError if it is no plan of this version."""
-    return ChainPlan.from_json(files.read_start(path, _PLAN_LIMIT).decode())
-
-
 def is_here(plan: ChainPlan, root: Path | None = None) -> bool:
     """Return whether the run directory of `plan` is the one of its name in the run root.
 
@@ -208,11 +202,6 @@ def refuse_paused(plan: ChainPlan) -> None:
     if is_paused(plan):
         remedy = f"let it go on with: inception resume {plan.name}"
         raise ChainError(f"chain {plan.name} is paused", remedy=remedy, topic="paused")
-
-
-def save_plan(plan: ChainPlan) -> None:
-    """Replace the plan file in the run directory atomically. Raises OSError."""
-    files.replace(Path(plan.paths.plan), plan.to_json())  # For this user alone: a proxy's password is in it.
 
 
 def read_status(plan: ChainPlan) -> ChainStatus:

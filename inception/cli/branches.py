@@ -5,7 +5,7 @@ from __future__ import annotations
 from inception.plan.tree import Shape
 
 BRANCH = "└─ "
-"""What leads to the last level below another."""
+"""Lines that lead to the last level below another."""
 _FORK = "├─ "
 
 

@@ -22,36 +22,14 @@ from inception.plan.protocol import UNREPORTED, RunnerExit
 
 
 class Children:
-    """All levels directly below level `number`. `image` is the id of the image that this engine was given.
+    """All levels directly below level `number`; `make_slot` makes the slot of each.
 
     A line has one slot, which is empty below its bottom; a tree's level has one for each child.
     """
 
-    def __init__(
-        self,
-        plan: ChainPlan,
-        number: int,
-        *,
-        image: str,
-        restore_image: Callable[[], str],
-        own_lifeline: Lifeline,
-        events: EventLog,
-        shutdown: Shutdown,
-        mailbox: Mailbox,
-    ) -> None:
+    def __init__(self, plan: ChainPlan, number: int, make_slot: Callable[[int], ChildSlot]) -> None:
         numbers = plan.shape.children(number) if not plan.shape.is_line else (number + 1,)
-        self._slots = tuple(
-            ChildSlot(
-                child,
-                image=image,
-                restore_image=restore_image,
-                own_lifeline=own_lifeline,
-                events=events,
-                shutdown=shutdown,
-                mailbox=mailbox,
-            )
-            for child in numbers
-        )
+        self._slots = tuple(map(make_slot, numbers))
         self._starts: tuple[threading.Thread, ...] = ()
 
     @property
@@ -93,7 +71,10 @@ class Children:
 
 
 class ChildSlot:
-    """The place of level `number` below its parent: empty, or with that level."""
+    """The place of level `number` below its parent: empty, or with that level.
+
+    `image` is the id of the image that the parent's engine was given.
+    """
 
     def __init__(
         self,

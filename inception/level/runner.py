@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Timer
 from typing import TYPE_CHECKING, NoReturn
@@ -136,11 +137,10 @@ def boot(context: Context) -> LevelEngine:
 def live(context: Context, engine: LevelEngine) -> NoReturn:
     """Start the child levels, then follow changes of the plan. Raises EndOfLevel, or LevelFailure if none can."""
     # Not at the top: it imports the Docker SDK, as the engine did while dockerd booted (`engine`).
-    from inception.level.children import Children
+    from inception.level.children import Children, ChildSlot
 
-    children = context.children = Children(
-        context.plan,
-        context.level.number,
+    make_slot = partial(
+        ChildSlot,
         image=engine.image_id,
         restore_image=engine.restore_image,
         own_lifeline=context.own_lifeline,
@@ -148,6 +148,7 @@ def live(context: Context, engine: LevelEngine) -> NoReturn:
         shutdown=context.shutdown,
         mailbox=context.mailbox,
     )
+    children = context.children = Children(context.plan, context.level.number, make_slot)
     children.converge(context.plan, fate_shared=context.plan.attached)
     while True:
         match context.mailbox.wait():

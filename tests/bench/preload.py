@@ -38,7 +38,7 @@ _PHASES = (Phase.IMAGE, Phase.VERIFY)
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What the images cost a chain: seconds to graft and to load them at all levels, and bytes of disk."""
+    """Costs of the images for a chain: seconds to graft and to load them at all levels, and bytes of disk."""
 
     store: ImageStore
     depth: int

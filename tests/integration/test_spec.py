@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from inception.chain.status import read_plan
+from inception.chain.plan_file import read_plan
 from inception.places import run_root
 from inception.plan.chain import ChainPlan
 from tests.integration.conftest import RunInception

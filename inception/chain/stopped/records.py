@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from inception.linux import files
+from inception.chain.plan_file import read_plan, write_plan
 from inception.places import make_private, run_root, state_directory
 from inception.plan.chain import ChainPlan
 from inception.plan.request import is_name
 
 _PREFIX = "stopped-"
-_LIMIT = 16 << 20
-"""Bytes of a record that are read."""
 
 
 def record_of(name: str) -> Path:
@@ -23,7 +21,7 @@ def write_record(plan: ChainPlan) -> None:
     """Remember the plan of a chain that is being stopped. Raises OSError, or InceptionError without a directory."""
     record = record_of(plan.name)
     make_private(record.parent)
-    files.replace(record, plan.to_json())  # For this user alone: a proxy's password is in it.
+    write_plan(plan, record)
 
 
 def remove_record(name: str) -> None:
@@ -34,7 +32,7 @@ def remove_record(name: str) -> None:
 def stopped_plan(name: str, root: Path | None = None) -> ChainPlan | None:
     """Return the plan of the chain `name` of the run root if it is stopped, or is being stopped or started."""
     try:
-        plan = ChainPlan.from_json(files.read_start(record_of(name), _LIMIT).decode())
+        plan = read_plan(record_of(name))
     except (OSError, ValueError):
         return None
     # Run roots may share a state directory.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from inception.fleet.report.page_tables import names_of
 from inception.fleet.report.record import FleetReport
-from inception.stress.report.gates import Gates
+from inception.stress.report.gates import Gates, regressions
 
 
 def unmet_by_fleet(gates: Gates, fleet: FleetReport) -> Iterator[str]:
@@ -23,6 +23,4 @@ def unmet_by_fleet(gates: Gates, fleet: FleetReport) -> Iterator[str]:
     if gates.regression is not None and fleet.comparison is not None:
         if worse := [it.name for it in fleet.comparison.changes if it.is_worse]:
             yield f"worse than before on {names_of(worse)}"
-        for difference in fleet.comparison.differences:
-            if difference.is_regression(gates.regression):
-                yield f"{difference.name} grew by {difference.change.ratio - 1:.0%}, beyond noise"
+        yield from regressions(gates.regression, fleet.comparison.differences)

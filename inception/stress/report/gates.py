@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from inception.stress.report.compare import Comparison
+from inception.stress.report.compare import Comparison, Difference
 from inception.stress.report.matrix import Matrix
 from inception.stress.report.record import Report
 
@@ -52,6 +52,11 @@ def unmet_by_comparison(gates: Gates, comparison: Comparison) -> Iterator[str]:
         return
     if new < old:
         yield f"depth {new} was {old} before"
-    for difference in comparison.differences:
-        if difference.is_regression(gates.regression):
+    yield from regressions(gates.regression, comparison.differences)
+
+
+def regressions(threshold: float, differences: Iterable[Difference]) -> Iterator[str]:
+    """Yield a line for each cost that grew by more than `threshold` (0.2 is 20 %) and beyond noise."""
+    for difference in differences:
+        if difference.is_regression(threshold):
             yield f"{difference.name} grew by {difference.change.ratio - 1:.0%}, beyond noise"

@@ -29,7 +29,7 @@ _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07|\r")
 
 @pytest.fixture
 def environment(engine: Engine) -> dict[str, str]:
-    """Where the installed program is found, and the level-0 engine is as on a host that has one."""
+    """Give a page's commands the installed program, and the level-0 engine of a host that has one."""
     return {
         **os.environ,
         "PATH": f"{Path(INCEPTION).parent}:{os.environ['PATH']}",

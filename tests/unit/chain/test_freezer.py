@@ -13,8 +13,9 @@ import pytest
 from inception.api import attach
 from inception.chain.freezer import pause, resume, thaw
 from inception.chain.level_paths import require_live_level
+from inception.chain.plan_file import save_plan
 from inception.chain.resize import shrink
-from inception.chain.status import ChainState, read_status, save_plan
+from inception.chain.status import ChainState, read_status
 from inception.chain.watching.inspect import inspect_levels
 from inception.errors import ChainError
 from inception.linux import lifeline

@@ -20,12 +20,13 @@ from inception.callbacks import ignore
 from inception.chain import freezer, teardown
 from inception.chain.endpoint_proof import prove_endpoint
 from inception.chain.level_engines import level_0_engine
+from inception.chain.plan_file import save_plan
 from inception.chain.publishing.publish import published
 from inception.chain.resize import shrink
 from inception.chain.run_directory import make_level_directory
 from inception.chain.session import control_socket
 from inception.chain.session.control_socket import ControlSocket
-from inception.chain.status import ChainState, find_chain, list_chains, save_plan
+from inception.chain.status import ChainState, find_chain, list_chains
 from inception.chain.watching.event_follower import follow
 from inception.cli.commands.logs import LogTail
 from inception.engine.connect import EngineChoice

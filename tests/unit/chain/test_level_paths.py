@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from inception.chain.level_paths import find_level, find_live_level, level_at
-from inception.chain.status import save_plan
+from inception.chain.plan_file import save_plan
 from inception.errors import UsageError
 from tests.factories.plans import FACTS, plan
 from tests.factories.trees import tree

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from inception.chain.status import ChainState, LevelState, chain_names, find_chain, list_chains, read_status, save_plan
+from inception.chain.plan_file import save_plan
+from inception.chain.status import ChainState, LevelState, chain_names, find_chain, list_chains, read_status
 from inception.errors import ChainError, UsageError
 from inception.linux import lifeline
 from inception.plan.chain import ChainPlan

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from inception.chain.status import ChainState, LevelState, read_status, save_plan
+from inception.chain.plan_file import save_plan
+from inception.chain.status import ChainState, LevelState, read_status
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Phase, State
 from tests.factories.plans import FACTS

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from inception.chain.status import ChainStatus, find_chain, save_plan
+from inception.chain.plan_file import save_plan
+from inception.chain.status import ChainStatus, find_chain
 from inception.chain.watching.inspect import LevelDetails
 from inception.cli.commands.logs import logs
 from inception.cli.commands.tree import tree_lines

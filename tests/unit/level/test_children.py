@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
 
 from inception.level import children
-from inception.level.children import Children
+from inception.level.children import Children, ChildSlot
 from inception.level.event_log import EventLog
 from inception.level.failure import LevelFailure
 from inception.level.mailbox import Message
@@ -73,9 +74,8 @@ def chain(tmp_path: Path) -> ChainPlan:
 
 
 def _children(chain: ChainPlan, number: int, mailbox: Mock) -> Children:
-    return Children(
-        chain,
-        number,
+    make_slot = partial(
+        ChildSlot,
         image="sha256:1",
         restore_image=str,
         own_lifeline=Mock(),
@@ -83,6 +83,7 @@ def _children(chain: ChainPlan, number: int, mailbox: Mock) -> Children:
         shutdown=Mock(begun=False),
         mailbox=mailbox,
     )
+    return Children(chain, number, make_slot)
 
 
 def test_siblings_start_at_once(chain: ChainPlan) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from inception.chain.status import LevelState, save_plan
+from inception.chain.plan_file import save_plan
+from inception.chain.status import LevelState
 from inception.chain.watching.activity import Activity
 from inception.cli.commands.events import event_line, has_ended
 from inception.cli.commands.top import rows

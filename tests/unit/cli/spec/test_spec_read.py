@@ -42,7 +42,7 @@ soak = "30m"
 
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """What `inception plan` is called with, in place of the command."""
+    """Keep the values that `inception plan` would be called with, and call nothing."""
     seen = SimpleNamespace(request=None, carried=None, engine=None)
 
     @options.with_chain_options()
