@@ -153,7 +153,8 @@ def test_without_debians_packages_the_message_is_one_line_that_says_so(run_incep
     ended = run_inception("image", "build", "--rebuild", "--method", "mmdebstrap", "--quiet", environment=nobody)
     assert ended.returncode == 125
     assert ended.stderr.startswith(b"inception: error: mmdebstrap failed: Failed to fetch ")
-    assert ended.stderr.endswith(b": let it download Debian's packages, and free 1 GB for temporary files\n")
+    remedy = b": let it download Debian's packages, and free 1 GB for temporary files (inception help level-image)\n"
+    assert ended.stderr.endswith(remedy)
     assert ended.stderr.count(b"\n") == 1
 
 
