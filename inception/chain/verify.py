@@ -28,16 +28,19 @@ class Program:
 
     @property
     def name(self) -> str:
-        """Words of the command before its options and their `version`."""
-        return " ".join(takewhile(lambda word: word != "version" and not word.startswith("-"), self.command))
+        """Words of the command before its options and their `version`, without a PATH of its own."""
+        words = self.command[2:] if self.command[0] == "env" else self.command
+        return " ".join(takewhile(lambda word: word != "version" and not word.startswith("-"), words))
 
 
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _COMMANDS = (
     ("containerd", "--version"),
     ("containerd-shim-runc-v2", "-v"),
     ("runc", "--version"),
     ("docker", "--version"),
-    ("docker-init", "--version"),
+    # Docker's own packages have it where dockerd alone looks.
+    ("env", f"PATH={_PATH}:/usr/libexec/docker", "docker-init", "--version"),
     ("tini", "--version"),
     ("xz", "--version"),
     ("unpigz", "--version"),

@@ -19,7 +19,7 @@ import docker
 
 from inception.engine.translate import translated
 from inception.errors import ImageError
-from inception.image.recipe import LABEL_ENGINE, Recipe, package_names
+from inception.image.recipe import DOCKER_PREFERENCES, DOCKER_SOURCES, LABEL_ENGINE, Recipe, package_names
 from inception.plan.engine.versions import parse_engine_version
 
 SOURCE_DATE_EPOCH = 1754697600
@@ -82,11 +82,22 @@ def mmdebstrap_command(recipe: Recipe, recipe_directory: Path, engine_version: P
         *(f"--aptopt={option}" for option in recipe.apt_options),
         *(f"--dpkgopt={option}" for option in _DPKG_OPTIONS),
         f"--skip={','.join(_SKIPPED)}",
+        *(() if recipe.docker is None else (_add_docker(recipe_directory),)),
         f'--customize-hook=sh {shlex.quote(str(recipe_directory / "finish"))} "$1"',
         f'--customize-hook=chroot "$1" dockerd --version >{shlex.quote(str(engine_version))}',
         recipe.suite,
         "-",
     ]
+
+
+def _add_docker(recipe_directory: Path) -> str:
+    """Return the hook that adds the repository of Docker's packages before apt reads its lists."""
+    files = ((DOCKER_SOURCES, "sources.list.d"), (DOCKER_PREFERENCES, "preferences.d"))
+    copies = (
+        f'mkdir -p "$1"/etc/apt/{place} && cp {shlex.quote(str(recipe_directory / file))} "$1"/etc/apt/{place}/'
+        for file, place in files
+    )
+    return f"--setup-hook={' && '.join(copies)}"
 
 
 @contextmanager

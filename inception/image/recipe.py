@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from inception.errors import ImageError, UsageError
+from inception.image.docker_packages import DockerPackages
 from inception.image.host_engine import HostFile, copy_host_engine, find_host_engine
 from inception.image.method import DEFAULT_SUITE, LACKING, NEEDED, Suite
 
@@ -35,13 +36,21 @@ _PACKAGE = re.compile(r"[a-z0-9][a-z0-9.-]{1,40}")
 """Names of Debian packages that a tag can have in it: without a plus."""
 _APT_OPTION = re.compile(r"[A-Za-z][\w:/.-]*\s+\S.*")
 _APT_CONFIG = "apt.conf"
+DOCKER_SOURCES = "docker.sources"
+DOCKER_PREFERENCES = "docker.pref"
 _COPY_OF_RECIPE = "COPY . /recipe\n"
+# apt reaches a repository over TLS only with certificates of authorities, which a slim base image lacks.
+_ADD_DOCKER = f"""\
+RUN apt-get update -qq && apt-get install -qq --yes --no-install-recommends ca-certificates \\
+    && cp /recipe/{DOCKER_SOURCES} /etc/apt/sources.list.d/ && cp /recipe/{DOCKER_PREFERENCES} /etc/apt/preferences.d/
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """Inputs of a level image: the recipe's directory, the suite or another base image, and the host's engine, if used.
+    """Inputs of a level image: the recipe's directory, the suite or another base image, and another engine, if used.
 
+    The engine is Debian's, or that of Docker's own packages (`docker`), or the host's.
     A `slim` image lacks the packages that people build and compose with; `packages` are more than the recipe's, and the
     tag ends with their names. `apt_options` are lines of apt.conf(5) for the
     build alone: they do not change what is built, nor the tag.
@@ -53,6 +62,7 @@ class Recipe:
     packages: tuple[str, ...] = ()
     apt_options: tuple[str, ...] = ()
     base: str | None = None
+    docker: DockerPackages | None = None
     host_engine: tuple[HostFile, ...] = ()
 
     def digest(self) -> str:
@@ -65,6 +75,8 @@ class Recipe:
             whole.update(" ".join(("suite", self.suite, *sorted(self._lacking), *self._needed)).encode() + b"\n")
         if self.packages:
             whole.update(f"packages {' '.join(self.packages)}\n".encode())
+        if self.docker is not None:
+            whole.update(f"{self.docker.describe()}\n".encode())
         if self.base is not None:
             whole.update(f"base {self.base}\n".encode())
         for file in self.host_engine:
@@ -74,8 +86,9 @@ class Recipe:
     def tag(self) -> str:
         """Return the tag of the image that this recipe gives."""
         suite = "" if self.suite is DEFAULT_SUITE else f"{self.suite}-"
+        engine = "" if self.docker is None else f"{self.docker.mark}-"
         marks = ("slim",) if self.slim else ()
-        return "-".join((f"{REPOSITORY}:{suite}{self.digest()[:_DIGITS_IN_TAG]}", *marks, *self.packages))
+        return "-".join((f"{REPOSITORY}:{suite}{engine}{self.digest()[:_DIGITS_IN_TAG]}", *marks, *self.packages))
 
     def stage(self, directory: Path) -> None:
         """Copy the recipe and the host's engine to `directory`, with modes that do not depend on the checkout's.
@@ -86,17 +99,22 @@ class Recipe:
         if self.slim:
             (directory / _BUILDER_PACKAGES).unlink()
         for file in directory.glob("packages*.txt"):
-            file.write_text("".join(f"{name}\n" for name in _names_in(file) if name not in self._lacking))
+            file.write_text("".join(f"{name}\n" for name in self._own_names(_names_in(file))))
         removed = (directory / _REMOVED).read_text().splitlines(keepends=True)
         kept = (line for line in removed if not any(word in line for word in self._needed))
         (directory / _REMOVED).write_text("".join(kept))
         if self.packages:
             (directory / "packages-more.txt").write_text("".join(f"{name}\n" for name in self.packages))
+        prepared = ""
         if self.apt_options:
             (directory / _APT_CONFIG).write_text("".join(f"{line.rstrip(';')};\n" for line in self.apt_options))
-            dockerfile = (directory / "Dockerfile").read_text()
-            configured = f"{_COPY_OF_RECIPE}ENV APT_CONFIG=/recipe/{_APT_CONFIG}\n"
-            (directory / "Dockerfile").write_text(dockerfile.replace(_COPY_OF_RECIPE, configured))
+            prepared += f"ENV APT_CONFIG=/recipe/{_APT_CONFIG}\n"
+        if self.docker is not None:
+            (directory / DOCKER_SOURCES).write_text(self.docker.sources(self.suite))
+            (directory / DOCKER_PREFERENCES).write_text(self.docker.preferences())
+            prepared += _ADD_DOCKER
+        dockerfile = (directory / "Dockerfile").read_text()
+        (directory / "Dockerfile").write_text(dockerfile.replace(_COPY_OF_RECIPE, _COPY_OF_RECIPE + prepared))
         if self.host_engine:
             copy_host_engine(self.host_engine, directory / "engine")
         for path in [directory, *directory.rglob("*")]:
@@ -111,9 +129,16 @@ class Recipe:
         optional = _names_in(self.directory / _BUILDER_PACKAGES)
         return tuple(name for name in optional if self.slim or name in self._lacking)
 
+    def _own_names(self, names: Iterable[str]) -> Iterator[str]:
+        """Yield the packages of this image for `names`, those of the recipe."""
+        for name in names:
+            if name not in self._lacking and (own := self.docker.package(name) if self.docker else name):
+                yield own
+
     @property
     def _lacking(self) -> frozenset[str]:
-        return LACKING.get(self.suite, frozenset())
+        # Docker's own packages are the same ones in each release.
+        return frozenset() if self.docker else LACKING.get(self.suite, frozenset())
 
     @property
     def _needed(self) -> tuple[str, ...]:
@@ -133,6 +158,7 @@ def find_recipe(
     packages: Sequence[str] = (),
     base: str | None = None,
     apt_options: Sequence[str] = (),
+    docker: DockerPackages | None = None,
     engine_from_host: bool = False,
 ) -> Recipe:
     """Return the recipe of this program. Raises ImageError if the host lacks the engine to be copied.
@@ -141,6 +167,11 @@ def find_recipe(
     """
     if suite is not None and base is not None:
         raise UsageError(f"the packages' suite is that of {base}", remedy="leave out --suite or --base")
+    if docker is not None:
+        if base is not None:
+            raise UsageError(f"Docker's packages are for a suite, not for {base}", remedy="give --suite for --base")
+        if engine_from_host:
+            raise UsageError("the engine cannot be Docker's and the host's", remedy="give one of the two options")
     for name in packages:
         if not _PACKAGE.fullmatch(name):
             raise UsageError(f"{name!r} cannot name a package", remedy="name one of Debian's, like crun")
@@ -154,6 +185,7 @@ def find_recipe(
         packages=tuple(sorted(set(packages))),
         apt_options=tuple(apt_options),
         base=base,
+        docker=docker,
         host_engine=find_host_engine() if engine_from_host else (),
     )
 

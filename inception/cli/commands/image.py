@@ -50,6 +50,26 @@ _AptOption = Annotated[
         show_default=False,
     ),
 ]
+_DockerChannel = Annotated[
+    str | None,
+    typer.Option(metavar="CHANNEL", help="Take Docker's own packages, of this channel: stable.", show_default=False),
+]
+_DockerVersion = Annotated[
+    str | None,
+    typer.Option(
+        metavar="VERSION", help="Version of Docker's packages: 29 or 29.1.5.  [default: newest]", show_default=False
+    ),
+]
+_AptUrl = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="Repository of Docker's packages.  [default: Docker's]", show_default=False),
+]
+_AptKey = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Public key of that repository.  [default: URL/gpg, over TLS]", show_default=False
+    ),
+]
 _EngineFromHost = Annotated[
     bool, typer.Option("--engine-from-host", help="Copy the host's own docker binaries into the image.")
 ]
@@ -71,6 +91,10 @@ def build(
     package: _Package = None,
     base: Base = None,
     apt_option: _AptOption = None,
+    docker_channel: _DockerChannel = None,
+    docker_version: _DockerVersion = None,
+    apt_url: _AptUrl = None,
+    apt_key: _AptKey = None,
     engine_from_host: _EngineFromHost = False,
     cli: _Cli = False,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Build it even if it exists.")] = False,
@@ -86,6 +110,7 @@ def build(
     from inception.engine.connect import connect_to
     from inception.image.build import build_image
     from inception.image.client import ensure_client_image
+    from inception.image.docker_packages import find_docker_packages
     from inception.image.recipe import find_recipe
     from inception.image.standalone import ensure_standalone
     from inception.image.store import find_image, stored_image
@@ -97,6 +122,7 @@ def build(
         packages=package or (),
         base=base,
         apt_options=apt_option or (),
+        docker=find_docker_packages(docker_channel, docker_version, apt_url, apt_key),
         engine_from_host=engine_from_host,
     )
     tag = recipe.tag()
