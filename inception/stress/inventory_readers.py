@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,7 +131,7 @@ def processes() -> Iterator[Name]:
             state, parent, *fields = rest.split()
             if KERNEL_THREADS in {parent, entry.name}:
                 continue
-            stray = _is_program(name, words) or _namespaces(entry) != home
+            stray = _is_program(name, words) or _lives_elsewhere(entry, home)
         except PermissionError:
             hidden += 1
             continue
@@ -158,6 +159,20 @@ def _is_program(name: str, words: list[str]) -> bool:
     started = (name, *(Path(word).name for word in words[:2]))
     module = words[words.index("-m") + 1] if "-m" in words[:-1] else ""
     return any(PROGRAMS.fullmatch(word) for word in started) or MODULES.fullmatch(module) is not None
+
+
+def _lives_elsewhere(process: Path, home: tuple[str, ...]) -> bool:
+    """Return whether no thread of `process` is in the namespaces `home`. Raises OSError.
+
+    An engine enters a container's network with a thread that Go then ends, but for the first: that one stays there.
+    """
+    if _namespaces(process) == home:
+        return False
+    for thread in (process / "task").iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):  # It ended meanwhile.
+            if _namespaces(thread) == home:
+                return False
+    return True
 
 
 def _namespaces(process: Path) -> tuple[str, ...]:

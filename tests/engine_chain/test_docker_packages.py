@@ -62,7 +62,7 @@ def _check(run_inception: RunInception, tag: str, version: str) -> None:
         run_inception("down", "docker")
     verified = run_inception("image", "verify", tag, "--json", timeout_s=LIMIT_S)
     assert verified.returncode == 0, verified.stdout
-    assert {"dockerd", "runc"} <= {check["name"] for check in json.loads(verified.stdout)}
+    assert {"docker-init", "runc"} <= {check["name"] for check in json.loads(verified.stdout)}
 
 
 def test_mmdebstrap_takes_the_version_of_dockers_packages_that_was_asked_for(

@@ -73,13 +73,41 @@ def test_run_directory_of_another_user_is_left_out(tmp_path: Path, monkeypatch: 
     assert read.Unread(prefix=f"{tmp_path}/private/", reason="permission denied") in found
 
 
+def _process(proc: Path, number: str, name: str) -> Path:
+    """Make up a process below `proc`; return its directory, in which it has no thread yet."""
+    (proc / number / "task").mkdir(parents=True)
+    (proc / number / "cmdline").write_text(f"{name}\0-x\0")
+    (proc / number / "stat").write_text(f"{number} ({name}) S 1 " + " ".join(map(str, range(5, 40))))
+    return proc / number
+
+
+def _join(thread: Path, **namespaces: str) -> None:
+    (thread / "ns").mkdir(parents=True)
+    for name, namespace in namespaces.items():
+        (thread / "ns" / name).symlink_to(f"{name}:[{namespace}]")
+
+
+def test_process_with_a_thread_at_home_lives_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read, "PROC", tmp_path)
+    _join(tmp_path / "self", pid="1", net="1")
+    # Podman's service, whose first thread has entered a container's network for good.
+    service = _process(tmp_path, "9001", "podman")
+    _join(service, pid="1", net="2")
+    _join(service / "task" / "9001", pid="1", net="2")
+    (service / "task" / "9002").mkdir()  # It ended meanwhile.
+    _join(service / "task" / "9003", pid="1", net="1")
+    container = _process(tmp_path, "9004", "sleep")
+    for thread in (container, container / "task" / "9004", container / "task" / "9005"):
+        _join(thread, pid="2", net="2")
+    (found,) = read.processes()
+    assert str(found).startswith("9004 ")
+
+
 def test_process_of_another_user_is_left_out_unless_its_program_tells(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number, name in (("9001", "sleep"), ("9002", "dockerd"), ("9003", "cat")):
-        (tmp_path / number).mkdir()
-        (tmp_path / number / "cmdline").write_text(f"{name}\0-x\0")
-        (tmp_path / number / "stat").write_text(f"{number} ({name}) S 1 " + " ".join(map(str, range(5, 40))))
+        _process(tmp_path, number, name)
     monkeypatch.setattr(read, "PROC", tmp_path)
 
     def namespaces(process: Path) -> tuple[str, ...]:
