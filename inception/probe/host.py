@@ -9,6 +9,7 @@ from pathlib import Path
 from inception.plan.facts import HostFacts
 from inception.probe import machine, network, overlay, pids
 from inception.probe.image_store import read_image_space
+from inception.probe.namespaces import at_home
 
 _CAP_SYS_RESOURCE = 24
 
@@ -58,8 +59,9 @@ def read_host(subject: Subject) -> MachineReading:
         bounding_set = machine.parse_bounding_set((process / "status").read_text())
         space = _free_space(subject)
         # A private engine has a network namespace of its own, whose packets are routed through this one.
-        routed = (*network.read_destinations(process), *network.read_destinations(Path("/proc/self")))
-        mtu = network.read_mtu(process)
+        in_network = at_home(process, "net")
+        routed = (*network.read_destinations(in_network), *network.read_destinations(Path("/proc/self")))
+        mtu = network.read_mtu(in_network)
         resolvers = network.read_resolvers(subject.root)
         memory = machine.read_memory_available(subject.root)
         may_raise = bool(bounding_set >> _CAP_SYS_RESOURCE & 1)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from inception.probe.doctor_facts import CgroupLimits, HostLimits, LoopDevices, NetworkLimits, Usage
 from inception.probe.machine import parse_bounding_set
+from inception.probe.namespaces import at_home
 from inception.probe.network import in_network_of
 
 _SYSCTL = Path("/proc/sys")
@@ -140,9 +141,10 @@ def _controllers(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _read_network(process: Path) -> NetworkLimits:
-    forwarding = in_network_of(process, lambda: _sysctl("net/ipv4/ip_forward"))
+    in_network = at_home(process, "net")
+    forwarding = in_network_of(in_network, lambda: _sysctl("net/ipv4/ip_forward"))
     # The file exists once the old interface is in use. Reading it loads no module, unlike `iptables-legacy -L`.
-    tables = _read(process / "net" / "ip_tables_names") or ""
+    tables = _read(in_network / "net" / "ip_tables_names") or ""
     return NetworkLimits(
         iptables=_iptables_flavour(),
         legacy_tables=tuple(tables.split()),

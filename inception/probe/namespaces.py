@@ -1,9 +1,10 @@
-"""Call a function in a namespace of another process."""
+"""Call a function in a namespace of another process, and find the one that its threads share."""
 
 from __future__ import annotations
 
 import ctypes
 import os
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -31,6 +32,31 @@ def in_namespace_of(process: Path, kind: Literal["net", "uts"], read: Callable[[
             return thread.submit(_read_inside, descriptor, read).result()
     finally:
         os.close(descriptor)
+
+
+def at_home(process: Path, kind: Literal["net", "uts"]) -> Path:
+    """Return the directory in /proc of a thread that is in the namespace of most threads of `process`.
+
+    It is `process` itself, its first thread, wherever that is as good. Podman's may stay in a container's network.
+    Raises OSError if the process has ended.
+    """
+    try:
+        # The first one is here twice, and so is preferred to a single other one.
+        threads = [process, *(process / "task").iterdir()]
+        namespaces = {thread: place for thread in threads if (place := _namespace(thread, kind)) is not None}
+    except PermissionError:
+        return process
+    if not namespaces:
+        return process
+    ((most, _),) = Counter(namespaces.values()).most_common(1)
+    return next(thread for thread, namespace in namespaces.items() if namespace == most)
+
+
+def _namespace(thread: Path, kind: str) -> Path | None:
+    try:
+        return (thread / "ns" / kind).readlink()
+    except (FileNotFoundError, ProcessLookupError):  # It ended meanwhile.
+        return None
 
 
 def _read_inside(namespace: int, read: Callable[[], T]) -> T:

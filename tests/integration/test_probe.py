@@ -23,6 +23,8 @@ from inception.probe import scripts
 from inception.probe.capabilities import ask_known, decide
 from inception.probe.daemon import find_daemon
 from inception.probe.facts import read_facts
+from inception.probe.limits import read_limits
+from inception.probe.namespaces import at_home
 from inception.probe.network import in_network_of, parse_destinations, read_destinations, read_mtu
 from inception.probe.overlay import trying_overlay, worked
 from inception.probe.pids import nested, nesting_pids
@@ -109,6 +111,34 @@ def test_a_tmpfs_carries_an_overlay_and_nothing_is_left_there(tmp_path: Path) ->
         assert Path("/proc/self/mountinfo").read_text() == before
     finally:
         subprocess.run(["umount", tmp_path], check=True)
+
+
+FIRST_THREAD_AWAY = """
+import ctypes, pathlib, sys, threading
+for _ in range(2):
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+setting = pathlib.Path("/proc/sys/net/ipv4/ip_forward")
+other = "0" if setting.read_text() == "1\\n" else "1"
+assert ctypes.CDLL(None).unshare(0x40000000) == 0  # CLONE_NEWNET
+setting.write_text(other)
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_an_engine_whose_first_thread_is_in_another_network_is_read_where_the_others_are() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", FIRST_THREAD_AWAY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        of_engine = Path(f"/proc/{process.pid}")
+        assert (of_engine / "ns/net").readlink() != (OURSELVES / "ns/net").readlink()
+        assert (at_home(of_engine, "net") / "ns/net").readlink() == (OURSELVES / "ns/net").readlink()
+        found = read_limits(of_engine, Path("/")).network
+        process.stdin.close()
+    assert found == read_limits(OURSELVES, Path("/")).network
 
 
 @pytest.fixture
