@@ -8,17 +8,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-import docker
-from requests.exceptions import ReadTimeout
-
+from inception.level.api.client import ENGINE_GONE, ApiError, EngineApi, NotFoundError, level_api
 from inception.level.containers import create_level, data_volume_of, recreate_level, stop_timeout_s
-from inception.level.engine_client import ENGINE_GONE, connect_level
 from inception.level.event_log import EventLog
 from inception.linux import lifeline
 from inception.linux.retry import retry
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Phase
 
+_NO_IMAGE = "No such image"
 POLL_S = 0.25
 _ENGINE_GRACE_S = 1.0
 """Seconds for an engine to notice that a container's process is gone: one without containerd never does."""
@@ -46,14 +44,14 @@ class ChildLevel:
         """
         wanted = self._plan.level(self._number).image
         is_given = wanted == self._plan.seed_of(self._above).image
-        client = connect_level(self._plan, self._above)
+        client = level_api(self._plan, self._above)
         create = recreate_level if self._plan.restored else create_level
         self._may_exist = True
         with self._events.phase(Phase.CREATE, level=self._number, log="dockerd"):
             try:
                 create(client, self._plan, self._number, given_image if is_given else wanted)
-            except docker.errors.ImageNotFound:
-                if not is_given:
+            except NotFoundError as error:
+                if not (is_given and _NO_IMAGE in str(error)):
                     raise
                 create(client, self._plan, self._number, restore_image())
         with self._events.phase(Phase.START, level=self._number, log="dockerd"):
@@ -63,9 +61,9 @@ class ChildLevel:
     def wait(self) -> int:
         """Wait until the started container has ended; return its exit status.
 
-        Raises docker.errors.APIError if the engine does not know it, one of ENGINE_GONE if the engine goes away.
+        Raises ApiError if the engine does not know it, another of ENGINE_GONE if the engine goes away.
         """
-        status = int(connect_level(self._plan, self._above).wait(self._name, timeout=None)["StatusCode"])
+        status = level_api(self._plan, self._above).wait(self._name, timeout_s=None)
         self._ended.set()
         return status
 
@@ -78,15 +76,15 @@ class ChildLevel:
         if not (self._wait_seen(limit_s) if self._started else self._wait_asked(limit_s)):
             self._events.note(Phase.UNWIND, f"level {self._number} did not end in time and was killed")
             with suppress(*ENGINE_GONE):  # Without an engine to kill it, it ends with this level.
-                connect_level(self._plan, self._above).kill(self._name)
+                level_api(self._plan, self._above).kill(self._name)
 
     def _wait_asked(self, limit_s: int) -> bool:
         """Have the engine wait for a container that may not exist; return whether it ended within `limit_s` seconds."""
         try:
-            connect_level(self._plan, self._above).wait(self._name, timeout=limit_s)
-        except docker.errors.NotFound:
+            level_api(self._plan, self._above).wait(self._name, timeout_s=limit_s)
+        except NotFoundError:
             return True
-        except (ReadTimeout, docker.errors.APIError):
+        except (TimeoutError, ApiError):
             return False
         except ENGINE_GONE:
             return self._wait_seen(limit_s)
@@ -107,28 +105,28 @@ class ChildLevel:
     def remove(self) -> None:
         """Remove the container and its volume, also if it is not there; without an engine, leave them to its end.
 
-        Raises docker.errors.APIError if the engine refuses.
+        Raises ApiError if the engine refuses.
         """
-        client = connect_level(self._plan, self._above)
+        client = level_api(self._plan, self._above)
         try:
             retry(
                 lambda: self._remove_from(client),
                 errors=ENGINE_GONE,
-                unless=docker.errors.APIError,
+                unless=ApiError,
                 limit_s=self._plan.limits.dockerd_s if self._plan.restart_engines else 0.0,
                 pause_s=POLL_S,
             )
-        except docker.errors.NotFound:
+        except NotFoundError:
             return
-        except docker.errors.APIError:
+        except ApiError:
             raise
         except ENGINE_GONE:
             return
 
-    def _remove_from(self, client: docker.APIClient) -> None:
+    def _remove_from(self, client: EngineApi) -> None:
         # One that it had before a stop has a name, and is not removed with the container.
         volume = data_volume_of(client, self._name) if self._plan.restored else None
-        client.remove_container(self._name, force=True, v=True)
+        client.remove(self._name)
         if volume is not None:
-            with suppress(docker.errors.NotFound):
+            with suppress(NotFoundError):
                 client.remove_volume(volume)

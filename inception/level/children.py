@@ -7,10 +7,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import docker
-
+from inception.level.api.client import ENGINE_GONE, ApiError
 from inception.level.child import POLL_S, ChildLevel
-from inception.level.engine_client import ENGINE_GONE
 from inception.level.event_log import EventLog, tail
 from inception.level.failure import LevelFailure
 from inception.level.mailbox import Mailbox, Message
@@ -161,7 +159,7 @@ class ChildSlot:
         while status is None:
             try:
                 status = child.wait()
-            except docker.errors.APIError:
+            except ApiError:
                 return
             except ENGINE_GONE:
                 # The engine itself went away: its own watcher reports that, or starts it again.

@@ -1,27 +1,22 @@
 """The two daemons of a level's engine: containerd first, then dockerd on it.
 
 A dockerd that starts its own containerd dials before the socket is there and then waits a second in gRPC's back-off.
-Each daemon gets a session of its own, so that Ctrl-C in a shell of this level does not reach it, and a log of its own.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import resource
 import signal
 import socket
-import subprocess
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from inception.level.early.daemons import DOCKERD_SETTINGS, dockerd_command
+from inception.level.early.processes import Daemon, start_daemon
 from inception.level.failure import PhaseError
 from inception.level.graft import Seed
 from inception.level.image_store import store_settings
 from inception.level.network import own_bridge
-from inception.linux.capabilities import held
 from inception.linux.retry import retry
 from inception.plan.chain import ChainPlan, LevelPlan
 from inception.plan.engine.settings import (
@@ -32,91 +27,13 @@ from inception.plan.engine.settings import (
     configure,
     open_files,
 )
-from inception.plan.paths import CONTAINERD_ROOT
 
 CONTAINERD_SOCKET = Path("/run/containerd/containerd.sock")
 DOCKERD_PID_FILE = Path("/run/docker.pid")
-_CONTAINERD_CONFIG = Path("/run/inception-containerd.toml")
-_SETTINGS = Path("/run/inception-daemon.json")
 _IMAGE_SETTINGS = Path("/etc/docker/daemon.json")
 _RUNC = "runc"
 _POLL_S = 0.004
 _TRANSIENT = (FileNotFoundError, ConnectionRefusedError)
-_OOM_SCORE = -500
-# What a level never uses. Each plugin costs start-up time and memory, once a level.
-_UNUSED_PLUGINS = (
-    "io.containerd.grpc.v1.cri",
-    "io.containerd.cri.v1.images",
-    "io.containerd.cri.v1.runtime",
-    "io.containerd.snapshotter.v1.aufs",
-    "io.containerd.snapshotter.v1.blockfile",
-    "io.containerd.snapshotter.v1.btrfs",
-    "io.containerd.snapshotter.v1.devmapper",
-    "io.containerd.snapshotter.v1.zfs",
-    "io.containerd.internal.v1.opt",
-    "io.containerd.internal.v1.tracing",
-    "io.containerd.tracing.processor.v1.otlp",
-    "io.containerd.nri.v1.nri",
-)
-
-
-@dataclass(frozen=True)
-class Daemon:
-    """A daemon and its process."""
-
-    name: str
-    process: subprocess.Popen[bytes]
-
-    def stop(self, timeout_s: float) -> bool:
-        """Send SIGTERM, and SIGKILL after `timeout_s` seconds; return whether it ended by itself."""
-        self.process.terminate()
-        try:
-            self.process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-            return False
-        return True
-
-
-def _start(name: str, command: list[str], log: Path | None) -> Daemon:
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-    descriptor = os.dup(2) if log is None else os.open(log, flags, 0o600)
-    try:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=descriptor,
-            stderr=descriptor,
-            start_new_session=True,
-            # dockerd then leaves AppArmor alone: a container has no way to load profiles.
-            env={**os.environ, "container": "docker"},
-        )
-    finally:
-        os.close(descriptor)
-    _raise_open_files(process.pid)
-    return Daemon(name, process)
-
-
-def _raise_open_files(process: int) -> None:
-    """Raise a daemon's limit of open files to the greatest that this container has: many containers need many."""
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    with suppress(ProcessLookupError):  # It has ended already, as `wait_for_socket` reports.
-        resource.prlimit(process, resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def containerd_config(root: Path, *, oom_score: int) -> str:
-    """Return the configuration of a level's containerd: its content is under `root`, its state in /run as usual."""
-    disabled = ", ".join(f'"{plugin}"' for plugin in _UNUSED_PLUGINS)
-    return f'version = 2\nroot = "{root}"\noom_score = {oom_score}\ndisabled_plugins = [{disabled}]\n'
-
-
-def start_containerd(data_root: Path, log: Path) -> Daemon:
-    """Start containerd; it is ready when `CONTAINERD_SOCKET` answers (`wait_for_socket`). Raises OSError."""
-    # Without the capability to lower it (proc_pid_oom_score_adj(5)), containerd would log an error.
-    oom_score = _OOM_SCORE if "SYS_RESOURCE" in held() else 0
-    _CONTAINERD_CONFIG.write_text(containerd_config(data_root / CONTAINERD_ROOT, oom_score=oom_score))
-    return _start("containerd", ["containerd", "--config", str(_CONTAINERD_CONFIG)], log)
 
 
 def level_configuration(plan: ChainPlan, level: LevelPlan, data_root: Path, seed: Seed) -> DockerdConfiguration:
@@ -184,14 +101,14 @@ def image_settings() -> tuple[SettingsFile, ...]:
 
 def start_dockerd(configuration: DockerdConfiguration, log: Path | None) -> Daemon:
     """Start dockerd as configured. Without a `log` it writes to this process's standard error. Raises OSError."""
-    _SETTINGS.write_text(configuration.settings)
-    return _start("dockerd", ["dockerd", f"--config-file={_SETTINGS}", *configuration.arguments], log)
+    DOCKERD_SETTINGS.write_text(configuration.settings)
+    return start_daemon("dockerd", [*dockerd_command(), *configuration.arguments], log)
 
 
 def reload_without_live_restore(dockerd: Daemon) -> None:
     """Have a running dockerd that `start_dockerd` started give up live-restore, some milliseconds later."""
-    settings = json.loads(_SETTINGS.read_text())
-    _SETTINGS.write_text(json.dumps({**settings, "live-restore": False}))
+    settings = json.loads(DOCKERD_SETTINGS.read_text())
+    DOCKERD_SETTINGS.write_text(json.dumps({**settings, "live-restore": False}))
     dockerd.process.send_signal(signal.SIGHUP)
 
 

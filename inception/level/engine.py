@@ -1,6 +1,6 @@
 """A level's engine: containerd and dockerd, booted with the chain's image in it, and stopped again.
 
-Imports inside of methods bring the Docker SDK, which takes 0.12 s: they come where dockerd boots meanwhile.
+Imports inside of methods take a while: they come where dockerd boots meanwhile, or are rare.
 """
 
 from __future__ import annotations
@@ -14,23 +14,27 @@ from typing import TYPE_CHECKING
 from inception.level.daemons import (
     CONTAINERD_SOCKET,
     DOCKERD_PID_FILE,
-    Daemon,
     level_configuration,
     reload_without_live_restore,
-    start_containerd,
     start_dockerd,
     wait_for_socket,
 )
+from inception.level.early.daemons import EarlyDaemons, give_settings, start_containerd
+from inception.level.early.databases import move_databases
+from inception.level.early.processes import Daemon
 from inception.level.event_log import EventLog
 from inception.level.failure import PhaseError
 from inception.level.graft import Seed, SeedPreload, is_used, plan_graft, plan_regraft
 from inception.plan.chain import ChainPlan
+from inception.plan.engine.early import databases_in_memory
 from inception.plan.events import Phase
-from inception.plan.paths import SEEDS_DIRECTORY
+from inception.plan.paths import DATABASES_DIRECTORY, SEEDS_DIRECTORY
 from inception.plan.request import ImageStore, ImageTransfer
 
 if TYPE_CHECKING:
     import docker
+
+    from inception.level.api.client import EngineApi
 
 _REMEDY_OF_GRAFT = "use --image-transfer auto or load"
 _BEREFT_STOP_S = 1.0
@@ -39,21 +43,20 @@ _RELOAD_LIMIT_S = 3.0
 _RELOAD_PAUSE_S = 0.02
 
 
-def _knows(client: docker.APIClient, preload: SeedPreload) -> bool:
+def _knows(api: EngineApi, preload: SeedPreload) -> bool:
     """Return whether the engine knows each image of the preload by its id."""
-    from inception.level.engine_client import id_of_image
-
-    return all(id_of_image(client, image_id) == image_id for image_id in preload.image_ids)
+    return all(api.image_id(image_id) == image_id for image_id in preload.image_ids)
 
 
 class LevelEngine:
-    """The engine of level `number`, its data-root at `data_root`."""
+    """The engine of level `number`, its data-root at `data_root`. It takes those of its daemons that run `early`."""
 
-    def __init__(self, plan: ChainPlan, number: int, data_root: Path, events: EventLog) -> None:
+    def __init__(self, plan: ChainPlan, number: int, data_root: Path, events: EventLog, early: EarlyDaemons) -> None:
         self.data_root = data_root
         self._plan = plan
         self._level = plan.level(number)
         self._events = events
+        self._early = early
         self._seed = Seed.read(Path(SEEDS_DIRECTORY / self._level.seed))
         self._image = plan.seed_of(number).image
         self._image_id = self._seed.image_id
@@ -93,7 +96,9 @@ class LevelEngine:
         with self._events.phase(Phase.CONTAINERD, log="containerd"):
             # containerd reads the databases of its own store as it starts. Another store is grafted while it boots.
             grafted = self._seed.store is ImageStore.CONTAINERD and self._graft()
-            containerd = start_containerd(self.data_root, self._log("containerd"))
+            if databases_in_memory(self._plan):
+                move_databases(self.data_root, Path(DATABASES_DIRECTORY))
+            containerd = self._early.take("containerd") or start_containerd(self.data_root, self._log("containerd"))
             self._daemons.append(containerd)
             grafted = grafted or (self._seed.store is not ImageStore.CONTAINERD and self._graft())
             wait_for_socket(CONTAINERD_SOCKET, containerd, self._plan.limits.containerd_s)
@@ -122,41 +127,47 @@ class LevelEngine:
             # Of levels with the same image one reports what they all pass over.
             for note in configuration.notes:
                 self._events.note(Phase.DOCKERD, note)
-        return start_dockerd(configuration, self._log("dockerd"))
+        if (waiting := self._early.take("dockerd")) is None:
+            return start_dockerd(configuration, self._log("dockerd"))
+        give_settings(waiting, configuration.settings, timeout_s=self._plan.limits.dockerd_s)
+        return waiting
 
     @property
     def _first_with_its_image(self) -> bool:
         return not any(it.image == self._level.image for it in self._plan.levels[: self._level.number - 1])
 
     def _wait_for_dockerd(self, dockerd: Daemon) -> None:
-        from inception.level.engine_client import negotiate
+        import inception.level.children  # noqa: F401 what comes next
+        from inception.level.api.client import ask_version
 
         socket = Path(self._plan.paths.socket(self._level.number))
         wait_for_socket(socket, dockerd, self._plan.limits.dockerd_s)
         # The socket takes connections before the engine answers them.
-        negotiate(f"unix://{socket}", timeout_s=self._plan.limits.image_s)
+        ask_version(str(socket), self._plan.limits.image_s)
         os.chown(socket, self._plan.owner_uid, self._plan.owner_gid)
 
     def _check_image(self, grafted: bool) -> None:
         """Check that the engine knows image and preloads; load them where the graft failed and loading is allowed."""
-        from inception.level.engine_client import connect_level, id_of_image, load_preload
+        from inception.level.api.client import level_api
 
-        with connect_level(self._plan, self._level.number) as client:
-            with self._events.phase(Phase.VERIFY, log="dockerd"):
-                lacks_image = not grafted or id_of_image(client, self._image) != self.image_id
-                lacking = [it for it in self._seed.preloads if not (grafted and _knows(client, it))]
-                if not lacks_image and not lacking:
-                    return
-                what = "image" if lacks_image else "preloads"
-                if self._plan.image_transfer is ImageTransfer.GRAFT:
-                    raise PhaseError(f"the engine does not know the grafted {what}", remedy=_REMEDY_OF_GRAFT)
-            if grafted:
-                self._events.note(Phase.VERIFY, f"the engine does not know the grafted {what}: loading it instead")
-            with self._events.phase(Phase.IMAGE, log="dockerd"):
-                if lacks_image:
-                    self._load_image(client)
-                for preload in lacking:
-                    load_preload(client, preload.archive, preload.names)
+        with self._events.phase(Phase.VERIFY, log="dockerd"):
+            api = level_api(self._plan, self._level.number)
+            lacks_image = not grafted or api.image_id(self._image) != self.image_id
+            lacking = [it for it in self._seed.preloads if not (grafted and _knows(api, it))]
+            if not lacks_image and not lacking:
+                return
+            what = "image" if lacks_image else "preloads"
+            if self._plan.image_transfer is ImageTransfer.GRAFT:
+                raise PhaseError(f"the engine does not know the grafted {what}", remedy=_REMEDY_OF_GRAFT)
+        if grafted:
+            self._events.note(Phase.VERIFY, f"the engine does not know the grafted {what}: loading it instead")
+        from inception.level.engine_client import connect_level, load_preload
+
+        with self._events.phase(Phase.IMAGE, log="dockerd"), connect_level(self._plan, self._level.number) as client:
+            if lacks_image:
+                self._load_image(client)
+            for preload in lacking:
+                load_preload(client, preload.archive, preload.names)
 
     def _load_image(self, client: docker.APIClient) -> None:
         """Load the image from the seed's tarball, and keep its id in this engine. Raises PhaseError and APIError."""
@@ -214,14 +225,16 @@ class LevelEngine:
 
         Stopped one by one through its API they would count as stopped by hand, and not start again with the chain.
         """
-        from inception.level.engine_client import ENGINE_GONE, connect_level
+        from inception.level.api.client import ENGINE_GONE, level_api
         from inception.linux.retry import retry
 
+        api = level_api(self._plan, self._level.number)
+
         def check_ended() -> None:
-            if client.info()["LiveRestoreEnabled"]:
+            if api.info()["LiveRestoreEnabled"]:
                 raise PhaseError("dockerd keeps live-restore")
 
-        with suppress(*ENGINE_GONE), connect_level(self._plan, self._level.number) as client:
+        with suppress(*ENGINE_GONE):
             reload_without_live_restore(self._daemons[-1])
             try:
                 retry(check_ended, errors=PhaseError, limit_s=_RELOAD_LIMIT_S, pause_s=_RELOAD_PAUSE_S)

@@ -1,11 +1,10 @@
-"""Client of a level's engine. Importing the Docker SDK takes 0.12 s, so it is done while dockerd boots anyway."""
+"""Clients of an engine by the Docker SDK. A runner needs them only to load an image (see `api.client`)."""
 
 from __future__ import annotations
 
 import http.client
 import logging
 import re
-import socket
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +14,7 @@ from docker.constants import DEFAULT_DOCKER_API_VERSION
 from requests import Response
 from requests.exceptions import RequestException
 
+from inception.level.api.client import ask_version, older
 from inception.level.failure import PhaseError
 from inception.plan.chain import ChainPlan
 
@@ -59,37 +59,16 @@ def negotiate(address: str, *, timeout_s: float) -> str:
     """
     stamp = _time_stamp(address)
     try:
-        version = _ask_version(address.removeprefix(_UNIX), timeout_s)
+        version = ask_version(address.removeprefix(_UNIX), timeout_s)
     except http.client.HTTPException as error:
         raise ConnectionError(f"no engine answers at {address}: {error!r}") from error
-    version = min(version, DEFAULT_DOCKER_API_VERSION, key=_numbers)
+    version = older(version, DEFAULT_DOCKER_API_VERSION)
     _negotiated[address] = stamp, version
     return version
 
 
 def _time_stamp(address: str) -> int:
     return Path(address.removeprefix(_UNIX)).stat().st_mtime_ns
-
-
-def _ask_version(path: str, timeout_s: float) -> str:
-    """Return the version that the engine at the socket `path` names in its answer to a ping.
-
-    The ping is sent without a version, which every engine takes, and without the SDK, which takes 5 times as long.
-    """
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(timeout_s)
-        connection.connect(path)
-        connection.sendall(b"GET /_ping HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n")
-        with http.client.HTTPResponse(connection) as response:
-            response.begin()
-            version = response.getheader("Api-Version")
-    if response.status != http.client.OK or version is None:
-        raise http.client.HTTPException(f"status {response.status} in place of a version")
-    return version
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in version.split("."))
 
 
 def logged(client: docker.APIClient, address: str) -> docker.APIClient:

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from inception.level.daemons import Daemon
+from inception.level.early.processes import Daemon
 from inception.level.engine import LevelEngine
 from inception.level.event_log import EventLog
 from inception.level.failure import PhaseError, explain
@@ -122,16 +122,15 @@ class EngineWatch:
     def _check_child(self) -> str:
         """Return a remark on the child levels that live. Raises PhaseError if dockerd has not taken one over."""
         # Not at the top: see `engine`.
-        from inception.level.engine_client import connect_level
+        from inception.level.api.client import level_api
 
-        with connect_level(self._plan, self._number) as client:
-            labels = [it["Labels"].get(LABEL_LEVEL) for it in client.containers(filters={"label": LABEL_LEVEL})]
-        kept = []
+        api, kept = level_api(self._plan, self._number), []
         # A line may have grown since this level started.
         for child in self._plan.shape.children(self._number) or (self._number + 1,):
+            taken_over = api.running(label=f"{LABEL_LEVEL}={child}")
             # Asked last: a level that has ended meanwhile has not been lost.
             if lifeline.is_held(Path(self._plan.paths.alive(child))):
-                if str(child) not in labels:
+                if not taken_over:
                     raise PhaseError(f"level {child} lives, and the new dockerd has not taken it over")
                 kept.append(f", level {child} kept")
         return "".join(kept)

@@ -11,6 +11,7 @@ from threading import Timer
 from typing import TYPE_CHECKING, NoReturn
 
 from inception.level.commands import install_commands
+from inception.level.early.daemons import EarlyDaemons
 from inception.level.engine import LevelEngine
 from inception.level.engine_watch import EngineWatch
 from inception.level.event_log import EventLog
@@ -21,7 +22,7 @@ from inception.level.network import close_network, open_network
 from inception.level.outward import open_ways_outward
 from inception.level.shutdown import EndOfLevel, Shutdown
 from inception.level.storage import close_storage, open_storage
-from inception.linux import cgroups, fds, lifeline
+from inception.linux import cgroups, lifeline
 from inception.linux.mounts import RemountWritable, ShareMounts, parse_mountinfo
 from inception.plan.chain import ChainPlan, LevelPlan
 from inception.plan.events import Phase, State
@@ -47,11 +48,12 @@ class Context:
     own_lifeline: lifeline.Lifeline
     alive: int
     """Descriptor of the lock that is held until this process ends."""
+    early: EarlyDaemons
     engine: LevelEngine | None = None
     children: Children | None = None
 
     @classmethod
-    def of_level(cls, plan_file: Path, number: int) -> Context:
+    def of_level(cls, plan_file: Path, number: int, early: EarlyDaemons) -> Context:
         """Read the plan, take over the signals, open the event file and hold the locks of level `number`."""
         plan = ChainPlan.from_json(plan_file.read_text())
         shutdown = Shutdown()
@@ -68,6 +70,7 @@ class Context:
             events=events,
             own_lifeline=own_lifeline,
             alive=lifeline.hold(Path(plan.paths.alive(number))),
+            early=early,
         )
 
 
@@ -90,16 +93,18 @@ def exit_status(outcome: Outcome) -> RunnerExit:
     return RunnerExit.FAILED if outcome.failed or outcome.unwinding_failed else RunnerExit.UNWOUND
 
 
-def main() -> None:
-    """Run the level whose number is the first argument, of the chain whose plan Variable.PLAN names."""
-    fds.close_inherited()
-    plan_file = Path(os.environ[Variable.PLAN])
-    sys.exit(run(plan_file, int(sys.argv[1])))
+def main(number: int, early: EarlyDaemons) -> None:
+    """Run level `number` of the chain whose plan Variable.PLAN names; some of its daemons run already."""
+    status = run(Path(os.environ[Variable.PLAN]), number, early)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    # Everything is undone, and the level above waits: Python would take its modules apart first.
+    os._exit(status)
 
 
-def run(plan_file: Path, number: int) -> RunnerExit:
+def run(plan_file: Path, number: int, early: EarlyDaemons) -> RunnerExit:
     """Run level `number` of the plan in `plan_file` until it ends; return the exit status."""
-    context = Context.of_level(plan_file, number)
+    context = Context.of_level(plan_file, number, early)
     failed = False
     try:
         engine = boot(context)
@@ -127,7 +132,9 @@ def boot(context: Context) -> LevelEngine:
     with context.events.phase(Phase.READY):
         with context.events.phase(Phase.PREPARE):
             prepare(context.plan, context.level)
-            engine = context.engine = LevelEngine(context.plan, context.level.number, _DATA_ROOT, context.events)
+            engine = context.engine = LevelEngine(
+                context.plan, context.level.number, _DATA_ROOT, context.events, context.early
+            )
         engine.boot()
         EngineWatch(engine, context.plan, context.level.number, context.events, context.shutdown).start()
         lifeline.mark_ready(context.alive)
@@ -136,7 +143,7 @@ def boot(context: Context) -> LevelEngine:
 
 def live(context: Context, engine: LevelEngine) -> NoReturn:
     """Start the child levels, then follow changes of the plan. Raises EndOfLevel, or LevelFailure if none can."""
-    # Not at the top: it imports the Docker SDK, as the engine did while dockerd booted (`engine`).
+    # Not at the top: it is imported while dockerd boots (`engine`).
     from inception.level.children import Children, ChildSlot
 
     make_slot = partial(
@@ -170,6 +177,7 @@ def unwind(context: Context) -> bool:
                 context.children.outlive()
             if context.engine is not None:
                 context.engine.stop()
+            context.early.stop()
             close_network(context.plan, context.level)
             close_storage(context.level.storage, _DATA_ROOT)
     except LevelFailure:

@@ -1,13 +1,16 @@
 """Calls that are tried again: to a daemon that is still booting, for a lock held for a moment, to a busy loop device.
 
-Importing tenacity takes 0.03 s, and most calls succeed at once: so it is imported by the first that does not.
+Levels do without tenacity: importing it takes 0.03 s at each, just where one waits for containerd, and memory for good.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import logging
 
 T = TypeVar("T")
 _Errors = type[Exception] | tuple[type[Exception], ...]
@@ -18,29 +21,24 @@ def retry(call: Callable[[], T], *, errors: _Errors, unless: _Errors = (), limit
 
     Raises the last of them after `limit_s` seconds, and one that is also among `unless` at once.
     """
-    begun_s = time.monotonic()
-    try:
-        return call()
-    except unless:
-        raise
-    except errors as error:
-        import logging
-
-        from tenacity import Retrying, before_sleep_log, retry_if_exception, stop_after_delay, wait_fixed
-
-        # The imports have taken their part of the time.
-        if (left_s := begun_s + limit_s - time.monotonic()) <= 0:
+    deadline_s = time.monotonic() + limit_s
+    log: logging.Logger | None = None
+    while True:
+        try:
+            return call()
+        except unless:
             raise
-        log = logging.getLogger(__name__)
-        log.debug("first attempt failed, trying again for %g s: %r", limit_s, error)
-        attempts = Retrying(
-            retry=retry_if_exception(lambda error: isinstance(error, errors) and not isinstance(error, unless)),
-            stop=stop_after_delay(left_s),
-            wait=wait_fixed(pause_s),
-            before_sleep=before_sleep_log(log, logging.DEBUG),
-            reraise=True,
-        )
-        return attempts(call)
+        except errors as error:
+            if time.monotonic() >= deadline_s:
+                raise
+            if log is None:
+                import logging
+
+                log = logging.getLogger(__name__)
+                log.debug("first attempt failed, trying again for %g s: %r", limit_s, error)
+            else:
+                log.debug("another attempt failed: %r", error)
+        time.sleep(pause_s)
 
 
 class _NotYetError(Exception):

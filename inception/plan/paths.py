@@ -19,8 +19,8 @@ if the event file cannot be written.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 DATA_ROOT = PurePosixPath("/var/lib/docker")
 """Data-root of each level's engine."""
@@ -40,6 +40,9 @@ MOUNTS_DIRECTORY = PurePosixPath("/var/lib/inception/mounts")
 IMAGE_DIRECTORY = PurePosixPath("/var/lib/inception/storage")
 """Mount point of the volume that holds the image of a level's file system, if it has one."""
 
+DATABASES_DIRECTORY = PurePosixPath("/var/lib/inception/databases")
+"""Mount point of the tmpfs that holds the databases of a level's engine, if they are kept in memory."""
+
 SOCKET_PATH_LIMIT = 107
 """Bytes in a unix socket's path: `sun_path` has 108, the last one a NUL (unix(7))."""
 
@@ -57,9 +60,11 @@ def previous_log(log: Path) -> Path:
     return log.with_name(f"{log.name}.1")
 
 
-@dataclass(frozen=True)
-class RunDirectory:
-    """Paths inside one chain's run directory. Creates none of them."""
+class RunDirectory(NamedTuple):
+    """Paths inside one chain's run directory. Creates none of them.
+
+    A named tuple, since a level's first steps need it, and importing `dataclasses` takes longer than they do.
+    """
 
     root: PurePosixPath
 

@@ -15,7 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from inception.level.daemons import CONTAINERD_SOCKET, level_configuration, start_containerd, start_dockerd
+from inception.level.daemons import CONTAINERD_SOCKET, level_configuration, start_dockerd
+from inception.level.early.daemons import start_containerd
 from inception.level.graft import Seed, plan_graft
 from inception.level.runner import prepare
 from inception.linux import fds

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from inception.level import daemons
+from inception.level.early.daemons import start_containerd
 from inception.linux import cgroups
 from inception.linux.mounts import RemountWritable, parse_mountinfo
 from inception.plan.chain import CgroupNamespace
@@ -21,7 +22,7 @@ def main(port: str, certificates: str) -> None:
     """Make the container fit for an engine, start containerd, and become dockerd."""
     RemountWritable(Path("/sys")).execute()
     cgroups.open_hierarchies(CgroupNamespace.PRIVATE, parse_mountinfo(Path("/proc/self/mountinfo").read_text()))
-    containerd = daemons.start_containerd(Path("/var/lib/docker"), Path("/run/containerd.log"))
+    containerd = start_containerd(Path("/var/lib/docker"), Path("/run/containerd.log"))
     daemons.wait_for_socket(daemons.CONTAINERD_SOCKET, containerd, _BOOT_S)
     command = [
         "dockerd",

@@ -19,7 +19,7 @@ from inception.errors import LevelError
 from inception.places import run_root
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
-from inception.plan.request import ImageTransfer, Request
+from inception.plan.request import ImageStore, ImageTransfer, Request
 from tests.integration.conftest import INCEPTION, RunInception
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("level_image", "unchanged_host")]
@@ -210,9 +210,11 @@ def test_a_graft_that_the_engine_does_not_know(engine: Engine, plan: ChainPlan) 
 
 
 def test_a_deadline_that_passes(engine: Engine, plan: ChainPlan) -> None:
-    # Not with a graft: containerd may answer before that is done, and is then not waited for at all.
+    # Not with a graft: containerd may answer before that is done, and is then not waited for at all. Nor where it
+    # starts before the runner: not knowing the store, the plan has the runner start it.
     limits = replace(plan.limits, containerd_s=0.001)
-    error = _fail(engine, replace(plan, image_transfer=ImageTransfer.LOAD, limits=limits))
+    seeds = tuple(replace(seed, store=ImageStore.AUTO) for seed in plan.seeds)
+    error = _fail(engine, replace(plan, seeds=seeds, image_transfer=ImageTransfer.LOAD, limits=limits))
     assert (error.level, error.phase) == (1, Phase.CONTAINERD)
     assert "did not answer within 0.001 s" in error.reason
 

@@ -8,7 +8,6 @@ import re
 import socket
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from inception.engine.client import open_client
@@ -16,7 +15,7 @@ from inception.engine.private.addresses import EngineAddresses
 from inception.engine.private.layout import EngineDirectory
 from inception.engine.translate import one_line
 from inception.errors import EngineError, EngineUnreachable
-from inception.level import daemons
+from inception.level.early.processes import Daemon
 from inception.linux.retry import retry
 
 _POLL_S = 0.01
@@ -27,11 +26,12 @@ _UNUSED_PLUGINS = ("io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt",
 _LOG_MESSAGE = re.compile(r'msg="((?:[^"\\]|\\.)*)"')
 
 
-@dataclass(frozen=True, kw_only=True)
-class PrivateDaemon(daemons.Daemon):
+class PrivateDaemon(Daemon):
     """One running daemon of the private engine and its log."""
 
-    log: Path
+    def __init__(self, name: str, process: subprocess.Popen[bytes], *, log: Path) -> None:
+        super().__init__(name, process)
+        self.log = log
 
     @property
     def ended(self) -> bool:

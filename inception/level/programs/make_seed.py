@@ -15,12 +15,12 @@ from pathlib import Path
 
 from inception.level.daemons import (
     CONTAINERD_SOCKET,
-    Daemon,
     image_settings,
-    start_containerd,
     start_dockerd,
     wait_for_socket,
 )
+from inception.level.early.daemons import start_containerd
+from inception.level.early.processes import Daemon
 from inception.level.engine_client import connect, load_as, load_preload
 from inception.level.failure import PhaseError
 from inception.level.graft import data_root_in, tarball_in

@@ -16,12 +16,12 @@ from typing import Any
 
 from inception.level.daemons import (
     CONTAINERD_SOCKET,
-    Daemon,
     image_settings,
-    start_containerd,
     start_dockerd,
     wait_for_socket,
 )
+from inception.level.early.daemons import start_containerd
+from inception.level.early.processes import Daemon
 from inception.level.event_log import tail
 from inception.level.failure import PhaseError
 from inception.level.log_rotation import rotate

@@ -12,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 
-import docker
 import pytest
 
 from inception.level import child
+from inception.level.api.client import NotFoundError
 from inception.level.child import ChildLevel
 from inception.level.event_log import EventLog
 from inception.level.failure import LevelFailure
@@ -85,7 +85,7 @@ class _EngineWithoutImage:
     def create(self, _client: object, _plan: ChainPlan, number: int, image: str) -> str:
         self.calls.append(f"create level {number} from {image}")
         if image != self.image:
-            raise docker.errors.ImageNotFound("No such image")
+            raise NotFoundError(404, "No such image")
         return "1"
 
     def restore(self) -> str:
@@ -99,7 +99,7 @@ def test_a_level_starts_though_the_image_was_removed_from_the_engine(
 ) -> None:
     engine = _EngineWithoutImage()
     monkeypatch.setattr(child, "create_level", engine.create)
-    monkeypatch.setattr(child, "connect_level", Mock())
+    monkeypatch.setattr(child, "level_api", Mock())
     _child(chain, started=False).start("sha256:first", engine.restore)
     assert engine.calls == ["create level 2 from sha256:first", "load", "create level 2 from sha256:again"]
     assert State.FAIL not in [event.state for event in _events(chain)]
@@ -110,20 +110,29 @@ def test_a_level_from_an_image_that_the_client_has_loaded_is_made_from_its_name(
 ) -> None:
     create = Mock()
     monkeypatch.setattr(child, "create_level", create)
-    monkeypatch.setattr(child, "connect_level", Mock())
+    monkeypatch.setattr(child, "level_api", Mock())
     first, second = chain.levels
     other = replace(chain, levels=(first, replace(second, image="level:b")))
     _child(other, started=False).start("sha256:given", Mock(side_effect=AssertionError))
     assert create.call_args.args[2:] == (2, "level:b")
-    create.side_effect = docker.errors.ImageNotFound("gone")
+    create.side_effect = NotFoundError(404, "gone")
     with pytest.raises(LevelFailure):
         _child(other, started=False).start("sha256:given", Mock(side_effect=AssertionError))
+
+
+def test_no_image_is_restored_where_the_engine_lacks_something_else(
+    chain: ChainPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "create_level", Mock(side_effect=NotFoundError(404, "network bridge not found")))
+    monkeypatch.setattr(child, "level_api", Mock())
+    with pytest.raises(LevelFailure, match="network bridge not found"):
+        _child(chain, started=False).start("sha256:given", Mock(side_effect=AssertionError))
 
 
 def test_a_level_whose_image_cannot_be_restored_fails(chain: ChainPlan, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = _EngineWithoutImage()
     monkeypatch.setattr(child, "create_level", engine.create)
-    monkeypatch.setattr(child, "connect_level", Mock())
+    monkeypatch.setattr(child, "level_api", Mock())
     with pytest.raises(LevelFailure, match="No such image"):
         _child(chain, started=False).start("sha256:first", lambda: "sha256:other")
 

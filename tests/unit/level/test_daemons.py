@@ -4,14 +4,14 @@ import json
 import socket
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from inception.level import daemons
-from inception.level.daemons import Daemon, containerd_config, level_configuration, wait_for_socket
+from inception.level.daemons import level_configuration, wait_for_socket
+from inception.level.early.processes import Daemon
 from inception.level.failure import PhaseError
 from inception.level.graft import Seed
 from inception.plan.chain import ChainPlan
@@ -106,13 +106,6 @@ def test_settings_of_the_image_that_are_no_json_are_named(image_settings: Path) 
         _settings(plan(depth=1), 1)
 
 
-def test_the_containerd_configuration_is_toml() -> None:
-    parsed = tomllib.loads(containerd_config(Path("/var/lib/docker/containerd-root"), oom_score=-500))
-    assert parsed["root"] == "/var/lib/docker/containerd-root"
-    assert parsed["oom_score"] == -500
-    assert "io.containerd.grpc.v1.cri" in parsed["disabled_plugins"]
-
-
 def _daemon(code: str) -> Daemon:
     return Daemon("toyd", subprocess.Popen([sys.executable, "-c", code]))
 
@@ -136,12 +129,3 @@ def test_wait_for_socket_fails_at_its_deadline(tmp_path: Path) -> None:
     with pytest.raises(PhaseError, match=r"toyd did not answer within 0\.2 s"):
         wait_for_socket(tmp_path / "socket", daemon, 0.2)
     assert daemon.stop(5)
-
-
-def test_a_daemon_that_does_not_stop_is_killed() -> None:
-    code = "import signal, sys, time; signal.signal(15, signal.SIG_IGN); print(flush=True); time.sleep(60)"
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    process.stdout.readline()
-    assert not Daemon("toyd", process).stop(0.2)
-    process.stdout.close()

@@ -11,11 +11,13 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
+from unittest.mock import Mock
 
 import pytest
 
 from inception.level import engine_client
-from inception.level.daemons import Daemon
+from inception.level.api import client
+from inception.level.early.processes import Daemon
 from inception.level.engine import LevelEngine
 from inception.level.event_log import EventLog
 from inception.level.failure import PhaseError
@@ -123,7 +125,7 @@ def test_a_preload_that_the_engine_does_not_know_after_a_graft_is_loaded_or_fail
     known = {"level:1": "sha256:1", "known": "known"}
     loaded: list[Path] = []
     monkeypatch.setattr(engine_client, "connect_level", lambda *_: nullcontext())
-    monkeypatch.setattr(engine_client, "id_of_image", lambda _client, image: known.get(image))
+    monkeypatch.setattr(client, "level_api", lambda *_: Mock(image_id=known.get))
     monkeypatch.setattr(engine_client, "load_preload", lambda _client, archive, _names: loaded.append(archive))
     if transfer is ImageTransfer.GRAFT:
         with pytest.raises(PhaseError, match="the engine does not know the grafted preloads"):

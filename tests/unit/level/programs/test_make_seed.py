@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from inception.level.daemons import Daemon
+from inception.level.early.processes import Daemon
 from inception.level.failure import PhaseError
 from inception.level.programs.make_seed import check_store, name_by_digests, wait_for_dockerd
 from inception.plan.request import ImageStore

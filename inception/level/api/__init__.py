@@ -1,0 +1,1 @@
+"""The Docker API as a runner uses it."""

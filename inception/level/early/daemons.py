@@ -1,0 +1,125 @@
+"""containerd, and a dockerd that waits for its settings: started before the runner has read its plan."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
+
+from inception.level.early.databases import move_databases
+from inception.level.early.processes import Daemon, start_daemon
+from inception.linux.capabilities import held
+from inception.plan.paths import CONTAINERD_ROOT, DATA_ROOT, DATABASES_DIRECTORY, RunDirectory
+
+CONTAINERD_CONFIG = Path("/run/inception-containerd.toml")
+DOCKERD_SETTINGS = Path("/run/inception-daemon.json")
+_OOM_SCORE = -500
+_POLL_S = 0.001
+_STOP_S = 1.0
+"""Seconds for a daemon to stop that nobody has used."""
+# What a level never uses. Each plugin costs start-up time and memory, once a level.
+_UNUSED_PLUGINS = (
+    "io.containerd.grpc.v1.cri",
+    "io.containerd.cri.v1.images",
+    "io.containerd.cri.v1.runtime",
+    "io.containerd.snapshotter.v1.aufs",
+    "io.containerd.snapshotter.v1.blockfile",
+    "io.containerd.snapshotter.v1.btrfs",
+    "io.containerd.snapshotter.v1.devmapper",
+    "io.containerd.snapshotter.v1.zfs",
+    "io.containerd.internal.v1.opt",
+    "io.containerd.internal.v1.tracing",
+    "io.containerd.tracing.processor.v1.otlp",
+    "io.containerd.nri.v1.nri",
+)
+
+
+class EarlyDaemons:
+    """Daemons that run, and that nobody has taken yet, by name."""
+
+    def __init__(self, daemons: Collection[Daemon] = ()) -> None:
+        self._daemons = {daemon.name: daemon for daemon in daemons}
+
+    def take(self, name: str) -> Daemon | None:
+        """Return the daemon of that name, whose end is then up to the caller; None if none was started."""
+        return self._daemons.pop(name, None)
+
+    def stop(self) -> None:
+        """End those that nobody has taken."""
+        while self._daemons:
+            self._daemons.popitem()[1].stop(_STOP_S)
+
+
+def start_early(paths: RunDirectory, number: int, steps: Collection[str]) -> EarlyDaemons:
+    """Take those of `Early` that `steps` names for level `number`, and return the daemons.
+
+    One that cannot be started is left out: the runner tries again, and reports why.
+    """
+    daemons = []
+    data_root = Path(DATA_ROOT)
+    with suppress(OSError):
+        if "databases" in steps:
+            move_databases(data_root, Path(DATABASES_DIRECTORY))
+        if "containerd" in steps:
+            daemons.append(start_containerd(data_root, Path(paths.log(number, "containerd"))))
+    with suppress(OSError):
+        if "dockerd" in steps:
+            daemons.append(start_waiting_dockerd(Path(paths.log(number, "dockerd"))))
+    return EarlyDaemons(daemons)
+
+
+def containerd_config(root: Path, *, oom_score: int) -> str:
+    """Return the configuration of a level's containerd: its content is under `root`, its state in /run as usual."""
+    disabled = ", ".join(f'"{plugin}"' for plugin in _UNUSED_PLUGINS)
+    return f'version = 2\nroot = "{root}"\noom_score = {oom_score}\ndisabled_plugins = [{disabled}]\n'
+
+
+def start_containerd(data_root: Path, log: Path) -> Daemon:
+    """Start containerd; it is ready when its socket answers. Raises OSError."""
+    # Without the capability to lower it (proc_pid_oom_score_adj(5)), containerd would log an error.
+    oom_score = _OOM_SCORE if "SYS_RESOURCE" in held() else 0
+    CONTAINERD_CONFIG.write_text(containerd_config(data_root / CONTAINERD_ROOT, oom_score=oom_score))
+    return start_daemon("containerd", ["containerd", "--config", str(CONTAINERD_CONFIG)], log)
+
+
+def start_waiting_dockerd(log: Path, settings: Path = DOCKERD_SETTINGS) -> Daemon:
+    """Start a dockerd that initialises itself and then waits for `give_settings`. Raises OSError.
+
+    Its file of settings is a named pipe, which opens once both ends are there (fifo(7)): until then it does nothing.
+    """
+    os.mkfifo(settings, 0o600)
+    return start_daemon("dockerd", dockerd_command(settings), log)
+
+
+def dockerd_command(settings: Path = DOCKERD_SETTINGS) -> list[str]:
+    """Return the command of a dockerd with the file `settings`."""
+    return ["dockerd", f"--config-file={settings}"]
+
+
+def give_settings(dockerd: Daemon, text: str, *, timeout_s: float, settings: Path = DOCKERD_SETTINGS) -> None:
+    """Give a waiting dockerd its settings, and leave them in a file, as it reads them again on SIGHUP.
+
+    Raises OSError. If it does not read within `timeout_s` seconds, it is stopped, and TimeoutError raised.
+    """
+    deadline_s = time.monotonic() + timeout_s
+    while dockerd.process.poll() is None:
+        try:
+            pipe = os.open(settings, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            if time.monotonic() > deadline_s:
+                dockerd.stop(_STOP_S)
+                raise TimeoutError(errno.ETIMEDOUT, "dockerd does not read its settings", str(settings)) from error
+            time.sleep(_POLL_S)
+            continue
+        os.set_blocking(pipe, True)
+        with suppress(BrokenPipeError), os.fdopen(pipe, "w") as file:  # It has ended, which its waiters report.
+            file.write(text)
+        break
+    whole = settings.with_suffix(".whole")
+    whole.write_text(text)
+    whole.replace(settings)
