@@ -15,7 +15,7 @@ PYTHON_HERE := $(CURDIR)/$(BIN)/python
 ISOLATED := $(if $(filter 0,$(shell id -u)),--dist=worksteal --tx='$(WORKERS)*popen//python=$(PYTHON_HERE) -m tests.isolated -- $(PYTHON_HERE)')
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-integration test-vm test-engines engine-table test-inner test-engine-chain fuzz test-public check docs man install uninstall release-check sbom deb test-deb recordings bench bench-deep image venv clean host-packages
+.PHONY: help run test test-unit test-integration test-vm test-engines engine-table test-inner test-engine-chain fuzz test-public check docs man install uninstall release-check sbom deb test-deb recordings bench profile bench-deep image venv clean host-packages
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -96,6 +96,10 @@ recordings: host-packages .venv/dev.stamp ## Record the manual's pictures of the
 
 bench: host-packages .venv/dev.stamp ## Measure levels against the floor and the naive way
 	$(BIN)/python -m tests.bench
+
+profile: .venv/dev.stamp ## Show where a level's time goes, as root: phases, programs, synced writes, imports
+	@.ci/host-packages strace
+	$(BIN)/python -m tests.bench.profile
 
 bench-deep: host-packages .venv/dev.stamp ## Descend 128 levels once: what a level costs at each depth
 	$(BIN)/inception stress --max-depth 128 --output bench-deep
