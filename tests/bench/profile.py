@@ -87,7 +87,7 @@ def daemons_of(dockerd: int) -> list[int]:
 @contextmanager
 def traced(engine: Engine, output: Path) -> Iterator[None]:
     """Trace the engine's daemons and all that they start. Raises RuntimeError if they cannot be traced from here."""
-    dockerd = find_daemon(engine.client.base_url.replace("http+unix://", "unix://"), engine.client.info())
+    dockerd = find_daemon(engine.endpoint, engine.client.info())
     if dockerd is None:
         raise RuntimeError("the level-0 engine is not on this machine")
     chosen = [word for process in daemons_of(dockerd) for word in ("-p", str(process))]

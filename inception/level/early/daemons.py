@@ -11,12 +11,12 @@ from pathlib import Path
 
 from inception.level.early.databases import move_databases
 from inception.level.early.processes import Daemon, start_daemon
-from inception.linux.capabilities import held
 from inception.plan.paths import CONTAINERD_ROOT, DATA_ROOT, DATABASES_DIRECTORY, RunDirectory
 
 CONTAINERD_CONFIG = Path("/run/inception-containerd.toml")
 DOCKERD_SETTINGS = Path("/run/inception-daemon.json")
 _OOM_SCORE = -500
+_CAP_SYS_RESOURCE = 24  # include/uapi/linux/capability.h
 _POLL_S = 0.001
 _STOP_S = 1.0
 """Seconds for a daemon to stop that nobody has used."""
@@ -80,9 +80,18 @@ def containerd_config(root: Path, *, oom_score: int) -> str:
 def start_containerd(data_root: Path, log: Path) -> Daemon:
     """Start containerd; it is ready when its socket answers. Raises OSError."""
     # Without the capability to lower it (proc_pid_oom_score_adj(5)), containerd would log an error.
-    oom_score = _OOM_SCORE if "SYS_RESOURCE" in held() else 0
+    oom_score = _OOM_SCORE if holds_sys_resource(Path("/proc/self/status").read_text()) else 0
     CONTAINERD_CONFIG.write_text(containerd_config(data_root / CONTAINERD_ROOT, oom_score=oom_score))
     return start_daemon("containerd", ["containerd", "--config", str(CONTAINERD_CONFIG)], log)
+
+
+def holds_sys_resource(status: str) -> bool:
+    """Return whether CAP_SYS_RESOURCE is effective by `status`, the text of /proc/PID/status.
+
+    `linux.capabilities` knows all of them, and imports too much for this moment.
+    """
+    effective = next(line for line in status.splitlines() if line.startswith("CapEff:"))
+    return bool(int(effective.split()[1], 16) >> _CAP_SYS_RESOURCE & 1)
 
 
 def start_waiting_dockerd(log: Path, settings: Path = DOCKERD_SETTINGS) -> Daemon:

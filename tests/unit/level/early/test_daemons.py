@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
+import sys
 import tomllib
 from pathlib import Path, PurePosixPath
 
@@ -13,6 +14,7 @@ import pytest
 from inception.level.early import daemons
 from inception.level.early.daemons import EarlyDaemons, containerd_config, give_settings, start_early
 from inception.level.early.processes import Daemon
+from inception.linux import capabilities
 from inception.plan.paths import RunDirectory
 
 
@@ -21,6 +23,21 @@ def test_the_containerd_configuration_is_toml() -> None:
     assert parsed["root"] == "/var/lib/docker/containerd-root"
     assert parsed["oom_score"] == -500
     assert "io.containerd.grpc.v1.cri" in parsed["disabled_plugins"]
+
+
+@pytest.mark.parametrize("mask", [0, (1 << 24) - 1, 1 << 24, (1 << 41) - 1])
+def test_the_capability_is_found_as_among_all(mask: int) -> None:
+    status = f"Name:\tpython3\nCapPrm:\t0\nCapEff:\t{mask:016x}\nCapBnd:\t0\n"
+    assert daemons.holds_sys_resource(status) == ("SYS_RESOURCE" in capabilities.held(status))
+
+
+def test_the_first_steps_import_little() -> None:
+    code = (
+        "import sys, inception.level.early.daemons; print(*(set(sys.modules) & {'dataclasses', 'json', 'ipaddress'}))"
+    )
+    # Without site, whose hooks may import anything.
+    done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() in ([], ["ipaddress"])  # urllib.parse, which pathlib of Python 3.11 imports, needs it.
 
 
 @pytest.fixture
