@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
 import docker
 import pytest
 
+from inception.level.api.client import EngineApi, NotFoundError
 from inception.level.containers import create_level, recreate_level, stop_timeout_s
 from inception.plan.chain import ChainPlan
 from inception.plan.engine.options import LevelRange, parse_level_image
@@ -160,32 +163,29 @@ def test_level_1_binds_from_the_host_and_a_deeper_one_all_at_once_from_its_paren
     assert binds[1] == [(carried, carried, False, "rprivate")]
 
 
-class FakeEngine:
+class FakeEngine(EngineApi):
     """An engine that has containers of given names, and keeps what it was asked to do with them."""
 
     def __init__(self, *names: str) -> None:
+        super().__init__(Path("nonexistent.sock"), timeout_s=1)
         self.names = set(names)
         self.done: list[str] = []
-        self.client = docker.APIClient(base_url="unix:///nonexistent.sock", version="1.41")
-        for method in ("inspect_container", "rename", "remove_container"):
-            setattr(self.client, method, getattr(self, f"_{method}"))
-        setattr(self.client, "create_container_from_config", self._create)  # noqa: B010 (its type is another)
 
-    def _inspect_container(self, name: str) -> dict[str, Any]:
+    def inspect_container(self, name: str) -> dict[str, Any]:
         if name not in self.names:
-            raise docker.errors.NotFound(name)
+            raise NotFoundError(404, name)
         return {"Mounts": [{"Type": "volume", "Name": f"data of {name}", "Destination": "/var/lib/docker"}]}
 
-    def _rename(self, name: str, to: str) -> None:
+    def rename(self, name: str, to: str) -> None:
         self.names = self.names - {name} | {to}
         self.done.append(f"rename {name} {to}")
 
-    def _remove_container(self, name: str, *, force: bool = False, v: bool = False) -> None:
-        assert not v
+    def remove(self, name: str, *, volumes: bool = True) -> None:
+        assert not volumes
         self.names.remove(name)
-        self.done.append(f"remove {name}{' by force' if force else ''}")
+        self.done.append(f"remove {name}")
 
-    def _create(self, config: dict[str, Any], name: str, _platform: object = None) -> dict[str, str]:
+    def create_container_from_config(self, config: Mapping[str, Any], name: str) -> dict[str, Any]:
         assert name not in self.names
         self.names.add(name)
         mounts = {mount["Target"]: mount["Source"] for mount in config["HostConfig"]["Mounts"]}
@@ -198,7 +198,7 @@ class FakeEngine:
     [
         (("2",), ["rename 2 2-kept", "create with data of 2-kept", "remove 2-kept"]),
         (("2-kept",), ["create with data of 2-kept", "remove 2-kept"]),
-        (("2", "2-kept"), ["remove 2 by force", "create with data of 2-kept", "remove 2-kept"]),
+        (("2", "2-kept"), ["remove 2", "create with data of 2-kept", "remove 2-kept"]),
         ((), ["create with None"]),
     ],
     ids=["stopped", "renamed", "created", "new"],
@@ -207,6 +207,6 @@ def test_a_level_is_made_again_with_its_data_wherever_that_was_cut_short(
     there: tuple[str, ...], done: list[str]
 ) -> None:
     engine = FakeEngine(*(f"inception-dream-{name}" for name in there))
-    assert recreate_level(engine.client, plan(), 2, "level:1") == "new"
+    assert recreate_level(engine, plan(), 2, "level:1") == "new"
     assert [it.replace("inception-dream-", "") for it in engine.done] == done
     assert engine.names == {"inception-dream-2"}

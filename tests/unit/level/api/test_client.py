@@ -86,8 +86,10 @@ def test_a_container_is_created_as_the_configuration_says(start: Start) -> None:
     [
         (lambda api: api.start("x"), "POST /v1.41/containers/x/start HTTP/1.1"),
         (lambda api: api.kill("x"), "POST /v1.41/containers/x/kill HTTP/1.1"),
-        (lambda api: api.stop("x"), "POST /v1.41/containers/x/stop HTTP/1.1"),
+        (lambda api: api.rename("x", "y"), "POST /v1.41/containers/x/rename?name=y HTTP/1.1"),
         (lambda api: api.remove("x"), "DELETE /v1.41/containers/x?force=1&v=1 HTTP/1.1"),
+        (lambda api: api.remove("x", volumes=False), "DELETE /v1.41/containers/x?force=1&v=0 HTTP/1.1"),
+        (lambda api: api.remove_volume("x"), "DELETE /v1.41/volumes/x HTTP/1.1"),
     ],
 )
 def test_requests_without_an_answer(start: Start, call: Callable[[EngineApi], None], request_line: str) -> None:
