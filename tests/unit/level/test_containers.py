@@ -171,19 +171,19 @@ class FakeEngine(EngineApi):
         self.names = set(names)
         self.done: list[str] = []
 
-    def inspect_container(self, name: str) -> dict[str, Any]:
-        if name not in self.names:
-            raise NotFoundError(404, name)
-        return {"Mounts": [{"Type": "volume", "Name": f"data of {name}", "Destination": "/var/lib/docker"}]}
+    def inspect_container(self, container: str) -> dict[str, Any]:
+        if container not in self.names:
+            raise NotFoundError(404, container)
+        return {"Mounts": [{"Type": "volume", "Name": f"data of {container}", "Destination": "/var/lib/docker"}]}
 
-    def rename(self, name: str, to: str) -> None:
-        self.names = self.names - {name} | {to}
-        self.done.append(f"rename {name} {to}")
+    def rename(self, container: str, name: str) -> None:
+        self.names = self.names - {container} | {name}
+        self.done.append(f"rename {container} {name}")
 
-    def remove(self, name: str, *, volumes: bool = True) -> None:
+    def remove(self, container: str, *, volumes: bool = True) -> None:
         assert not volumes
-        self.names.remove(name)
-        self.done.append(f"remove {name}")
+        self.names.remove(container)
+        self.done.append(f"remove {container}")
 
     def create_container_from_config(self, config: Mapping[str, Any], name: str) -> dict[str, Any]:
         assert name not in self.names
