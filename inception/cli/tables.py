@@ -19,44 +19,52 @@ from inception.plan.formats.size import show_size
 from inception.stress.report.compare import Comparison
 
 _WIDE = 160
+_HEADINGS = (
+    "level",
+    "container",
+    "engine",
+    "store",
+    "pid namespace",
+    "cgroup namespace",
+    "bridge",
+    "networks",
+    "data-root",
+)
 
 
 def plan_table(plan: ChainPlan, *, missing: Sequence[str]) -> None:
     """Print a plan: the settings of the whole chain, then a row for each level. The `missing` images will be built."""
     # Without a terminal there is no width to keep to: nothing is cut.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
-    granted = plan.privileges
-    privileges = "--privileged" if granted.privileged else f"{len(granted.capabilities)} capabilities, unconfined"
-    for name, value in (
-        ("chain", plan.name),
-        ("depth", depth_text(plan.shape)),
-        *_images(plan, missing),
-        ("image transfer", plan.image_transfer.value),
-        ("privileges", privileges),
-        ("network", f"{plan.network.value}, mtu {plan.mtu}"),
-        *_ways_outward(plan),
-        *(("mount", str(mount)) for mount in plan.mounts),
-        *(("preload", show_preload(preload)) for preload in preloads_in(plan.seeds)),
-        ("takes about", _show_estimate(plan.estimate)),
-        ("run directory", plan.run_directory),
-    ):
+    for name, value in _settings_of_chain(plan, missing):
         console.print(f"{name:<15} {value}", soft_wrap=True)
+    console.print(_table_of_levels(plan))
+
+
+def _settings_of_chain(plan: ChainPlan, missing: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield the name and the value of each setting of the whole chain."""
+    granted = plan.privileges
+    yield "chain", plan.name
+    yield "depth", depth_text(plan.shape)
+    yield from _images(plan, missing)
+    yield "image transfer", plan.image_transfer.value
+    yield (
+        "privileges",
+        "--privileged" if granted.privileged else f"{len(granted.capabilities)} capabilities, unconfined",
+    )
+    yield "network", f"{plan.network.value}, mtu {plan.mtu}"
+    yield from _ways_outward(plan)
+    yield from (("mount", str(mount)) for mount in plan.mounts)
+    yield from (("preload", show_preload(preload)) for preload in preloads_in(plan.seeds))
+    yield "takes about", _show_estimate(plan.estimate)
+    yield "run directory", plan.run_directory
+
+
+def _table_of_levels(plan: ChainPlan) -> Table:
+    """Return a table with a row for each level."""
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
     limits = ("limits",) if any(str(level.resources) for level in plan.levels) else ()
-    for heading in (
-        *(
-            "level",
-            "container",
-            "engine",
-            "store",
-            "pid namespace",
-            "cgroup namespace",
-            "bridge",
-            "networks",
-            "data-root",
-        ),
-        *limits,
-    ):
+    for heading in (*_HEADINGS, *limits):
         table.add_column(heading, no_wrap=True)
     for level in plan.levels:
         size = "" if level.storage.size is None else f" {level.storage.size / 1e9:.1f} GB"
@@ -72,7 +80,7 @@ def plan_table(plan: ChainPlan, *, missing: Sequence[str]) -> None:
             level.storage.kind.value + size,
             *(str(level.resources) for _ in limits),
         )
-    console.print(table)
+    return table
 
 
 def _images(plan: ChainPlan, missing: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -101,13 +102,9 @@ def merge(
 
     A machine whose report cannot be read is named, and the others count.
     """
-    from dataclasses import replace
-
     from inception.cli.options import share
-    from inception.fleet.report.compare import compare_fleets
-    from inception.fleet.report.files import PAGE, read_fleet, read_machines, write_fleet
+    from inception.fleet.report.files import PAGE, write_fleet
     from inception.fleet.report.gates import unmet_by_fleet
-    from inception.fleet.report.merge import merge as merge_reports
     from inception.fleet.report.record import FleetReport
     from inception.stress.report.gates import Gates
 
@@ -119,11 +116,7 @@ def merge(
     if fail_on_regression is not None and compare is None:
         raise UsageError("there is no fleet to compare with", remedy="use --fail-on-regression with --compare OLD")
     regression = None if fail_on_regression is None else share(fail_on_regression)
-    before = None if compare is None else read_fleet(compare)
-    found = read_machines(directories)
-    fleet = merge_reports(found.reports, found.missing)
-    if before is not None:
-        fleet = replace(fleet, comparison=compare_fleets(before, fleet))
+    fleet = _read_and_merge(directories, compare)
     write_fleet(fleet, output)
     print_fleet(fleet)
     typer.echo(str(output / PAGE))
@@ -132,6 +125,20 @@ def merge(
         say(f"requirement not met: {line}")
     if unmet:
         raise typer.Exit(_FAILED)
+
+
+def _read_and_merge(directories: Sequence[Path], earlier: Path | None) -> FleetReport:
+    """Return the fleet of the machines' reports, set against the `earlier` one if there is one. Raises UsageError."""
+    from dataclasses import replace
+
+    from inception.fleet.report.compare import compare_fleets
+    from inception.fleet.report.files import read_fleet, read_machines
+    from inception.fleet.report.merge import merge as merge_reports
+
+    before = None if earlier is None else read_fleet(earlier)
+    found = read_machines(directories)
+    fleet = merge_reports(found.reports, found.missing)
+    return fleet if before is None else replace(fleet, comparison=compare_fleets(before, fleet))
 
 
 def print_fleet(fleet: FleetReport) -> None:

@@ -12,7 +12,9 @@ from inception.cli import options
 from inception.plan.request import Request
 
 if TYPE_CHECKING:
+    from inception.chain.publishing.publish import Publication
     from inception.engine.connect import Engine
+    from inception.plan.chain import ChainPlan
 
 
 @options.with_chain_options()
@@ -32,12 +34,10 @@ def up(
     quiet: options.Quiet = False,
 ) -> None:
     """Start a chain of N levels, leave it running, print its name."""
-    from inception.chain.forwarding.start import start
     from inception.chain.interrupts import raising_interrupted
     from inception.chain.prepare import prepare
-    from inception.chain.publishing.publish import parse_publications, publish
+    from inception.chain.publishing.publish import parse_publications
     from inception.chain.running import start_detached
-    from inception.chain.teardown import take_down
     from inception.cli.drawing import draw
     from inception.engine.connect import connect_to
     from inception.errors import UsageError
@@ -61,14 +61,28 @@ def up(
             _check_ports_stay(level_0)
         plan = prepare(level_0, detached, drawing.progress)
         start_detached(level_0.client, plan, drawing.show)
-        try:
-            publish(plan, publications)
-            for one in carried:
-                start(plan, one)
-        except BaseException:
-            take_down(level_0.client, plan)
-            raise
+        _open_ports(level_0, plan, publications, carried)
     typer.echo(plan.name)
+
+
+def _open_ports(
+    level_0: Engine,
+    plan: ChainPlan,
+    publications: tuple[Publication, ...],
+    carried: tuple[Forward | Exposure, ...],
+) -> None:
+    """Publish engines and carry ports of the running chain; if one cannot be, take the chain down and raise that."""
+    from inception.chain.forwarding.start import start
+    from inception.chain.publishing.publish import publish
+    from inception.chain.teardown import take_down
+
+    try:
+        publish(plan, publications)
+        for one in carried:
+            start(plan, one)
+    except BaseException:
+        take_down(level_0.client, plan)
+        raise
 
 
 def _check_ports_stay(level_0: Engine) -> None:
