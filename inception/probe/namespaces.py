@@ -38,17 +38,17 @@ def at_home(process: Path, kind: Literal["net", "uts"]) -> Path:
     """Return the directory in /proc of a thread that is in the namespace of most threads of `process`.
 
     It is `process` itself, its first thread, wherever that is as good. Podman's may stay in a container's network.
-    Raises OSError if the process has ended.
+    Raises FileNotFoundError if the process has ended.
     """
     try:
-        # The first one is here twice, and so is preferred to a single other one.
-        threads = [process, *(process / "task").iterdir()]
-        namespaces = {thread: place for thread in threads if (place := _namespace(thread, kind)) is not None}
+        namespaces = {thread: _namespace(thread, kind) for thread in (process / "task").iterdir()}
+        home = _namespace(process, kind)
     except PermissionError:
         return process
-    if not namespaces:
+    counts = Counter(namespace for namespace in namespaces.values() if namespace is not None)
+    if home is None or counts[home] == max(counts.values(), default=0):
         return process
-    ((most, _),) = Counter(namespaces.values()).most_common(1)
+    ((most, _),) = counts.most_common(1)
     return next(thread for thread, namespace in namespaces.items() if namespace == most)
 
 
