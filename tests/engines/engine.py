@@ -102,8 +102,25 @@ def running_engine(kind: Kind, *, state: Path | None = None, own_network: bool =
         finally:
             with suppress(EngineError, docker.errors.DockerException):
                 remove_containers()
+            namespace = _mount_namespace(process.pid)
             process.terminate()
             process.wait(_STOP_S)
+            _wait_for_others_in(namespace)
+
+
+def _mount_namespace(process: int | str) -> str | None:
+    with suppress(OSError):
+        return str(Path(f"/proc/{process}/ns/mnt").readlink())
+    return None
+
+
+def _wait_for_others_in(namespace: str | None) -> None:
+    """Wait until no process of the engine is left: a Podman's clean up after a container, and write into its state."""
+    deadline_s = time.monotonic() + _STOP_S
+    while namespace is not None and time.monotonic() < deadline_s:
+        if all(_mount_namespace(it.name) != namespace for it in Path("/proc").glob("[0-9]*")):
+            return
+        time.sleep(0.1)
 
 
 def remove_containers() -> None:
