@@ -1,8 +1,9 @@
-"""List, export and remove the level images on an engine, each with its seed."""
+"""List, export, load and remove the level images on an engine, each with its seed."""
 
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,6 +18,8 @@ from inception.image.recipe import LABEL_ENGINE, LABEL_MADE_OF, LABEL_RECIPE, LA
 from inception.plan.engine.seeds import ImageFacts, is_seed_of
 
 _CHUNK_BYTES = 1 << 20
+_LOADED = re.compile(r"Loaded image(?: ID)?: (\S+)")
+"""A line of the engine about an image that it has loaded, with its tag, or its id if it has none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,6 +156,25 @@ def export_image(client: docker.APIClient, name: str, path: Path) -> int:
     finally:
         Path(part).unlink(missing_ok=True)
     return size
+
+
+def load_image(client: docker.APIClient, path: Path) -> tuple[str, ...]:
+    """Load the images of an archive that `export_image` or `docker save` wrote; return their tags, or ids.
+
+    Raises ImageError if `path` cannot be read or is no such archive, and EngineError.
+    """
+    remedy = "give a file that inception image export or docker save wrote"
+    try:
+        with path.open("rb") as file, translated(f"loading {path}"):
+            messages = list(client.load_image(file))
+    except OSError as error:
+        raise ImageError(f"{path} cannot be read: {error.strerror}", remedy=remedy) from error
+    if refusals := [message["error"] for message in messages if "error" in message]:
+        raise ImageError(f"{path} cannot be loaded: {refusals[0].strip()}", remedy=remedy)
+    names = tuple(found[1] for message in messages if (found := _LOADED.match(message.get("stream", ""))))
+    if not names:
+        raise ImageError(f"{path} holds no image", remedy=remedy)
+    return names
 
 
 def _saved(client: docker.APIClient, name: str) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import resource
 import signal
 import subprocess
@@ -351,6 +352,20 @@ def test_an_exported_image_loads_again(engine: Engine, tmp_path: Path) -> None:
         assert manifest is not None
         assert json.load(manifest)[0]["RepoTags"] == [f"{KEPT}:1"]
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_image_is_carried_by_a_file(engine: Engine, kept: str, run_inception: RunInception, tmp_path: Path) -> None:
+    file = tmp_path / "level.tar"
+    assert run_inception("image", "export", str(file), f"{KEPT}:1").returncode == 0
+    assert run_inception("image", "rm", f"{KEPT}:1").returncode == 0
+    loaded = run_inception("image", "load", str(file))
+    assert (loaded.returncode, loaded.stdout) == (0, f"{KEPT}:1\n".encode())
+    assert find_image(engine.client, f"{KEPT}:1") == kept
+
+    file.write_bytes(b"no archive" * 1000)
+    refused = run_inception("image", "load", str(file))
+    assert (refused.returncode, refused.stdout) == (125, b"")
+    assert re.fullmatch(rf"inception: error: .*{re.escape(str(file))}.*\n", refused.stderr.decode())
 
 
 @pytest.mark.usefixtures("kept")

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.factories.ci_jobs import Job, jobs_of
+
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 FILES = {
@@ -19,6 +21,7 @@ FILES = {
     ROOT / "action.yml": "vendor.github-actions",
     ROOT / "examples/ci/gitlab-ci.yml": "vendor.gitlab-ci",
 }
+PAGES = [ROOT / "docs/how-to" / name for name in ("ci.md", "container.md")]
 EXPRESSION = re.compile(r"\$\{\{.*?\}\}")
 
 
@@ -33,6 +36,13 @@ def test_file_follows_its_schema(file: Path, schema: str) -> None:
     program = Path(sys.executable).with_name("check-jsonschema")
     done = subprocess.run((program, "--builtin-schema", schema, file), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("job", [job for page in PAGES for job in jobs_of(page)], ids=str)
+def test_job_of_the_manual_follows_its_schema(job: Job, tmp_path: Path) -> None:
+    file = tmp_path / "job.yml"
+    file.write_text(job.text)
+    test_file_follows_its_schema(file, "vendor.github-workflows" if job.is_github else "vendor.gitlab-ci")
 
 
 @pytest.mark.parametrize("file", [*WORKFLOWS, ROOT / "action.yml"], ids=lambda it: it.name)

@@ -12,7 +12,7 @@ import tarfile
 from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
 from inception.errors import InceptionError
 
@@ -60,13 +60,15 @@ def unpack(stream: BinaryIO, top: str, into: Path, name: str) -> None:
 class _BoundedTarInfo(tarfile.TarInfo):
     """Header of a member. One that describes another member is read into memory, whatever size it claims."""
 
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        """Return the header in `buf`. Raises tarfile.ReadError for one that describes a member in too many bytes."""
-        header = super().frombuf(buf, encoding, errors)
-        if header.type in _DESCRIPTIONS and header.size > _DESCRIPTION_LIMIT:
-            raise tarfile.ReadError(f"a header of {header.size} bytes")
-        return header
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        """Return the member that this header begins. Raises tarfile.ReadError for a description that is too long.
+
+        Python's source names this method as the one to override; `frombuf` is passed over from 3.14 on.
+        """
+        if self.type in _DESCRIPTIONS and self.size > _DESCRIPTION_LIMIT:
+            raise tarfile.ReadError(f"a header of {self.size} bytes")
+        member: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]
+        return member
 
 
 class _Unpacking:

@@ -42,20 +42,34 @@ def make_certificates(directory: Path, names: Iterable[str]) -> None:
         issuer_key=authority_key,
         extensions=[
             x509.BasicConstraints(ca=True, path_length=0),
+            _signing_usage(),
+            x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key()),
         ],
     )
     directory.mkdir(mode=0o700)
     _write(directory / "ca.pem", _pem(authority))
     alternatives = x509.SubjectAlternativeName([_general_name(name) for name in names])
+    # Python refuses a certificate without this from 3.13 on, as RFC 5280 asks.
+    issued_by = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())
     for (certificate_file, key_file), usage, more in (
         (("cert.pem", "key.pem"), ExtendedKeyUsageOID.CLIENT_AUTH, []),
         (SERVER, ExtendedKeyUsageOID.SERVER_AUTH, [alternatives]),
     ):
         key = _new_key()
-        extensions = [x509.BasicConstraints(ca=False, path_length=None), x509.ExtendedKeyUsage([usage]), *more]
+        constraints = x509.BasicConstraints(ca=False, path_length=None)
+        extensions = [constraints, x509.ExtendedKeyUsage([usage]), issued_by, *more]
         made = _certificate("inception", key, issuer=authority, issuer_key=authority_key, extensions=extensions)
         _write(directory / certificate_file, _pem(made))
         _write(directory / key_file, _key_pem(key))
+
+
+def _signing_usage() -> x509.KeyUsage:
+    """Return the usage of an authority's key: it signs certificates, and nothing else."""
+    from cryptography import x509
+
+    others = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
+    never = dict.fromkeys((*others, "crl_sign", "encipher_only", "decipher_only"), False)
+    return x509.KeyUsage(key_cert_sign=True, **never)
 
 
 def _general_name(name: str) -> x509.GeneralName:
@@ -97,7 +111,8 @@ def _certificate(
         .not_valid_after(now + _VALID)
     )
     for extension in extensions:
-        builder = builder.add_extension(extension, critical=isinstance(extension, x509.BasicConstraints))
+        critical = isinstance(extension, x509.BasicConstraints | x509.KeyUsage)
+        builder = builder.add_extension(extension, critical=critical)
     return builder.sign(issuer_key, hashes.SHA256())
 
 

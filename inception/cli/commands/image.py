@@ -1,4 +1,4 @@
-"""`inception image`: build, list, remove, export and verify the image that every level runs from."""
+"""`inception image`: build, list, remove, export, load and verify the image that every level runs from."""
 
 from __future__ import annotations
 
@@ -207,6 +207,23 @@ def export(
         name = image or default_tag()
         size = export_image(level_0.client, name, file)
     say(f"wrote {name} to {file}: {size / 1e6:.0f} MB")
+
+
+@app.command()
+def load(
+    *,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="File that export, or docker save, wrote.")],
+    engine: options.EngineAddress = "auto",
+) -> None:
+    """Load a level image from a tar file, also into a private engine; print its tag."""
+    from inception.chain.interrupts import raising_interrupted
+    from inception.engine.connect import connect_to
+    from inception.image.store import load_image
+
+    with raising_interrupted(), connect_to(engine, say) as level_0:
+        names = load_image(level_0.client, file)
+    for name in names:
+        typer.echo(name)
 
 
 @app.command()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from unittest.mock import Mock
 
 import docker
+import pytest
 
+from inception.errors import ImageError
 from inception.image.recipe import LABEL_ENGINE, LABEL_RECIPE
-from inception.image.store import list_images, remove_image
+from inception.image.store import list_images, load_image, remove_image
 from inception.plan.engine.seeds import seed_volume_name
 from inception.plan.request import ImageStore
 
@@ -61,3 +64,28 @@ def test_an_image_is_removed_with_its_seeds_and_those_that_its_engine_has_made()
     remove_image(engine, "level:1")
     assert {call.args[0] for call in engine.remove_volume.call_args_list} == own
     engine.remove_image.assert_called_once_with("level:1")
+
+
+def _loading(*messages: dict[str, str]) -> Mock:
+    return Mock(load_image=Mock(return_value=iter(messages)))
+
+
+def test_loaded_images_are_named_by_tag_or_id(tmp_path: Path) -> None:
+    (tmp_path / "level.tar").write_bytes(b"archive")
+    messages = [
+        {"status": "Loading layer"},
+        {"stream": "Loaded image: level:1\n"},
+        {"stream": f"Loaded image ID: {IMAGE_ID}\n"},
+    ]
+    assert load_image(_loading(*messages), tmp_path / "level.tar") == ("level:1", IMAGE_ID)
+
+
+def test_file_that_is_no_image_is_refused_in_the_engines_words(tmp_path: Path) -> None:
+    file = tmp_path / "level.tar"
+    with pytest.raises(ImageError, match=r"level\.tar cannot be read: No such file or directory"):
+        load_image(_loading(), file)
+    file.write_bytes(b"")
+    with pytest.raises(ImageError, match=r"level\.tar holds no image"):
+        load_image(_loading(), file)
+    with pytest.raises(ImageError, match=r"level\.tar cannot be loaded: unexpected EOF"):
+        load_image(_loading({"error": "unexpected EOF\n"}), file)

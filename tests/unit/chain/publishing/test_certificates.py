@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import ssl
+from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -61,6 +63,31 @@ def test_certificate_for_a_wildcard_lists_every_name_and_address(address: str, t
 def test_certificate_for_one_address_lists_that_and_localhost(tmp_path: Path) -> None:
     make_certificates(tmp_path / "tls", names_of("192.0.2.7"))
     assert names_in(tmp_path / "tls" / SERVER[0]) == ({"localhost"}, {"192.0.2.7"})
+
+
+def context(directory: Path, protocol: int, files: tuple[str, str]) -> ssl.SSLContext:
+    """A side of TLS that checks the other one's certificate as strictly as Python does from 3.13 on."""
+    made = ssl.SSLContext(protocol)
+    made.load_verify_locations(directory / "ca.pem")
+    made.load_cert_chain(*(directory / file for file in files))
+    made.verify_mode = ssl.CERT_REQUIRED
+    made.verify_flags |= ssl.VERIFY_X509_STRICT
+    return made
+
+
+def test_certificates_are_good_enough_for_strict_clients_and_servers(tmp_path: Path) -> None:
+    make_certificates(tmp_path / "tls", ["vm.example.org"])
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = context(tmp_path / "tls", ssl.PROTOCOL_TLS_CLIENT, ("cert.pem", "key.pem")).wrap_bio(
+        to_client, to_server, server_hostname="vm.example.org"
+    )
+    server = context(tmp_path / "tls", ssl.PROTOCOL_TLS_SERVER, SERVER).wrap_bio(to_server, to_client, server_side=True)
+    for side in (client, server, client):
+        with suppress(ssl.SSLWantReadError):
+            side.do_handshake()
+    server.do_handshake()
+    assert client.getpeercert()
+    assert server.getpeercert()
 
 
 def test_addresses_of_all_interfaces_are_read() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,9 @@ def test_processes_belong_to_a_level_by_their_environment(monkeypatch: pytest.Mo
         monkeypatch.setenv("INCEPTION_LEVEL", "4")
         with subprocess.Popen(["sleep", "60"]) as deeper:
             try:
+                # The kernel shows a program's environment a moment after it has begun the program.
+                while not all(Path(f"/proc/{it.pid}/environ").read_bytes() for it in (ours, deeper)):
+                    time.sleep(0.01)
                 assert [it.name for it in level_measure._processes()] == [str(deeper.pid)]
                 monkeypatch.setenv("INCEPTION_LEVEL", "3")
                 assert [it.name for it in level_measure._processes()] == [str(ours.pid)]
