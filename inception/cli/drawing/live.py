@@ -30,6 +30,7 @@ class LiveCanvas:
     def __init__(self, depth: int, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console or Console(stderr=True, highlight=False, markup=False, emoji=False)
         self._clock = clock
+        self._depth = depth
         self._number_width = len(str(depth))
         self._top = TOP if self._console.encoding.startswith("utf") else ASCII_TOP
         self._progress = Progress()
@@ -78,12 +79,15 @@ class LiveCanvas:
         room = max(2, self._console.height - _SPARE_LINES)
         condensed = shown[: len(shown) - room + 1] if len(shown) > room else []
         rows = [self._level(level, now_s) for level in shown[len(condensed) :]]
-        return Group(*([self._condensed(condensed)] if condensed else []), *rows)
+        return Group(*([self._condensed(condensed, shown)] if condensed else []), *rows)
 
-    def _condensed(self, levels: Sequence[LevelProgress]) -> Text:
-        counts = Counter(level.state for level in levels)
+    def _condensed(self, levels: Sequence[LevelProgress], shown: Sequence[LevelProgress]) -> Text:
+        """Return one line for `levels`, with how many of all levels `shown` are in which state."""
+        counts = Counter(level.state for level in shown if level.state is not LevelProgressState.BOOTING)
+        states = ", ".join(f"{count} of {self._depth} {state}" for state, count in counts.items())
         row = self._row(str(levels[-1].number), levels[-1].ready_s)
-        row.append(f"  and {len(levels) - 1} above: " + ", ".join(f"{n} {it}" for it, n in counts.items()), style="dim")
+        text = f"  and {len(levels) - 1} above: {states}"
+        row.append(text if row.cell_len + len(text) <= self._console.width else f"  {states}", style="dim")
         return row
 
     def _level(self, level: LevelProgress, now_s: float) -> Text:

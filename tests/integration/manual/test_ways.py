@@ -1,4 +1,4 @@
-"""The CI jobs, the pytest suite and the nightly campaign of the manual, done as they stand there, in a fresh directory."""
+"""CI jobs, the pytest suite and the nightly campaign of the manual, done as they stand there, in a fresh directory."""
 
 from __future__ import annotations
 

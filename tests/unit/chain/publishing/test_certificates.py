@@ -69,7 +69,7 @@ def context(directory: Path, protocol: int, files: tuple[str, str]) -> ssl.SSLCo
     """A side of TLS that checks the other one's certificate as strictly as Python does from 3.13 on."""
     made = ssl.SSLContext(protocol)
     made.load_verify_locations(directory / "ca.pem")
-    made.load_cert_chain(*(directory / file for file in files))
+    made.load_cert_chain(directory / files[0], directory / files[1])
     made.verify_mode = ssl.CERT_REQUIRED
     made.verify_flags |= ssl.VERIFY_X509_STRICT
     return made

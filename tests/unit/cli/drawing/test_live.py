@@ -119,9 +119,17 @@ def test_a_deep_chain_shows_the_last_levels_that_fit(make_screen: Callable[..., 
     for level in range(1, 101):
         screen.boot(level)
     assert screen.rows == [
-        "    95   0.75 s  and 94 above: 95 ready",
+        "    95   0.75 s  and 94 above: 100 of 128 ready",
         *(f"   {level:>3}   0.75 s  ready" for level in range(96, 101)),
     ]
+
+
+def test_a_deep_chain_says_how_far_it_has_come_in_a_narrow_window(make_screen: Callable[..., Screen]) -> None:
+    screen = make_screen(depth=40, height=5, width=40)
+    for level in range(1, 31):
+        screen.boot(level)
+    screen.show(31, 31, Phase.CREATE, State.BEGIN)
+    assert screen.rows[0] == "   29   0.75 s  30 of 40 ready"
 
 
 def test_a_narrow_window_cuts_lines_and_does_not_fold_them(make_screen: Callable[..., Screen]) -> None:
