@@ -74,7 +74,7 @@ def connect(
         with closing(client):
             yield Engine(client=client, endpoint=place.address, local=is_socket(place.address), private=False)
         return
-    on_message(f"no engine answers at {place.address}: starting a private one")
+    on_message(f"no engine answers at {place.address}: using a private one")
     with _private(on_message) as engine:
         yield engine
 

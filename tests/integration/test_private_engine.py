@@ -257,7 +257,7 @@ def test_auto_starts_a_private_engine_where_none_answers(monkeypatch: pytest.Mon
     lines: list[str] = []
     with connect(EngineChoice.AUTO, on_message=lines.append) as engine:
         assert engine.private
-    assert lines[0] == f"no engine answers at unix://{tmp_path}/docker.sock: starting a private one"
+    assert lines[0] == f"no engine answers at unix://{tmp_path}/docker.sock: using a private one"
 
 
 def test_auto_starts_no_private_engine_in_place_of_a_named_one(

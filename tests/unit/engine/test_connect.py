@@ -241,7 +241,7 @@ def test_auto_starts_a_private_engine_if_the_default_does_not_answer(
     lines: list[str] = []
     with connect.connect(EngineChoice.AUTO, on_message=lines.append) as engine:
         assert (engine.endpoint, engine.local, engine.private) == (f"unix://{private}", True, True)
-    assert lines == [f"no engine answers at unix://{path}: starting a private one"]
+    assert lines == [f"no engine answers at unix://{path}: using a private one"]
 
 
 @pytest.mark.parametrize(
