@@ -24,7 +24,7 @@ from inception.level.early.databases import move_databases
 from inception.level.early.processes import Daemon
 from inception.level.event_log import EventLog
 from inception.level.failure import PhaseError
-from inception.level.graft import Seed, SeedPreload, is_used, plan_graft, plan_regraft
+from inception.level.graft import Seed, is_used, plan_graft, plan_regraft
 from inception.plan.chain import ChainPlan
 from inception.plan.engine.early import databases_in_memory
 from inception.plan.events import Phase
@@ -34,18 +34,11 @@ from inception.plan.request import ImageStore, ImageTransfer
 if TYPE_CHECKING:
     import docker
 
-    from inception.level.api.client import EngineApi
-
 _REMEDY_OF_GRAFT = "use --image-transfer auto or load"
 _BEREFT_STOP_S = 1.0
 """Seconds for a daemon to stop when the other one is gone."""
 _RELOAD_LIMIT_S = 3.0
 _RELOAD_PAUSE_S = 0.02
-
-
-def _knows(api: EngineApi, preload: SeedPreload) -> bool:
-    """Return whether the engine knows each image of the preload by its id."""
-    return all(api.image_id(image_id) == image_id for image_id in preload.image_ids)
 
 
 class LevelEngine:
@@ -149,11 +142,12 @@ class LevelEngine:
     def _check_image(self, grafted: bool) -> None:
         """Check that the engine knows image and preloads; load them where the graft failed and loading is allowed."""
         from inception.level.api.client import level_api
+        from inception.level.known_images import unknown_preloads
 
         with self._events.phase(Phase.VERIFY, log="dockerd"):
             api = level_api(self._plan, self._level.number)
             lacks_image = not grafted or api.image_id(self._image) != self.image_id
-            lacking = [it for it in self._seed.preloads if not (grafted and _knows(api, it))]
+            lacking = unknown_preloads(api, self._seed) if grafted else self._seed.preloads
             if not lacks_image and not lacking:
                 return
             what = "image" if lacks_image else "preloads"

@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from inception.linux.copying import copy_metadata
 from inception.linux.mounts import BindReadOnly, unmount
 from inception.plan.paths import CONTAINERD_ROOT, preload_file
 from inception.plan.request import ImageStore
@@ -118,25 +119,20 @@ class Graft:
             raise
 
     def _execute(self) -> None:
-        # Not at the top: it brings compression, which takes a level 2 ms, and now containerd boots meanwhile.
-        import shutil
-
         for directory, mode in self.directories:
             directory.mkdir(mode, parents=True)
+        parents = {it.parent for _, it in (*self.copies, *self.links)} | {it.target for it in self.binds}
+        for parent in parents:
+            parent.mkdir(parents=True, exist_ok=True)
         for source, target in self.copies:
-            if source.is_dir():
-                shutil.copytree(source, target, symlinks=True)
-            else:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(source, target)
+            copy_metadata(str(source), str(target))
         for bind in self.binds:
-            bind.target.mkdir(parents=True, exist_ok=True)
             bind.execute()
         for source, target in self.links:
-            target.parent.mkdir(parents=True, exist_ok=True)
             target.symlink_to(source)
 
     def _undo(self) -> None:
+        # Not at the top: it brings compression, which takes a level 2 ms, and now containerd boots meanwhile.
         import shutil
 
         for bind in self.binds:

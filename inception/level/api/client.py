@@ -116,6 +116,10 @@ class EngineApi:
         except ApiError:
             return None
 
+    def image_ids(self) -> frozenset[str]:
+        """Return the ids of all images, those without a name, too."""
+        return frozenset(str(image["Id"]) for image in self._ask("GET", "/images/json?all=1"))
+
     def _ask(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, *, timeout_s: float | None = -1
     ) -> Any:  # noqa: ANN401 JSON holds anything

@@ -125,7 +125,9 @@ def test_a_preload_that_the_engine_does_not_know_after_a_graft_is_loaded_or_fail
     known = {"level:1": "sha256:1", "known": "known"}
     loaded: list[Path] = []
     monkeypatch.setattr(engine_client, "connect_level", lambda *_: nullcontext())
-    monkeypatch.setattr(client, "level_api", lambda *_: Mock(image_id=known.get))
+    monkeypatch.setattr(
+        client, "level_api", lambda *_: Mock(image_id=known.get, image_ids=lambda: frozenset(known.values()))
+    )
     monkeypatch.setattr(engine_client, "load_preload", lambda _client, archive, _names: loaded.append(archive))
     if transfer is ImageTransfer.GRAFT:
         with pytest.raises(PhaseError, match="the engine does not know the grafted preloads"):

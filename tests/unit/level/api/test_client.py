@@ -143,6 +143,12 @@ def test_an_image_is_found_by_its_name(start: Start) -> None:
     assert engine.requests == ["GET /v1.41/images/registry:5000/a%20level:1/json HTTP/1.1"]
 
 
+def test_all_images_are_listed_by_their_ids(start: Start) -> None:
+    engine, api = start(200, [{"Id": "sha256:1", "RepoTags": ["level:1"]}, {"Id": "sha256:2", "RepoTags": None}])
+    assert api.image_ids() == {"sha256:1", "sha256:2"}
+    assert engine.requests == ["GET /v1.41/images/json?all=1 HTTP/1.1"]
+
+
 @pytest.mark.parametrize("status", [404, 500])
 def test_an_image_that_is_not_there_or_damaged_has_no_id(start: Start, status: int) -> None:
     assert start(status, {"message": "no"})[1].image_id("level:1") is None
