@@ -19,6 +19,33 @@ def find_level(path: str | None, level: int | None) -> tuple[ChainStatus, int | 
     return chain, level_at(chain.plan, steps) if steps else None
 
 
+def find_branch(path: str | None) -> tuple[ChainStatus, tuple[int, ...]]:
+    """Return the chain that `path` begins with, by default the only one, and the levels from its end on down.
+
+    They are all levels for a path that names none. Raises what `find_level` raises.
+    """
+    chain, top = find_level(path, None)
+    shape = chain.plan.shape
+    return chain, tuple(range(1, shape.count + 1)) if top is None else (top, *shape.below(top))
+
+
+def path_of(plan: ChainPlan, number: int) -> str:
+    """Return the path from the name of a chain to a level: `host/a`, or `host/a/4` for one without a label.
+
+    In a chain without labels, and for a level that the plan does not have, it is the number.
+    """
+    if not 1 <= number <= plan.depth:
+        return str(number)
+    labels = [plan.level(it).label for it in reversed(plan.shape.ancestors(number))]
+    return "/".join([*filter(None, labels), plan.level(number).label or str(number)])
+
+
+def level_text(plan: ChainPlan, number: int) -> str:
+    """Return a level's number for people, and its path if that says more."""
+    path = path_of(plan, number)
+    return path if path == str(number) else f"{number} {path}"
+
+
 def find_live_level(path: str | None, level: int | None) -> tuple[ChainStatus, int]:
     """Return the chain and the level that `path` and `level` name, by default its bottom.
 

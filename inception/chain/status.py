@@ -121,6 +121,10 @@ def find_chain(name: str | None = None, root: Path | None = None, *, also_stoppe
     Raises ChainError if it does not exist or is stopped, unless it may be, UsageError if the name is invalid or needed
     to choose among several, and EngineError if it is on a remote engine that does not answer.
     """
+    if name is not None and "/" in name and all(map(is_name, steps := name.split("/"))):
+        raise UsageError(
+            f"{name} is a level, and this command is for a whole chain", remedy=f"leave the path out: {steps[0]}"
+        )
     if name is not None and not is_name(name):
         raise UsageError(
             f"{name!r} cannot name a chain",

@@ -28,7 +28,8 @@ class LevelFields(TypedDict):
     """One level. `age_s` is the seconds since it became ready, `socket` the path of its engine's Docker socket.
 
     `presence` is booting, ready, unwinding, unwound, failed or lost. `image` is that of the level, `image_store` the
-    one of its engine. `above` is the number of the level above, 0 for the host, `label` its name in a tree.
+    one of its engine. `above` is the number of the level above, 0 for the host, `label` its name in a tree. `path`
+    leads to it from the name of the chain.
     """
 
     level: int
@@ -36,6 +37,7 @@ class LevelFields(TypedDict):
     age_s: float | None
     above: int
     label: str | None
+    path: str
     container: str
     image: str
     engine_version: str | None
@@ -117,6 +119,8 @@ def chain_fields(status: ChainStatus) -> ChainFields:
 
 
 def _level_fields(plan: ChainPlan, status: LevelStatus) -> LevelFields:
+    from inception.chain.level_paths import path_of
+
     level, seed = plan.level(status.number), plan.seed_of(status.number)
     return {
         "level": status.number,
@@ -124,6 +128,7 @@ def _level_fields(plan: ChainPlan, status: LevelStatus) -> LevelFields:
         "age_s": status.age_s,
         "above": level.above,
         "label": level.label or None,
+        "path": path_of(plan, status.number),
         "container": level.container,
         "image": level.image,
         "engine_version": seed.engine_version or None,

@@ -67,6 +67,11 @@ class Shape:
             found.append(number)
         return tuple(found)
 
+    def branch(self, number: int) -> Shape:
+        """Return the shape of this level and all below it, in which this level is level 1."""
+        first = number - 1
+        return Shape([0, *(self.above(it) - first for it in self.below(number))])
+
     def below(self, number: int) -> range:
         """Return all levels below, which are those that follow until one is no deeper."""
         depth = self._depths[number]

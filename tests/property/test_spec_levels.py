@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given, reject
 from hypothesis import strategies as st
 
+from inception.chain.level_paths import level_at, path_of
 from inception.cli.spec.levels import WrongTable, place_levels
 from inception.cli.spec.write import spec_of
 from inception.plan.tree import Place, Shape, check_numbers
@@ -51,6 +52,14 @@ def test_tables_make_a_tree_whose_branches_are_ranges(made: list[dict[str, Any]]
         labels = [places[it - 1].label for it in shape.children(number)]
         assert len(labels) <= 1 or all(labels), "siblings are told apart"
         assert len(set(labels)) == len(labels)
+
+
+@given(tables())
+def test_each_level_of_a_tree_has_a_path_that_leads_to_it(made: list[dict[str, Any]]) -> None:
+    places = places_of(made)
+    plan = tree(places=places, depth=len(places))
+    for number in range(1, plan.depth + 1):
+        assert level_at(plan, path_of(plan, number).split("/")) == number
 
 
 @given(tables())

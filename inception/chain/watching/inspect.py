@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -33,15 +34,16 @@ class LevelDetails:
     containers: tuple[str, ...] | None = None
 
 
-def inspect_levels(chain: ChainStatus) -> tuple[LevelDetails, ...]:
-    """Return the details of all levels of the chain, level 1 first. An engine that does not answer is no error.
+def inspect_levels(chain: ChainStatus, numbers: Collection[int] | None = None) -> tuple[LevelDetails, ...]:
+    """Return the details of the levels `numbers`, by default of all, level 1 first.
 
-    Those of a paused chain are not asked.
+    An engine that does not answer is no error. Those of a paused chain are not asked.
     """
+    levels = [it for it in chain.levels if numbers is None or it.number in numbers]
     if is_paused(chain.plan):
-        return tuple(LevelDetails(status=level) for level in chain.levels)
+        return tuple(LevelDetails(status=level) for level in levels)
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as threads:
-        return tuple(threads.map(lambda level: _inspect_level(chain, level), chain.levels))
+        return tuple(threads.map(lambda level: _inspect_level(chain, level), levels))
 
 
 def _inspect_level(chain: ChainStatus, level: LevelStatus) -> LevelDetails:

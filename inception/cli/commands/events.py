@@ -19,21 +19,27 @@ _POLL_S = 0.1
 
 def events(
     *,
-    name: selection.ChainName = None,
+    path: selection.LevelPath = None,
     follow: Annotated[
         bool, typer.Option("--follow/--no-follow", help="Print new events as they come, until the chain ends.")
     ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line, for programs.")] = False,
 ) -> None:
-    """Print the events of a chain, from its beginning on: each phase of each level, and what failed."""
-    from inception.chain.status import find_chain
+    """Print the events of a chain, from its beginning on: each phase of each level, and what failed.
+
+    A path to a level has the events of that one and of those below.
+    """
+    from inception.chain.level_paths import find_branch
     from inception.chain.watching.event_follower import follow as follow_file
     from inception.plan.formats.text import printable
 
-    plan = find_chain(name).plan
-    file = Path(plan.paths.events)
-    for event in follow_file(file, stop=lambda: not follow or has_ended(plan), poll_s=_POLL_S):
-        typer.echo(event.to_line() if as_json else printable(event_line(event)), nl=not as_json)
+    chain, numbers = find_branch(path)
+    plan = chain.plan
+    # Of a whole chain also those of levels that come later.
+    chosen = None if len(numbers) == plan.depth else numbers
+    for event in follow_file(Path(plan.paths.events), stop=lambda: not follow or has_ended(plan), poll_s=_POLL_S):
+        if chosen is None or event.level in chosen:
+            typer.echo(event.to_line() if as_json else printable(event_line(plan, event)), nl=not as_json)
 
 
 def has_ended(plan: ChainPlan) -> bool:
@@ -43,15 +49,16 @@ def has_ended(plan: ChainPlan) -> bool:
     return not any(lifeline.is_held(Path(it)) for it in (plan.paths.lifeline(0), plan.paths.alive(1)))
 
 
-def event_line(event: Event) -> str:
+def event_line(plan: ChainPlan, event: Event) -> str:
     """Return the event for people: local time, level, phase, what happened, how long it took, and its message."""
+    from inception.chain.level_paths import level_text
     from inception.plan.events import State
 
     clock = time.strftime("%H:%M:%S", time.localtime(event.time_s))
     verbs = {State.BEGIN: "begins", State.END: "ends", State.NOTE: "notes", State.FAIL: "fails"}
     words = [
         f"{clock}.{int(event.time_s % 1 * 1000):03}",
-        f"level {event.level}",
+        f"level {level_text(plan, event.level)}",
         f"{event.phase} {verbs[event.state]}",
         f"after {event.seconds:.3f} s" if event.seconds is not None else "",
     ]

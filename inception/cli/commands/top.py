@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -12,30 +13,33 @@ from inception.cli import options, selection
 if TYPE_CHECKING:
     from inception.chain.status import ChainStatus
     from inception.chain.watching.activity import Activity
+    from inception.plan.chain import ChainPlan
 
 _INTERVAL_S = 1.0
 _HEADINGS = ("LEVEL", "STATE", "CPU", "MEMORY", "TASKS", "CONTAINERS")
 _UNKNOWN = "-"
 
 
-def top(*, name: selection.ChainName = None, as_json: options.Json = False) -> None:
+def top(*, path: selection.LevelPath = None, as_json: options.Json = False) -> None:
     """Show what the levels of a chain use and do: processors, memory, tasks, running containers.
 
     A level's use includes that of its containers, without the levels below. On a terminal it is shown each second,
-    until Ctrl-C or the end of the chain; otherwise once, as a table or as JSON, after a second of measuring.
+    until Ctrl-C or the end of the chain; otherwise once, as a table or as JSON, after a second of measuring. A path to
+    a level shows that one and those below.
     """
-    from inception.chain.status import find_chain
+    from inception.chain.level_paths import find_branch
     from inception.cli.output import print_json, print_table, state_text
 
-    chain = find_chain(name)
+    chain, numbers = find_branch(path)
     if sys.stdout.isatty() and not as_json:
-        _watch(chain)
+        _watch(path or chain.name)
         return
-    found = _measure(chain)
+    found = [it for it in _measure(chain) if it.number in numbers]
     if as_json:
-        print_json({"name": chain.name, "condition": chain.state.value, "levels": [_fields(it) for it in found]})
+        levels = [_fields(chain.plan, it) for it in found]
+        print_json({"name": chain.name, "condition": chain.state.value, "levels": levels})
         return
-    print_table(rows(found))
+    print_table(rows(chain.plan, found))
     if chain.broken is not None:
         from inception.cli.output import say
 
@@ -50,43 +54,48 @@ def _measure(chain: ChainStatus) -> tuple[Activity, ...]:
     return activities(chain, before, read_levels(chain))
 
 
-def _watch(chain: ChainStatus) -> None:
+def _watch(path: str) -> None:
     from rich.live import Live
     from rich.text import Text
 
-    from inception.chain.status import find_chain
+    from inception.chain.level_paths import find_branch
     from inception.chain.watching.activity import activities, read_levels
     from inception.cli.output import aligned, state_text
-    from inception.errors import ChainError
+    from inception.errors import ChainError, UsageError
 
-    before = read_levels(chain)
     with Live(auto_refresh=False) as live:
         try:
+            before = read_levels(find_branch(path)[0])
             while True:
                 time.sleep(_INTERVAL_S)
-                chain = find_chain(chain.name)
+                chain, numbers = find_branch(path)
                 now = read_levels(chain)
-                table = aligned(rows(activities(chain, before, now)))
+                found = [it for it in activities(chain, before, now) if it.number in numbers]
+                table = aligned(rows(chain.plan, found))
                 live.update(Text("\n".join((f"{chain.name}: {state_text(chain)}", *table))), refresh=True)
                 before = now
-        except (KeyboardInterrupt, ChainError):
+        except (KeyboardInterrupt, ChainError, UsageError):  # The chain, or that level of it, has ended.
             return
 
 
-def _fields(activity: Activity) -> dict[str, object]:
+def _fields(plan: ChainPlan, activity: Activity) -> dict[str, object]:
+    from inception.chain.level_paths import path_of
+
     fields = asdict(activity)
-    return {"level": fields.pop("number"), "presence": fields.pop("state").value, **fields}
+    number = fields.pop("number")
+    return {"level": number, "path": path_of(plan, number), "presence": fields.pop("state").value, **fields}
 
 
-def rows(levels: tuple[Activity, ...]) -> list[tuple[str, ...]]:
+def rows(plan: ChainPlan, levels: Sequence[Activity]) -> list[tuple[str, ...]]:
     """Return the table for people, its headings first."""
+    from inception.chain.level_paths import level_text
     from inception.plan.formats.size import show_size
 
     return [
         _HEADINGS,
         *(
             (
-                str(it.number),
+                level_text(plan, it.number),
                 str(it.state),
                 _UNKNOWN if it.cpu is None else f"{it.cpu:.0%}",
                 _UNKNOWN if it.memory is None else show_size(it.memory),

@@ -14,6 +14,7 @@ from inception.cli import options, selection
 if TYPE_CHECKING:
     from inception.chain.status import ChainStatus
     from inception.chain.watching.inspect import LevelDetails
+    from inception.plan.tree import Shape
 
 _AGAIN_S = 1.0
 _STEP = 3
@@ -22,47 +23,49 @@ _STEP = 3
 
 def tree(
     *,
-    name: selection.ChainName = None,
+    path: selection.LevelPath = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Update each second, until Ctrl-C.")] = False,
     as_json: options.Json = False,
 ) -> None:
     """Show the levels of a chain and what runs in them.
 
-    For each level: state, engine, address, PID namespace, storage, age, memory, containers.
+    For each level: state, engine, address, PID namespace, storage, age, memory, containers. A path to a level shows
+    that one and those below.
     """
-    from inception.chain.status import find_chain
+    from inception.chain.level_paths import find_branch
     from inception.chain.watching.inspect import inspect_levels
     from inception.cli.output import chain_fields, print_json
 
-    chain = find_chain(name)
+    chain, numbers = find_branch(path)
     if as_json:
         fields = chain_fields(chain)
-        detailed = zip(fields["levels"], inspect_levels(chain), strict=True)
+        levels = [it for it in fields["levels"] if it["level"] in numbers]
+        detailed = zip(levels, inspect_levels(chain, numbers), strict=True)
         print_json({**fields, "levels": [{**level, **_detail_fields(chain, it)} for level, it in detailed]})
     elif watch:
-        _watch(chain)
+        _watch(path or chain.name)
     else:
-        for line in tree_lines(chain, inspect_levels(chain), width=_terminal_width()):
+        for line in tree_lines(chain, inspect_levels(chain, numbers), width=_terminal_width()):
             typer.echo(line)
 
 
-def _watch(chain: ChainStatus) -> None:
+def _watch(path: str) -> None:
     from rich.live import Live
     from rich.text import Text
 
-    from inception.chain.status import find_chain
+    from inception.chain.level_paths import find_branch
     from inception.chain.watching.inspect import inspect_levels
-    from inception.errors import ChainError
+    from inception.errors import ChainError, UsageError
 
     with Live(auto_refresh=False) as live:
         width = live.console.width
         try:
             while True:
-                lines = tree_lines(chain, inspect_levels(chain), width=width)
+                chain, numbers = find_branch(path)
+                lines = tree_lines(chain, inspect_levels(chain, numbers), width=width)
                 live.update(Text("\n".join(lines)), refresh=True)
                 time.sleep(_AGAIN_S)
-                chain = find_chain(chain.name)
-        except (KeyboardInterrupt, ChainError):
+        except (KeyboardInterrupt, ChainError, UsageError):  # The chain, or that level of it, has ended.
             return
 
 
@@ -86,7 +89,8 @@ def _terminal_width() -> int | None:
 def tree_lines(chain: ChainStatus, levels: tuple[LevelDetails, ...], *, width: int | None = None) -> list[str]:
     """Return the chain as an indented tree, its state first, harmless to a terminal.
 
-    Within `width` columns it is indented less, and levels show less, so that no level needs two lines.
+    Within `width` columns it is indented less, and levels show less, so that no level needs two lines. `levels` are
+    those of a branch, or all.
     """
     from inception.cli.branches import branch_of
     from inception.cli.output import state_text
@@ -97,20 +101,24 @@ def tree_lines(chain: ChainStatus, levels: tuple[LevelDetails, ...], *, width: i
     lines = [f"{chain.name}: {state_text(chain)}, on {chain.plan.endpoint}"]
     lines += [f"  {remark}" for remark in chain.remarks]
     lines += [f"  preload {show_preload(it)}" for it in preloads_in(chain.plan.seeds)]
-    shown, step = _fitting(chain, levels, width)
+    first = levels[0].status.number if levels else 1
+    shape = chain.plan.shape.branch(first)
+    shown, step = _fitting(chain, shape, levels, width)
     for details, text in zip(levels, shown, strict=True):
-        start, below = branch_of(chain.plan.shape, details.status.number, step)
+        start, below = branch_of(shape, details.status.number - first + 1, step)
         lines.append(f"{start}{text}")
         lines += [f"{below}   container {container}" for container in details.containers or ()]
     return [printable(line) for line in lines]
 
 
-def _fitting(chain: ChainStatus, levels: tuple[LevelDetails, ...], width: int | None) -> tuple[list[str], int]:
+def _fitting(
+    chain: ChainStatus, shape: Shape, levels: tuple[LevelDetails, ...], width: int | None
+) -> tuple[list[str], int]:
     """Return the text of each level and the columns that each is indented more than the one above."""
     from inception.cli.branches import BRANCH
 
     plan = chain.plan
-    depths = [plan.shape.depth(it.status.number) for it in levels]
+    depths = [shape.depth(number) for number in range(1, len(levels) + 1)]
     for brief in (False, True):
         texts = [f"{plan.level(it.status.number)}  {_level_text(chain, it, brief=brief)}" for it in levels]
         widths = [len(BRANCH) + len(text) for text in texts]

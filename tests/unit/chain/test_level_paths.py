@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from inception.chain.level_paths import find_level, find_live_level, level_at
+from inception.chain.level_paths import find_branch, find_level, find_live_level, level_at, level_text, path_of
 from inception.chain.plan_file import save_plan
+from inception.chain.status import find_chain
 from inception.errors import UsageError
 from tests.factories.plans import FACTS, plan
 from tests.factories.trees import tree
@@ -54,6 +55,37 @@ def saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(8):
         Path(made.paths.level(number)).mkdir(parents=True)
     save_plan(made)
+
+
+def test_a_level_has_a_path_that_leads_to_it() -> None:
+    made = tree()
+    paths = [path_of(made, number) for number in range(1, 8)]
+    assert paths == ["host", "host/a", "host/a/3", "host/b", "host/b/x", "host/b/y", "host/c"]
+    assert [level_at(made, path.split("/")) for path in paths] == list(range(1, 8))
+    assert [level_text(made, number) for number in (2, 3)] == ["2 host/a", "3 host/a/3"]
+
+
+def test_a_level_of_a_line_or_of_none_has_its_number_for_a_path() -> None:
+    for number in (1, 3):
+        assert path_of(plan(3), number) == level_text(plan(3), number) == str(number)
+    for number in (-1, 0, 8):
+        assert path_of(tree(), number) == level_text(tree(), number) == str(number)
+
+
+@pytest.mark.usefixtures("saved")
+@pytest.mark.parametrize(
+    ("path", "numbers"),
+    [(None, (1, 2, 3, 4, 5, 6, 7)), ("dream", (1, 2, 3, 4, 5, 6, 7)), ("dream/b", (4, 5, 6)), ("dream/host/c", (7,))],
+)
+def test_a_branch_is_a_level_and_all_below(path: str | None, numbers: tuple[int, ...]) -> None:
+    chain, found = find_branch(path)
+    assert (chain.name, found) == ("dream", numbers)
+
+
+@pytest.mark.usefixtures("saved")
+def test_a_command_for_whole_chains_takes_no_path() -> None:
+    with pytest.raises(UsageError, match="dream/a is a level, and this command is for a whole chain: leave the path"):
+        find_chain("dream/a")
 
 
 @pytest.mark.usefixtures("saved")

@@ -43,6 +43,18 @@ def test_a_shape_knows_what_is_above_and_below() -> None:
 
 
 @given(numbered())
+def test_a_branch_is_a_shape_of_its_own(above: list[int]) -> None:
+    shape = Shape(above)
+    for first in range(1, shape.count + 1):
+        branch = shape.branch(first)
+        members = (first, *shape.below(first))
+        assert branch.count == len(members)
+        for number, member in enumerate(members, 1):
+            assert [it + first - 1 for it in branch.children(number)] == list(shape.children(member))
+            assert branch.depth(number) == shape.depth(member) - shape.depth(first) + 1
+
+
+@given(numbered())
 def test_the_levels_below_are_those_that_have_it_above_them(above: list[int]) -> None:
     check_numbers(above)
     shape = Shape(above)
