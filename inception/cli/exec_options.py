@@ -11,8 +11,9 @@ import typer
 
 from inception.chain.session.exec_options import ExecOptions
 from inception.cli.environment import read_environment
-from inception.cli.options import parameters_of, with_signature
+from inception.cli.options import with_signature
 from inception.errors import UsageError
+from inception.spec.options import parameters_of
 
 
 def make_exec_options(

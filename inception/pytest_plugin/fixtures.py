@@ -82,6 +82,8 @@ def arguments_of(node: pytest.Item) -> dict[str, Any]:
     for marker in reversed(list(node.iter_markers(_MARKER))):
         if marker.args:
             raise pytest.UsageError(f"{node.nodeid}: the marker inception takes keywords only: inception(depth=2)")
+        if "spec" in marker.kwargs and "depth" not in marker.kwargs:
+            arguments["depth"] = None  # The file says it.
         arguments.update(marker.kwargs)
     return arguments
 

@@ -9,9 +9,9 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from inception.chain.level_paths import level_at, path_of
-from inception.cli.spec.levels import WrongTable, place_levels
-from inception.cli.spec.write import spec_of
 from inception.plan.tree import Place, Shape, check_numbers
+from inception.spec.levels import WrongTable, place_levels
+from inception.spec.write import spec_of
 from tests.factories.trees import tree
 
 

@@ -6,6 +6,7 @@ Nothing runs this file. Under mypy's strict mode a `type: ignore` that hides no 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import assert_type
 
 import docker
@@ -26,6 +27,8 @@ def descend_gives_levels() -> None:
         assert_type(levels.bottom, docker.DockerClient)
         assert_type(levels.address(1), str)
         assert_type(len(levels), int)
+    descend(spec="ci.toml")
+    descend(spec=Path("ci.toml"), engine="private")
     descend(1, storage=Storage.TMPFS, network=NetworkMode.HOST, dns=["192.0.2.53"], mtu=1400, on_message=print)
 
 
@@ -42,7 +45,7 @@ def errors_have_one_root(error: LevelError) -> tuple[InceptionError, ...]:
 
 
 def wrong_calls_are_refused() -> None:
-    descend()  # type: ignore[call-arg]
+    descend(spec=1)  # type: ignore[arg-type]
     descend(2, "dream")  # type: ignore[call-arg]
     descend("2")  # type: ignore[arg-type]
     descend(2, storage="floppy")  # type: ignore[arg-type]

@@ -66,7 +66,7 @@ def test_importing_the_package_loads_nothing() -> None:
 
 def test_every_field_that_a_user_may_choose_is_a_keyword() -> None:
     keywords = inspect.signature(inception.descend).parameters
-    chosen = set(keywords) - {"engine", "on_message"}
+    chosen = set(keywords) - {"engine", "on_message", "spec"}
     assert {it.name for it in fields(Request)} - OF_DETACHED_CHAINS == chosen - LIMITS | {"resources"}
     for field in fields(Request):
         if field.name in keywords and field.name not in {"depth", "name", "image"}:
@@ -91,6 +91,7 @@ def test_literals_name_each_member_of_their_enum(names: object, kind: type[StrEn
     ("choices", "said"),
     [
         ({"depth": 0}, "depth 0 is the host itself"),
+        ({"depth": None}, "nothing says how many levels to start: give a depth, or a spec that has one"),
         ({"depth": -1}, "depth -1 is not between 0 and"),
         ({"storage": "floppy"}, "storage='floppy' is not one of 'auto', 'volume', 'loopback', 'tmpfs'"),
         ({"storage_size": "5 elephants"}, "write it like 5GB"),

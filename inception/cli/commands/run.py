@@ -11,6 +11,7 @@ from inception.chain.session.exec_options import ExecOptions
 from inception.cli import options
 from inception.cli.exec_options import with_exec_options
 from inception.plan.request import Request
+from inception.spec.options import LOOPBACK
 
 _Shells = Annotated[
     bool,
@@ -36,7 +37,7 @@ def run(
     ] = None,
     shells: _Shells = False,
     publish_engine: options.Published = None,
-    publish_address: options.PublishAddress = options.LOOPBACK,
+    publish_address: options.PublishAddress = LOOPBACK,
     tls_san: options.TlsNames = None,
     insecure_plaintext: options.Plaintext = False,
     engine: options.EngineAddress = "auto",

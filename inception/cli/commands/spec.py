@@ -24,8 +24,8 @@ def spec(
     from inception.chain.publishing.publish import publications_of
     from inception.chain.status import find_chain
     from inception.cli.output import print_json, say
-    from inception.cli.spec.keys import json_schema
-    from inception.cli.spec.write import spec_of
+    from inception.spec.keys import json_schema
+    from inception.spec.write import spec_of
 
     if schema:
         print_json(json_schema())

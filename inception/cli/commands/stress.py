@@ -14,6 +14,7 @@ from inception.cli.report_outputs import Collector, MetricsFile, Output, TraceFi
 from inception.cli.variables import variables_in_use
 from inception.errors import UsageError
 from inception.plan.request import Request
+from inception.spec.options import seconds
 
 if TYPE_CHECKING:
     from inception.stress.campaign import Campaign
@@ -133,9 +134,9 @@ def _campaign(
         cycles=cycles or (None if chaos and time_limit is not None else 1),
         chains=chains,
         churn=churn,
-        soak_s=0.0 if soak is None else options.seconds(soak),
+        soak_s=0.0 if soak is None else seconds(soak),
         chaos_seed=(secrets.randbelow(10**6) if seed is None else seed) if chaos else None,
-        time_limit_s=None if time_limit is None else options.seconds(time_limit),
+        time_limit_s=None if time_limit is None else seconds(time_limit),
         measure=measure,
     )
     campaign.check()

@@ -10,6 +10,7 @@ import typer
 from inception.chain.forwarding.forward import Exposure, Forward
 from inception.cli import options
 from inception.plan.request import Request
+from inception.spec.options import LOOPBACK, seconds
 
 if TYPE_CHECKING:
     from inception.chain.publishing.publish import Publication
@@ -27,7 +28,7 @@ def up(
         typer.Option(metavar="TIME", help="Unwind the chain after this long: 90s, 45m, 2h.", show_default=False),
     ] = None,
     publish_engine: options.Published = None,
-    publish_address: options.PublishAddress = options.LOOPBACK,
+    publish_address: options.PublishAddress = LOOPBACK,
     tls_san: options.TlsNames = None,
     insecure_plaintext: options.Plaintext = False,
     engine: options.EngineAddress = "auto",
@@ -44,7 +45,7 @@ def up(
 
     if request.depth == 0:
         raise UsageError("depth 0 is the host itself, which is up", remedy="ask for 1 level or more with --depth")
-    detached = replace(request, attached=False, ttl_s=None if ttl is None else options.seconds(ttl))
+    detached = replace(request, attached=False, ttl_s=None if ttl is None else seconds(ttl))
     publications = parse_publications(
         publish_engine or (),
         address=publish_address,

@@ -53,6 +53,12 @@ print(*sorted(set(sys.modules) - before))
     ]
 
 
+def test_a_spec_has_the_depth_unless_the_marker_says_another() -> None:
+    mark = pytest.mark.inception
+    assert arguments(marks=(mark(spec="ci.toml"),)) == {"depth": None, "engine": "auto", "spec": "ci.toml"}
+    assert arguments(marks=(mark(spec="ci.toml", depth=2),))["depth"] == 2
+
+
 def test_the_closest_marker_prevails_over_others_and_over_the_settings() -> None:
     mark = pytest.mark.inception
     assert arguments(depth="2") == {"depth": 2, "engine": "auto"}

@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_args, get_origin
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from inception.cli.options import chain_options, parameters_of
+from inception.spec.options import chain_options, parameters_of
 
 _ELSEWHERE = frozenset({"depth", "name"})
 """Options of a chain whose keys are written out in `_CHAIN`."""

@@ -164,7 +164,7 @@ def test_preloads_are_images_or_files_beside_the_file(seen: SimpleNamespace, fil
     assert seen.request.preload == ("app:1", str(archive))
 
 
-_PAGE = Path(__file__).parents[4] / "docs/how-to/chain-file.md"
+_PAGE = Path(__file__).parents[3] / "docs/how-to/chain-file.md"
 EXAMPLES = re.findall(r"```toml\n(name =.*?)```", _PAGE.read_text(), re.DOTALL)
 
 

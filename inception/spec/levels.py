@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import chain, count
 from typing import Any
 
-from inception.cli.spec.places import KeyPath
 from inception.plan.request import is_name
 from inception.plan.tree import Place
+from inception.spec.places import KeyPath
 
 _OPTIONS = {
     "image": ("level_images", "="),

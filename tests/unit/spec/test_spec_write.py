@@ -13,13 +13,13 @@ from jsonschema import Draft202012Validator
 from inception.chain.forwarding.forward import Exposure, Forward
 from inception.chain.inputs.request import read_request
 from inception.chain.publishing.publish import parse_publications
-from inception.cli.options import chain_options, parameters_of
-from inception.cli.spec.keys import json_schema, option_keys
-from inception.cli.spec.read import read_spec
-from inception.cli.spec.write import spec_of
 from inception.plan.engine.proxies import Proxies
 from inception.plan.request import Request
 from inception.plan.tree import line
+from inception.spec.keys import json_schema, option_keys
+from inception.spec.options import chain_options, parameters_of
+from inception.spec.read import read_spec
+from inception.spec.write import spec_of
 from tests.factories import plans
 from tests.factories.trees import PLACES, tree
 
@@ -122,7 +122,7 @@ def test_what_the_file_cannot_say_is_told(proxies: Proxies, warned: str) -> None
 def test_the_schema_takes_what_is_right_and_refuses_what_is_not() -> None:
     schema = Draft202012Validator(json_schema())
     Draft202012Validator.check_schema(json_schema())
-    page = Path(__file__).parents[4] / "docs/how-to/chain-file.md"
+    page = Path(__file__).parents[3] / "docs/how-to/chain-file.md"
     for example in re.findall(r"```toml\n(.*?)```", page.read_text(), re.DOTALL):
         schema.validate(tomllib.loads(example))
     wrong = {"nam": "x", "depth": "x", "pid": "none", "levels": [{"depth": 0}], "expose-host": [70000]}

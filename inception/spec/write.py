@@ -8,13 +8,13 @@ from typing import Any
 
 from inception.chain.forwarding.forward import Exposure, Forward, show_address
 from inception.chain.publishing.publish import Publication
-from inception.cli.options import chain_options, parameters_of
-from inception.cli.spec.keys import option_keys
 from inception.plan.chain import ChainPlan
 from inception.plan.engine.options import LevelRange
 from inception.plan.engine.proxies import mask_credentials
 from inception.plan.request import Request
 from inception.plan.resources import Resource
+from inception.spec.keys import option_keys
+from inception.spec.options import chain_options, parameters_of
 
 
 def spec_of(

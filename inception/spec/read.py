@@ -12,14 +12,14 @@ from typing import Any
 import msgspec
 
 from inception.chain.forwarding.forward import Exposure, Forward, parse_forward
-from inception.cli.options import chain_options, parameters_of, seconds
-from inception.cli.spec.keys import option_keys, spec_type
-from inception.cli.spec.levels import LevelTable, Setting, WrongTable, level_settings, listed, place_levels
-from inception.cli.spec.places import KeyPath, line_of, path_in, show_path
 from inception.errors import UsageError
 from inception.plan.engine.options import split_levels
 from inception.plan.engine.preloads import names_file
 from inception.plan.tree import Place, Shape
+from inception.spec.keys import option_keys, spec_type
+from inception.spec.levels import LevelTable, Setting, WrongTable, level_settings, listed, place_levels
+from inception.spec.options import chain_options, parameters_of, seconds
+from inception.spec.places import KeyPath, line_of, path_in, show_path
 
 _LEVEL = re.compile(r"(?:(?P<level>\d{1,6})=)?(?P<forward>.*)", re.DOTALL)
 _DURATIONS = frozenset({"ttl", "soak", "time_limit"})
