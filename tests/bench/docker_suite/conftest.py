@@ -11,10 +11,10 @@ from pathlib import Path
 
 import docker
 import pytest
-from requests.exceptions import RequestException
 
 from inception import descend
 from inception.image.standalone import STANDALONE_TAG
+from inception.level.engine_client import ENGINE_GONE, negotiate
 from inception.pytest_plugin import CleanEngine
 from tests.integration.tiny import import_tiny_image
 
@@ -93,15 +93,14 @@ def dind_by_hand(directory: Path) -> Iterator[docker.DockerClient]:
 def wait_for_engine(address: str) -> docker.DockerClient:
     deadline = time.monotonic() + LIMIT_S
     while True:
-        client = docker.DockerClient(base_url=address, version="1.41")
+        # The SDK leaves a socket open where nobody listens, and here warnings are errors.
         try:
-            client.ping()
-        except (docker.errors.DockerException, RequestException):
-            client.close()
+            version = negotiate(address, timeout_s=LIMIT_S)
+        except ENGINE_GONE:
             assert time.monotonic() < deadline, f"no engine at {address}"
             time.sleep(POLL_S)
         else:
-            return client
+            return docker.DockerClient(base_url=address, version=version)
 
 
 def run(*command: str) -> None:
