@@ -153,6 +153,52 @@ def test_a_chain_is_back_with_its_data_after_level_0_was_restarted(
         _done(run_inception, "down", NAME)
 
 
+TREE = """\
+name = "dream"
+image-store = "{}"
+
+[[levels]]
+name = "host"
+
+[[levels]]
+name = "a"
+parent = "host"
+depth = 2
+
+[[levels]]
+name = "b"
+parent = "host"
+"""
+
+
+@pytest.mark.parametrize("store", ["overlay2", "containerd"])
+def test_all_branches_of_a_tree_are_back_with_their_data(
+    run_inception: RunInception, home: EngineDirectory, own_run_root: Path, tmp_path: Path, store: str
+) -> None:
+    (tmp_path / "tree.toml").write_text(TREE.format(store))
+    _done(run_inception, "up", "--engine", "private", "--spec", str(tmp_path / "tree.toml"))
+    everywhere = (1, 2, 3, 4)
+    try:
+        with attach(NAME) as levels:
+            image = levels.image
+            for number in everywhere:
+                _fill(levels[number], image)
+        one = _refused(run_inception, "stop", "dream/a")
+        assert "dream/a is a level, and this command is for a whole chain: leave the path out: dream" in one
+        for lines in (2, 3):
+            _done(run_inception, "stop", NAME)
+            _wait_until_level_0_has_ended(home)
+            assert list(own_run_root.iterdir()) == []
+            _done(run_inception, "start", NAME)
+            assert _listed(run_inception)["condition"] == "running"
+            assert [it["path"] for it in _listed(run_inception)["levels"]] == ["host", "host/a", "host/a/3", "host/b"]
+            with attach(NAME) as levels:
+                for number in everywhere:
+                    _check_filled(levels[number], image, lines)
+    finally:
+        _done(run_inception, "down", NAME)
+
+
 def test_a_stopped_chain_is_no_leftover_and_down_removes_all_of_it(run_inception: RunInception) -> None:
     _up(run_inception, 2)
     _done(run_inception, "stop", NAME)
