@@ -23,16 +23,20 @@ def payload_files(parts: tuple[str, ...] = LEVEL_PARTS) -> tuple[Path, ...]:
     return tuple(file.relative_to(_PACKAGE.parent) for file in files)
 
 
-def copy_payload(directory: Path) -> None:
+def copy_payload(directory: Path, byte_code: Path | None = None) -> None:
     """Copy a level's payload into `directory`, which becomes an entry of the level's module path.
 
-    Levels keep byte code beside it. A directory that one of them, being root, made for that could not be emptied by
-    an ordinary user who kicks the chain, so it is made here.
+    What there is of its `byte_code` goes with it; levels keep other byte code beside it. A directory that one of them,
+    being root, made for that could not be emptied by an ordinary user who kicks the chain, so it is made here. Raises
+    OSError.
     """
     for file in payload_files():
         target = directory / file
         (target.parent / "__pycache__").mkdir(parents=True, exist_ok=True)
         shutil.copyfile(_PACKAGE.parent / file, target)
+    if byte_code is not None:
+        for file in byte_code.rglob("*.pyc"):
+            shutil.copyfile(file, directory / file.relative_to(byte_code))
 
 
 def payload_archive(prefix: str, parts: tuple[str, ...] = LEVEL_PARTS) -> bytes:

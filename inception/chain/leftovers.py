@@ -26,8 +26,8 @@ from inception.image.seed import LABEL_PRELOADS, LABEL_SEED
 from inception.linux import lifeline
 from inception.places import run_root
 from inception.plan.chain import LABEL_CHAIN, LABEL_KEPT, LABEL_LEVEL, LABEL_STOPPED, ChainPlan
-from inception.plan.facts import RunRootSource
 from inception.plan.request import is_name
+from inception.plan.run_root import RunRootSource
 from inception.probe.surroundings import Surroundings, find_surroundings
 
 _YOUNG_S = 5.0

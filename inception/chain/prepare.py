@@ -10,6 +10,7 @@ from inception.engine.connect import Engine
 from inception.engine.translate import translated
 from inception.errors import ImageError, PlanError, UsageError
 from inception.image.build import ensure_image
+from inception.image.byte_code import ensure_byte_code
 from inception.image.preloads import find_preloads
 from inception.image.recipe import default_tag
 from inception.image.runtimes import check_runtimes
@@ -125,4 +126,5 @@ def prepare(engine: Engine, request: Request, on_message: Callable[[str], None])
             patience=request.patience,
             on_message=on_message,
         )
+    ensure_byte_code(engine.client, plan.seed_of(1).engine_image_id)
     return replace(plan, seeds=tuple(made[seed.volume] for seed in plan.seeds))

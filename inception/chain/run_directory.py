@@ -10,6 +10,7 @@ from inception.chain.endpoint_proof import prove_endpoint
 from inception.chain.plan_file import save_plan
 from inception.chain.stopped.records import stopped_plan
 from inception.errors import ChainError
+from inception.image.byte_code import byte_code_of
 from inception.linux import files, lifeline
 from inception.payload import copy_payload
 from inception.places import make_private
@@ -46,7 +47,7 @@ def make_run_directory(plan: ChainPlan) -> int:
         for number in range(1, plan.depth + 1):
             make_level_directory(plan, number)
         held = lifeline.hold(Path(plan.paths.lifeline(0)))
-        copy_payload(Path(plan.paths.payload))
+        copy_payload(Path(plan.paths.payload), byte_code_of(plan.seed_of(1).engine_image_id))
         save_plan(plan)
         prove_endpoint(plan)
     except BaseException as error:

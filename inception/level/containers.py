@@ -11,12 +11,12 @@ from inception.level.api.client import EngineApi, NotFoundError
 from inception.plan.chain import LABEL_CHAIN, LABEL_LEVEL, CgroupNamespace, ChainPlan, LevelPlan
 from inception.plan.engine.early import databases_in_memory, early_steps
 from inception.plan.engine.seeds import SeedPlan
-from inception.plan.facts import RunRootSource
 from inception.plan.paths import DATA_ROOT, DATABASES_DIRECTORY, IMAGE_DIRECTORY, MOUNTS_DIRECTORY, SEEDS_DIRECTORY
 from inception.plan.pids import PidNamespace
 from inception.plan.privileges import Privileges
 from inception.plan.protocol import Program, Variable
 from inception.plan.request import NetworkMode, Storage
+from inception.plan.run_root import RunRootSource
 
 _NANO = 10**9
 # All levels' tasks count as level 1's. Podman allows 2048 unless told otherwise, and systemd 15 % of what the kernel

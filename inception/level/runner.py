@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from dataclasses import dataclass
@@ -146,6 +147,9 @@ def live(context: Context, engine: LevelEngine) -> NoReturn:
     # Not at the top: it is imported while dockerd boots (`engine`).
     from inception.level.children import Children, ChildSlot
 
+    # All that was made so far stays (`__main__`).
+    gc.freeze()
+    gc.enable()
     make_slot = partial(
         ChildSlot,
         image=engine.image_id,

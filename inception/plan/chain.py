@@ -12,7 +12,6 @@ from inception.plan.engine.outward import AUTHORITIES_FILE, NO_CHANGE, Outward
 from inception.plan.engine.proxies import LOCAL, Proxies
 from inception.plan.engine.seeds import SeedPlan
 from inception.plan.estimate import Estimate
-from inception.plan.facts import RunRootSource
 from inception.plan.formats import codec
 from inception.plan.mounts import HostMount
 from inception.plan.network import Subnet
@@ -21,6 +20,7 @@ from inception.plan.pids import PidNamespace
 from inception.plan.privileges import Privileges
 from inception.plan.request import ImageTransfer, NetworkMode, Request, is_name
 from inception.plan.resources import NO_LIMITS, LevelResources
+from inception.plan.run_root import RunRootSource
 from inception.plan.storage import LevelStorage
 from inception.plan.time_limits import TimeLimits
 from inception.plan.tree import Shape, check_numbers

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from inception.plan.facts import HostFacts
 from inception.plan.formats.size import show_size
 from inception.plan.request import ImageTransfer, Storage
 from inception.plan.resources import ResourceLimit, resources_of
 from inception.plan.tree import Shape
+
+if TYPE_CHECKING:
+    from inception.plan.facts import HostFacts
 
 MEMORY_PER_LEVEL = 70_000_000
 """Bytes: containerd, dockerd, shim, runner, tini, and what the kernel keeps of them."""

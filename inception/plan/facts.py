@@ -7,17 +7,7 @@ from dataclasses import dataclass
 from inception.plan.engine.preloads import Preload
 from inception.plan.engine.proxies import Proxies
 from inception.plan.engine.seeds import ImageFacts, SeedPlan
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunRootSource:
-    """Place of the run root on the engine's machine, where a client in a container has it at another path.
-
-    `path` is a directory there, or the name of a `volume` that the client has mounted as its run root.
-    """
-
-    path: str
-    volume: bool = False
+from inception.plan.run_root import RunRootSource
 
 
 @dataclass(frozen=True, kw_only=True)

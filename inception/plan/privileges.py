@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from inception.plan.facts import EngineFacts
+if TYPE_CHECKING:
+    from inception.plan.facts import EngineFacts
+
 
 NAMES = (
     "CHOWN",

@@ -17,7 +17,7 @@ from typing import Any
 import docker
 
 from inception.linux.mounts import MountPoint, parse_mountinfo
-from inception.plan.facts import RunRootSource
+from inception.plan.run_root import RunRootSource
 from inception.probe.daemon import find_daemon, sees_directory
 
 _MOUNTINFO = Path("/proc/self/mountinfo")

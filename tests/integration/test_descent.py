@@ -52,6 +52,13 @@ def test_depth_0_runs_the_command_on_the_host(run_inception: RunInception) -> No
     assert (done.returncode, done.stdout) == (4, b"here")
 
 
+def test_a_level_runs_byte_code_that_was_made_before(run_inception: RunInception) -> None:
+    # Bytes 4 to 7 of a file of byte code: 1 says that it is not compared with its source (PEP 552).
+    script = 'od -An -tu4 -j4 -N4 "$(dirname "$INCEPTION_PLAN")"/payload/inception/level/__pycache__/runner.*.pyc'
+    done = run_inception("--depth", "1", "--", "sh", "-c", script)
+    assert (done.returncode, done.stdout.split()) == (0, [b"1"]), done.stderr
+
+
 def test_event_file_has_every_phase_of_every_level(run_inception: RunInception, tmp_path: Path) -> None:
     file = tmp_path / "events.jsonl"
     assert run_inception("--depth", "2", "--json-events", str(file), "--", "true").returncode == 0

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from inception.plan.engine.proxies import NO_PROXIES, Proxies, is_loopback, mask_credentials
-from inception.plan.facts import EngineFacts
 from inception.plan.request import Inherit, Request
+
+if TYPE_CHECKING:
+    from inception.plan.facts import EngineFacts
 
 AUTHORITIES_FILE = "/etc/ssl/certs/ca-certificates.crt"
 """Certificate authorities of a level, those of its image and of the plan: in Debian, where Go and OpenSSL look."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -53,6 +52,8 @@ def distinct_preloads(preloads: Iterable[Preload]) -> tuple[Preload, ...]:
 
 def digest_of(preloads: Iterable[Preload]) -> str:
     """Return some hexadecimal digits for a set of preloads and the names that their images are to have."""
+    import hashlib  # It loads OpenSSL, for which no level is to wait.
+
     words = [" ".join((it.identity, *sorted(it.names), *sorted(it.digests))) for it in distinct_preloads(preloads)]
     return hashlib.sha256("\n".join(words).encode()).hexdigest()[:_DIGITS]
 

@@ -16,7 +16,7 @@ from inception.engine.connect import Engine
 from inception.image.seed import LABEL_PRELOADS
 from inception.linux import lifeline
 from inception.plan.chain import LABEL_CHAIN, LABEL_KEPT, LABEL_LEVEL, LABEL_STOPPED
-from inception.plan.facts import RunRootSource
+from inception.plan.run_root import RunRootSource
 from inception.probe.surroundings import Surroundings
 from tests.factories import plans
 

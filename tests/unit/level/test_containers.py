@@ -14,9 +14,9 @@ from inception.level.containers import create_level, recreate_level, stop_timeou
 from inception.plan.chain import ChainPlan
 from inception.plan.engine.options import LevelRange, parse_level_image
 from inception.plan.engine.seeds import ImageFacts, seed_volume_name
-from inception.plan.facts import RunRootSource
 from inception.plan.growth import grown, request_grown
 from inception.plan.mounts import HostMount
+from inception.plan.run_root import RunRootSource
 from tests.factories.plans import ENGINE, FACTS, IMAGE, IMAGE_ID, plan
 
 

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from inception.plan.chain import ChainPlan
-from inception.plan.facts import Facts, RunRootSource
+from inception.plan.facts import Facts
 from inception.plan.formats.size import GIB, parse_size
 from inception.plan.pids import PidNamespace
 from inception.plan.planner import plan_chain
 from inception.plan.privileges import NAMES, Privileges
 from inception.plan.refusal import GREATEST_DEPTH, Refusal
 from inception.plan.request import ImageTransfer, PidMode, Storage
+from inception.plan.run_root import RunRootSource
 from tests.factories.plans import ENGINE, FACTS, HOST, IMAGE, plan, request
 
 

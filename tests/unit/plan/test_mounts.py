@@ -8,10 +8,10 @@ import pytest
 from inception.chain.inputs.mounts import read_mounts
 from inception.errors import UsageError
 from inception.plan.engine.options import LevelRange
-from inception.plan.facts import RunRootSource
 from inception.plan.mounts import HostMount, needed_by_levels, parse_mount
 from inception.plan.planner import plan_chain
 from inception.plan.refusal import Refusal
+from inception.plan.run_root import RunRootSource
 from tests.factories.plans import ENGINE, FACTS, plan, request
 
 MOUNT = HostMount(levels=LevelRange(), source="/a", target="/b")

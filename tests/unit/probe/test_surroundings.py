@@ -11,7 +11,7 @@ import docker
 import pytest
 
 from inception.linux.mounts import parse_mountinfo
-from inception.plan.facts import RunRootSource
+from inception.plan.run_root import RunRootSource
 from inception.probe import surroundings
 from inception.probe.surroundings import (
     Surroundings,

@@ -1,0 +1,94 @@
+"""Compile a level's payload with the Python of its image, once for both, so that no chain's first level has to.
+
+A level's own byte code is no source for another chain's: whoever worked in that level could have changed it.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+import docker
+from requests.exceptions import RequestException
+
+from inception.payload import payload_archive, payload_digest, payload_files
+from inception.places import locked, make_private, state_directory
+
+_PAYLOAD = "/opt/inception"
+# Files are compared with no source: they are found by the digest of all of it.
+_COMPILE = ("python3", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", _PAYLOAD)
+_KEPT = 8
+"""Sets of byte code on this machine, of some 1 MB each: the latest ones."""
+_log = logging.getLogger(__name__)
+
+
+def ensure_byte_code(client: docker.APIClient, image_id: str) -> None:
+    """Compile the payload with the Python of an image unless that is done; without success a level does it.
+
+    Raises InceptionError if the state directory cannot be made, and OSError.
+    """
+    place = byte_code_of(image_id)
+    if place.exists():
+        return
+    with locked("byte-code.lock"):
+        make_private(place.parent)
+        try:
+            archive = _compile(client, image_id)
+        except (docker.errors.DockerException, RequestException, tarfile.TarError) as error:
+            _log.debug("the payload was not compiled by image %s: %s", image_id, error)
+            return
+        with tempfile.TemporaryDirectory(dir=place.parent) as scratch:
+            made = Path(scratch, "made")
+            made.mkdir()
+            for name, content in _byte_code_in(archive):
+                (made / name.parent).mkdir(parents=True, exist_ok=True)
+                (made / name).write_bytes(content)
+            if not place.exists():
+                made.rename(place)
+        _remove_old(place.parent)
+
+
+def byte_code_of(image_id: str) -> Path:
+    """Return the directory with the payload's byte code for levels of an image, laid out as the payload is.
+
+    It may not be there.
+    """
+    image = image_id.removeprefix("sha256:")[:12]
+    return state_directory() / "byte-code" / f"{image}-{payload_digest()[:12]}"
+
+
+def _compile(client: docker.APIClient, image_id: str) -> bytes:
+    """Return a tar archive of the payload as compiled in a container. Raises DockerException, RequestException."""
+    created = client.create_container(image_id, entrypoint=list(_COMPILE), network_disabled=True)
+    try:
+        client.put_archive(created["Id"], "/", payload_archive(_PAYLOAD.removeprefix("/")))
+        client.start(created["Id"])
+        client.wait(created["Id"])
+        chunks, _ = client.get_archive(created["Id"], f"{_PAYLOAD}/inception")
+        return b"".join(chunks)
+    finally:
+        client.remove_container(created["Id"], force=True, v=True)
+
+
+def _byte_code_in(archive: bytes) -> Iterator[tuple[PurePosixPath, bytes]]:
+    """Yield the path and the content of each file of byte code that belongs to the payload. Raises TarError."""
+    sources = {PurePosixPath(file) for file in payload_files()}
+    with tarfile.open(fileobj=io.BytesIO(archive)) as members:
+        for member in members:
+            path = PurePosixPath(member.name)
+            source = path.parent.parent / f"{path.name.partition('.')[0]}.py"
+            ours = source in sources and path.parent.name == "__pycache__" and path.suffix == ".pyc"
+            if ours and (content := members.extractfile(member)) is not None:
+                yield path, content.read()
+
+
+def _remove_old(directory: Path) -> None:
+    """Remove all but the latest sets. One that a chain copies just now is whole again for the next chain."""
+    found = sorted((it for it in directory.iterdir() if it.is_dir()), key=lambda it: it.stat().st_mtime, reverse=True)
+    for old in found[_KEPT:]:
+        shutil.rmtree(old, ignore_errors=True)
