@@ -1,4 +1,4 @@
-"""Where an engine finds the run root."""
+"""The run root as an engine finds it."""
 
 from __future__ import annotations
 
