@@ -32,7 +32,7 @@ LIMIT_S = 60
 
 
 def run(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([INCEPTION, *arguments], input=stdin, capture_output=True, timeout=LIMIT_S, check=False)
+    return subprocess.run([INCEPTION, *arguments], input=stdin, capture_output=True, timeout=2 * LIMIT_S, check=False)
 
 
 def output_of(*arguments: str, stdin: bytes = b"") -> str:

@@ -32,12 +32,12 @@ def test_a_chain_of_any_depth_has_mounts_limits_ports_and_can_be_watched_and_pau
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes/one").write_text("one\n")
     os.chown(tmp_path / "notes/one", 1234, 1234)
-    output_of(
-        *("up", "--quiet", "--depth", str(depth), "--name", "deep"),
-        *("--mount", f"{tmp_path}:/here", "--mount", f"{tmp_path}/notes:/notes:ro"),
-        *("--memory", f"{MEMORY}B", "--pids", str(PIDS), "--shm-size", f"{SHM_SIZE}B"),
-    )
     try:
+        output_of(
+            *("up", "--quiet", "--depth", str(depth), "--name", "deep"),
+            *("--mount", f"{tmp_path}:/here", "--mount", f"{tmp_path}/notes:/notes:ro"),
+            *("--memory", f"{MEMORY}B", "--pids", str(PIDS), "--shm-size", f"{SHM_SIZE}B"),
+        )
         check_mounts(tmp_path)
         check_limits(engine)
         check_ports(depth)

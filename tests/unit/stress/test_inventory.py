@@ -140,3 +140,12 @@ def test_campaign_mentions_each_gap_once() -> None:
     for _ in range(2):
         execution._mention_gaps(Inventory(frozenset(), frozenset({Gap("rule", "", "status 4")})))
     assert said == ["not looked at for leaks: rule: status 4"]
+
+
+def test_what_is_kept_in_the_state_directory_is_not_listed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("INCEPTION_STATE_DIR", str(tmp_path))
+    for kept in ("byte-code.lock", "endpoint.key", "byte-code/1/inception/__pycache__/a.pyc", "engine/dockerd.log"):
+        (tmp_path / kept).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / kept).touch()
+    (tmp_path / "stopped-dream.json").touch()
+    assert list(read.state_entries(None)) == [str(tmp_path / "stopped-dream.json")]
