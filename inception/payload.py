@@ -6,6 +6,7 @@ import hashlib
 import io
 import shutil
 import tarfile
+from functools import cache
 from pathlib import Path
 
 import inception
@@ -48,6 +49,7 @@ def payload_archive(prefix: str, parts: tuple[str, ...] = LEVEL_PARTS) -> bytes:
     return buffer.getvalue()
 
 
+@cache
 def payload_digest() -> str:
     """Return the SHA-256 of a level's payload, in hexadecimal."""
     whole = hashlib.sha256()

@@ -10,8 +10,7 @@ import logging
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import docker
 from requests.exceptions import RequestException
@@ -36,20 +35,18 @@ def ensure_byte_code(client: docker.APIClient, image_id: str) -> None:
     if place.exists():
         return
     with locked("byte-code.lock"):
-        make_private(place.parent)
-        try:
-            archive = _compile(client, image_id)
-        except (docker.errors.DockerException, RequestException, tarfile.TarError) as error:
-            _log.debug("the payload was not compiled by image %s: %s", image_id, error)
+        if place.exists():  # Another client has just compiled it.
             return
+        make_private(place.parent)
         with tempfile.TemporaryDirectory(dir=place.parent) as scratch:
             made = Path(scratch, "made")
             made.mkdir()
-            for name, content in _byte_code_in(archive):
-                (made / name.parent).mkdir(parents=True, exist_ok=True)
-                (made / name).write_bytes(content)
-            if not place.exists():
-                made.rename(place)
+            try:
+                _unpack(_compile(client, image_id), made)
+            except (docker.errors.DockerException, RequestException, tarfile.TarError) as error:
+                _log.debug("the payload was not compiled by image %s: %s", image_id, error)
+                return
+            made.rename(place)
         _remove_old(place.parent)
 
 
@@ -63,28 +60,36 @@ def byte_code_of(image_id: str) -> Path:
 
 
 def _compile(client: docker.APIClient, image_id: str) -> bytes:
-    """Return a tar archive of the payload as compiled in a container. Raises DockerException, RequestException."""
+    """Return a tar archive of the payload as compiled in a container.
+
+    Raises DockerException, also if it cannot be compiled, and RequestException.
+    """
     created = client.create_container(image_id, entrypoint=list(_COMPILE), network_disabled=True)
     try:
         client.put_archive(created["Id"], "/", payload_archive(_PAYLOAD.removeprefix("/")))
         client.start(created["Id"])
-        client.wait(created["Id"])
+        if status := client.wait(created["Id"])["StatusCode"]:
+            raise docker.errors.DockerException(f"compileall ended with status {status}")
         chunks, _ = client.get_archive(created["Id"], f"{_PAYLOAD}/inception")
         return b"".join(chunks)
     finally:
         client.remove_container(created["Id"], force=True, v=True)
 
 
-def _byte_code_in(archive: bytes) -> Iterator[tuple[PurePosixPath, bytes]]:
-    """Yield the path and the content of each file of byte code that belongs to the payload. Raises TarError."""
-    sources = {PurePosixPath(file) for file in payload_files()}
+def _unpack(archive: bytes, directory: Path) -> None:
+    """Write each file of byte code in `archive` that belongs to the payload below `directory`.
+
+    Raises TarError and OSError.
+    """
+    sources = set(payload_files())
     with tarfile.open(fileobj=io.BytesIO(archive)) as members:
         for member in members:
-            path = PurePosixPath(member.name)
+            path = Path(member.name)
             source = path.parent.parent / f"{path.name.partition('.')[0]}.py"
             ours = source in sources and path.parent.name == "__pycache__" and path.suffix == ".pyc"
             if ours and (content := members.extractfile(member)) is not None:
-                yield path, content.read()
+                (directory / path).parent.mkdir(parents=True, exist_ok=True)
+                (directory / path).write_bytes(content.read())
 
 
 def _remove_old(directory: Path) -> None:

@@ -24,7 +24,7 @@ _IN_FILES: Mapping[str, Any] = {
     "tls_san": (),
     "insecure_plaintext": False,
 }
-"""What a file can say, and no argument: usual values."""
+"""Usual values of keys that a file has and no argument of `descend`."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,7 +27,7 @@ _JOBS = [job for page in ("ci", "container") for job in jobs_of(_HOW_TO / f"{pag
 _PYTHON = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _LIMIT_S = 240
 _SHALLOW = (("--max-depth 16", "--max-depth 3"), ("--fail-under 16", "--fail-under 3"))
-"""What a night is spared here: it takes minutes, and three levels have the same gates."""
+"""Shorten the nightly run for the test: three levels have the same gates as sixteen, which take minutes."""
 
 Run = Callable[[Job], "subprocess.CompletedProcess[str]"]
 

@@ -22,8 +22,8 @@ def _state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("INCEPTION_STATE_DIR", str(tmp_path / "state"))
 
 
-def _engine(*names: str) -> Mock:
-    """Return a client whose container has compiled the payload into files of these names."""
+def _engine(*names: str, status: int = 0) -> Mock:
+    """Return a client whose container has compiled the payload into files of these names, with this status."""
     buffer = io.BytesIO(payload_archive("."))
     with tarfile.open(fileobj=buffer, mode="a") as archive:
         for name in names:
@@ -34,7 +34,8 @@ def _engine(*names: str) -> Mock:
     def get_archive(*_: object) -> tuple[Iterator[bytes], None]:
         return iter((buffer.getvalue(),)), None
 
-    return Mock(create_container=Mock(return_value={"Id": "1"}), get_archive=get_archive)
+    wait = Mock(return_value={"StatusCode": status})
+    return Mock(create_container=Mock(return_value={"Id": "1"}), wait=wait, get_archive=get_archive)
 
 
 def test_byte_code_of_the_payload_is_kept_and_nothing_else() -> None:
@@ -64,6 +65,13 @@ def test_a_chain_does_without_byte_code_that_cannot_be_made(tmp_path: Path) -> N
     ensure_byte_code(refusing, IMAGE)
     copy_payload(tmp_path / "payload", byte_code_of(IMAGE))
     assert not list((tmp_path / "payload").rglob("*.pyc"))
+
+
+def test_byte_code_of_a_compiler_that_failed_is_not_kept() -> None:
+    engine = _engine("inception/plan/__pycache__/chain.cpython-313.pyc", status=1)
+    ensure_byte_code(engine, IMAGE)
+    assert not byte_code_of(IMAGE).exists()
+    engine.remove_container.assert_called_once_with("1", force=True, v=True)
 
 
 def test_the_latest_eight_are_kept() -> None:
