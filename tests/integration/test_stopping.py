@@ -153,6 +153,26 @@ def test_a_chain_is_back_with_its_data_after_level_0_was_restarted(
         _done(run_inception, "down", NAME)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("depth", [1, 32])
+def test_the_bottom_is_back_with_its_data_at_any_depth(
+    run_inception: RunInception, home: EngineDirectory, own_run_root: Path, depth: int
+) -> None:
+    _up(run_inception, depth)
+    try:
+        with attach(NAME) as levels:
+            image = levels.image
+            _fill(levels[depth], image)
+        _done(run_inception, "stop", NAME)
+        _wait_until_level_0_has_ended(home)
+        assert list(own_run_root.iterdir()) == []
+        _done(run_inception, "start", NAME)
+        with attach(NAME) as levels:
+            _check_filled(levels[depth], image, 2)
+    finally:
+        _done(run_inception, "down", NAME)
+
+
 TREE = """\
 name = "dream"
 image-store = "{}"
