@@ -1,4 +1,4 @@
-"""All that one works with in a chain, at depth 1 and at depth 32; `test_working_chain` has the details, at depth 4."""
+"""All that one works with in a chain, at three depths, in both image stores; `test_working_chain` has the details."""
 
 from __future__ import annotations
 
@@ -7,16 +7,21 @@ import json
 import os
 import threading
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from inception.chain.prepare import prepare
 from inception.engine.connect import Engine
 from inception.plan.protocol import GATE
+from inception.plan.request import Request, parse_level_store
 from tests.integration.conftest import wait_for
 from tests.integration.test_working_chain import GET, HTTP, LIMIT_S, Hello, fetch, free_port, output_of, run
+from tests.integration.tiny import TINY_IMAGE, import_tiny_image
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.usefixtures("level_image", "unchanged_host")]
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 MEMORY = 16 << 30
 PIDS = 20_000
@@ -24,9 +29,25 @@ SHM_SIZE = 80 << 20
 PAUSE_LIMIT_S = 3.0
 
 
-@pytest.mark.parametrize("depth", [1, 32])
-def test_a_chain_of_any_depth_has_mounts_limits_ports_and_can_be_watched_and_paused(
-    depth: int, engine: Engine, own_run_root: Path, tmp_path: Path
+@pytest.fixture(scope="module", params=["overlay2", "containerd"])
+def store(request: pytest.FixtureRequest, engine: Engine, level_image: str) -> Iterator[str]:
+    """Give an image store, with a small image at level 0 and its seed, which are removed in the end."""
+    client, name = engine.client, str(request.param)
+    before = {it["Name"] for it in client.volumes()["Volumes"] or ()}
+    import_tiny_image(client)
+    wanted = Request(depth=1, name="warm-up", image=level_image, image_store=(parse_level_store(name),))
+    for preload in ((TINY_IMAGE,), ()):
+        prepare(engine, replace(wanted, preload=preload), print)
+    yield name
+    client.remove_image(TINY_IMAGE)
+    for volume in {it["Name"] for it in client.volumes()["Volumes"] or ()} - before:
+        client.remove_volume(volume)
+
+
+@pytest.mark.usefixtures("unchanged_host")
+@pytest.mark.parametrize("depth", [1, 4, 32])
+def test_a_chain_of_any_depth_has_mounts_images_limits_and_ports_and_can_be_watched_and_paused(
+    depth: int, store: str, engine: Engine, own_run_root: Path, tmp_path: Path
 ) -> None:
     del own_run_root
     (tmp_path / "notes").mkdir()
@@ -36,9 +57,11 @@ def test_a_chain_of_any_depth_has_mounts_limits_ports_and_can_be_watched_and_pau
         output_of(
             *("up", "--quiet", "--depth", str(depth), "--name", "deep"),
             *("--mount", f"{tmp_path}:/here", "--mount", f"{tmp_path}/notes:/notes:ro"),
+            *("--image-store", store, "--preload", TINY_IMAGE),
             *("--memory", f"{MEMORY}B", "--pids", str(PIDS), "--shm-size", f"{SHM_SIZE}B"),
         )
         check_mounts(tmp_path)
+        check_images(depth)
         check_limits(engine)
         check_ports(depth)
         check_a_service_of_the_host(depth)
@@ -57,6 +80,12 @@ def check_mounts(here: Path) -> None:
     assert (here / "two").read_text() == "two\n"
     assert b"Read-only file system" in run("exec", "--", "touch", "/notes/two").stderr
     assert at_bottom("docker run --rm -v /here:/x $INCEPTION_IMAGE cat /x/two") == "two\n"
+
+
+def check_images(depth: int) -> None:
+    for level in {1, depth}:
+        run_tiny = ("docker", "run", "--rm", TINY_IMAGE, "bash", "-c", "echo $0", f"below level {level}")
+        assert output_of("exec", "--level", str(level), "--", *run_tiny) == f"below level {level}\n"
 
 
 def check_limits(engine: Engine) -> None:
