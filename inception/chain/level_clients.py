@@ -8,7 +8,7 @@ from typing import Self
 import docker
 from docker.constants import DEFAULT_TIMEOUT_SECONDS
 
-from inception.level.engine_client import api_version, logged
+from inception.level.engine.client import api_version, logged
 from inception.plan.chain import ChainPlan
 
 

@@ -12,7 +12,7 @@ from inception.callbacks import ignore
 from inception.chain.endpoint_proof import check_endpoint, is_private
 from inception.engine.connect import Engine, EngineChoice, connect
 from inception.engine.endpoint import find_endpoint
-from inception.level.engine_client import connect_level
+from inception.level.engine.client import connect_level
 from inception.plan.chain import ChainPlan
 
 

@@ -20,7 +20,7 @@ from inception.chain.status import ChainStatus
 from inception.engine.translate import translated
 from inception.errors import ImageError, UsageError
 from inception.image.preloads import find_preloads, opened
-from inception.level.engine_client import id_of_image, load_preload, name_images
+from inception.level.engine.client import id_of_image, load_preload, name_images
 from inception.level.failure import PhaseError
 from inception.plan.chain import ChainPlan
 from inception.plan.engine.options import LevelRange

@@ -21,7 +21,7 @@ from inception.chain.teardown import kick, take_down
 from inception.chain.watching.event_follower import follow, level_error
 from inception.errors import Interrupted
 from inception.level.containers import create_level, stop_timeout_s
-from inception.level.engine_client import connect_level
+from inception.level.engine.client import connect_level
 from inception.level.event_log import EventLog, tail
 from inception.level.failure import LevelFailure
 from inception.linux import lifeline

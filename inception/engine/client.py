@@ -12,7 +12,7 @@ from docker.tls import TLSConfig
 from inception.engine import ssh
 from inception.engine.translate import reason, translated
 from inception.errors import EngineError, EngineUnreachable
-from inception.level.engine_client import logged
+from inception.level.engine.client import logged
 
 CONNECT_TIMEOUT_S = 5
 """Seconds for an engine to answer with its version. A running one does so in milliseconds."""

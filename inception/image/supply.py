@@ -12,7 +12,7 @@ import docker
 from inception.engine.translate import translated
 from inception.errors import ImageError
 from inception.image.seed import ensure_seed
-from inception.level.engine_client import id_of_image, load_as
+from inception.level.engine.client import id_of_image, load_as
 from inception.level.failure import PhaseError
 from inception.plan.chain import ChainPlan
 from inception.plan.engine.seeds import distinct

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 from inception.level.commands import install_commands
 from inception.level.early.daemons import EarlyDaemons
-from inception.level.engine import LevelEngine
-from inception.level.engine_watch import EngineWatch
+from inception.level.engine.lifecycle import LevelEngine
+from inception.level.engine.watch import EngineWatch
 from inception.level.event_log import EventLog
 from inception.level.failure import LevelFailure
 from inception.level.host_mounts import open_mounts

@@ -15,7 +15,7 @@ from inception.chain.watching.progress import LevelProgress, Progress
 from inception.engine.translate import reason
 from inception.errors import ChainError, EngineError, LevelError
 from inception.level.containers import stop_timeout_s
-from inception.level.engine_client import ENGINE_GONE
+from inception.level.engine.client import ENGINE_GONE
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
 from inception.plan.pids import PidNamespace

@@ -13,7 +13,7 @@ from statistics import median
 import docker
 
 from inception.engine.translate import one_line
-from inception.level.engine_client import ENGINE_GONE, connect_level
+from inception.level.engine.client import ENGINE_GONE, connect_level
 from inception.plan.chain import ChainPlan
 from inception.plan.protocol import Program
 from inception.stress.chaos import Kill, Target

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from inception.level.daemons import CONTAINERD_SOCKET, level_configuration, start_dockerd
 from inception.level.early.daemons import start_containerd
-from inception.level.graft import Seed, plan_graft
+from inception.level.engine.daemons import CONTAINERD_SOCKET, level_configuration, start_dockerd
+from inception.level.images.graft import Seed, plan_graft
 from inception.level.runner import prepare
 from inception.linux import fds
 from inception.plan.chain import ChainPlan

@@ -20,7 +20,7 @@ import docker
 from inception.chain.prepare import prepare
 from inception.chain.running import RunningChain, running
 from inception.engine.connect import Engine, EngineChoice, connect
-from inception.level.engine_client import connect_level
+from inception.level.engine.client import connect_level
 from tests.bench.ours import make_request
 
 _PORT = 5201

@@ -9,8 +9,8 @@ import os
 import sys
 from pathlib import Path
 
-from inception.level import daemons
 from inception.level.early.daemons import start_containerd
+from inception.level.engine import daemons
 from inception.linux import cgroups
 from inception.linux.mounts import RemountWritable, parse_mountinfo
 from inception.plan.chain import CgroupNamespace

@@ -16,7 +16,7 @@ import pexpect
 import pytest
 
 from inception.engine.connect import Engine
-from inception.level.log_rotation import LOG_LIMIT
+from inception.level.engine.log_rotation import LOG_LIMIT
 from inception.places import run_root
 from inception.plan.chain import LABEL_CHAIN
 from inception.plan.paths import LOGGED_PROGRAMS, previous_log

@@ -20,7 +20,7 @@ import pytest
 from inception.chain.status import chain_names
 from inception.engine.connect import Engine, EngineChoice, connect
 from inception.engine.private.layout import EngineDirectory
-from inception.level.engine_watch import MAX_RESTARTS
+from inception.level.engine.watch import MAX_RESTARTS
 from inception.places import run_root
 from tests.integration.conftest import RunInception
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from inception.chain.prepare import prepare
 from inception.engine.connect import EngineChoice, connect
-from inception.level.engine_client import load_tarball
+from inception.level.engine.client import load_tarball
 from inception.plan.request import Request
 
 

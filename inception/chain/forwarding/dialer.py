@@ -10,7 +10,7 @@ import docker
 from inception.chain.level_engines import level_client
 from inception.engine.translate import translated
 from inception.errors import ChainError
-from inception.level.engine_client import connect_level
+from inception.level.engine.client import connect_level
 from inception.linux.retry import retry
 from inception.plan.chain import ChainPlan
 from inception.plan.protocol import Program, SocketRequest

@@ -13,18 +13,18 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from inception.level.daemons import (
+from inception.level.early.daemons import start_containerd
+from inception.level.early.processes import Daemon
+from inception.level.engine.client import connect, load_as, load_preload
+from inception.level.engine.daemons import (
     CONTAINERD_SOCKET,
     image_settings,
     start_dockerd,
     wait_for_socket,
 )
-from inception.level.early.daemons import start_containerd
-from inception.level.early.processes import Daemon
-from inception.level.engine_client import connect, load_as, load_preload
 from inception.level.failure import PhaseError
-from inception.level.graft import data_root_in, tarball_in
-from inception.level.image_store import store_in_use, store_settings
+from inception.level.images.graft import data_root_in, tarball_in
+from inception.level.images.store import store_in_use, store_settings
 from inception.plan.engine.settings import DockerdConfiguration, SettingsFile, configure
 from inception.plan.engine.versions import has_containerd_store, parse_engine_version
 from inception.plan.paths import CONTAINERD_ROOT, SEED_DIRECTORY, preload_file

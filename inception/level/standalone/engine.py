@@ -14,17 +14,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from inception.level.daemons import (
+from inception.level.early.daemons import start_containerd
+from inception.level.early.processes import Daemon
+from inception.level.engine.daemons import (
     CONTAINERD_SOCKET,
     image_settings,
     start_dockerd,
     wait_for_socket,
 )
-from inception.level.early.daemons import start_containerd
-from inception.level.early.processes import Daemon
+from inception.level.engine.log_rotation import rotate
 from inception.level.event_log import tail
 from inception.level.failure import PhaseError
-from inception.level.log_rotation import rotate
 from inception.level.shutdown import Shutdown
 from inception.level.standalone.settings import StandaloneSettings, WrongSetting
 from inception.plan.engine.settings import (
@@ -78,7 +78,7 @@ class StandaloneEngine:
         dockerd = start_dockerd(configuration, self._log)
         self._daemons.append(dockerd)
         # Not at the top: importing the SDK takes a while, in which dockerd boots.
-        from inception.level.engine_client import ENGINE_GONE, negotiate
+        from inception.level.engine.client import ENGINE_GONE, negotiate
 
         wait_for_socket(SOCKET, dockerd, limits.dockerd_s)
         try:

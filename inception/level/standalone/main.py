@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
-from inception.level.daemons import image_settings
+from inception.level.engine.daemons import image_settings
 from inception.level.failure import PhaseError
 from inception.level.shutdown import EndOfLevel, Shutdown
 from inception.level.standalone.engine import StandaloneEngine

@@ -14,7 +14,7 @@ import pytest
 
 from inception import descend
 from inception.image.standalone import STANDALONE_TAG
-from inception.level.engine_client import ENGINE_GONE, negotiate
+from inception.level.engine.client import ENGINE_GONE, negotiate
 from inception.pytest_plugin import CleanEngine
 from tests.integration.tiny import import_tiny_image
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from inception.cli.commands.logs import LogTail
-from inception.level.log_rotation import rotate
+from inception.level.engine.log_rotation import rotate
 from inception.plan.paths import previous_log
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from unittest.mock import Mock
 
 from inception.level.api.client import ApiError
-from inception.level.graft import Seed, SeedPreload
-from inception.level.known_images import unknown_preloads
+from inception.level.images.graft import Seed, SeedPreload
+from inception.level.images.known_images import unknown_preloads
 from inception.plan.request import ImageStore
 
 _PRELOADS = tuple(

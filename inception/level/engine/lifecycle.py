@@ -11,7 +11,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inception.level.daemons import (
+from inception.level.early.daemons import EarlyDaemons, give_settings, start_containerd
+from inception.level.early.databases import move_databases
+from inception.level.early.processes import Daemon
+from inception.level.engine.daemons import (
     CONTAINERD_SOCKET,
     DOCKERD_PID_FILE,
     level_configuration,
@@ -19,12 +22,9 @@ from inception.level.daemons import (
     start_dockerd,
     wait_for_socket,
 )
-from inception.level.early.daemons import EarlyDaemons, give_settings, start_containerd
-from inception.level.early.databases import move_databases
-from inception.level.early.processes import Daemon
 from inception.level.event_log import EventLog
 from inception.level.failure import PhaseError
-from inception.level.graft import Seed, is_used, plan_graft, plan_regraft
+from inception.level.images.graft import Seed, is_used, plan_graft, plan_regraft
 from inception.plan.chain import ChainPlan
 from inception.plan.engine.early import databases_in_memory
 from inception.plan.events import Phase
@@ -142,7 +142,7 @@ class LevelEngine:
     def _check_image(self, grafted: bool) -> None:
         """Check that the engine knows image and preloads; load them where the graft failed and loading is allowed."""
         from inception.level.api.client import level_api
-        from inception.level.known_images import unknown_preloads
+        from inception.level.images.known_images import unknown_preloads
 
         with self._events.phase(Phase.VERIFY, log="dockerd"):
             api = level_api(self._plan, self._level.number)
@@ -155,7 +155,7 @@ class LevelEngine:
                 raise PhaseError(f"the engine does not know the grafted {what}", remedy=_REMEDY_OF_GRAFT)
         if grafted:
             self._events.note(Phase.VERIFY, f"the engine does not know the grafted {what}: loading it instead")
-        from inception.level.engine_client import connect_level, load_preload
+        from inception.level.engine.client import connect_level, load_preload
 
         with self._events.phase(Phase.IMAGE, log="dockerd"), connect_level(self._plan, self._level.number) as client:
             if lacks_image:
@@ -165,7 +165,7 @@ class LevelEngine:
 
     def _load_image(self, client: docker.APIClient) -> None:
         """Load the image from the seed's tarball, and keep its id in this engine. Raises PhaseError and APIError."""
-        from inception.level.engine_client import id_of_image, load_as
+        from inception.level.engine.client import id_of_image, load_as
 
         load_as(client, self._seed.tarball, self._image)
         if (image_id := id_of_image(client, self._image)) is None:
@@ -177,7 +177,7 @@ class LevelEngine:
 
         A graft needs a dockerd that has not started yet. Raises PhaseError, OSError, and what the SDK raises.
         """
-        from inception.level.engine_client import connect_level
+        from inception.level.engine.client import connect_level
 
         self._events.note(
             Phase.IMAGE,

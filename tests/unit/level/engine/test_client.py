@@ -12,7 +12,7 @@ import docker
 import pytest
 from docker.constants import DEFAULT_DOCKER_API_VERSION
 
-from inception.level.engine_client import (
+from inception.level.engine.client import (
     ENGINE_GONE,
     api_version,
     connect,

@@ -7,9 +7,9 @@ from typing import BinaryIO
 
 import pytest
 
-from inception.level import log_rotation
+from inception.level.engine import log_rotation
+from inception.level.engine.log_rotation import rotate
 from inception.level.event_log import tail
-from inception.level.log_rotation import rotate
 from inception.plan.paths import previous_log
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from inception.level import daemons
-from inception.level.daemons import level_configuration, wait_for_socket
 from inception.level.early.processes import Daemon
+from inception.level.engine import daemons
+from inception.level.engine.daemons import level_configuration, wait_for_socket
 from inception.level.failure import PhaseError
-from inception.level.graft import Seed
+from inception.level.images.graft import Seed
 from inception.plan.chain import ChainPlan
 from inception.plan.engine.options import parse_dockerd_argument, parse_level_runtime
 from inception.plan.engine.settings import DockerdConfiguration

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from inception.level.early.processes import Daemon
-from inception.level.engine import LevelEngine
+from inception.level.engine.lifecycle import LevelEngine
+from inception.level.engine.log_rotation import rotate
 from inception.level.event_log import EventLog
 from inception.level.failure import PhaseError, explain
-from inception.level.log_rotation import rotate
 from inception.level.shutdown import Shutdown
 from inception.linux import lifeline
 from inception.plan.chain import LABEL_LEVEL, ChainPlan

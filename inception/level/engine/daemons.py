@@ -14,8 +14,8 @@ from typing import Any
 from inception.level.early.daemons import DOCKERD_SETTINGS, dockerd_command
 from inception.level.early.processes import Daemon, start_daemon
 from inception.level.failure import PhaseError
-from inception.level.graft import Seed
-from inception.level.image_store import store_settings
+from inception.level.images.graft import Seed
+from inception.level.images.store import store_settings
 from inception.level.network import own_bridge
 from inception.linux.retry import retry
 from inception.plan.chain import ChainPlan, LevelPlan

@@ -5,8 +5,8 @@ from typing import Any, cast
 
 import pytest
 
-from inception.level import engine_watch
-from inception.level.engine_watch import MAX_DISK_NOTES, MAX_RESTARTS, RESTART_WINDOW_S, Allowance, EngineWatch
+from inception.level.engine import watch as engine_watch
+from inception.level.engine.watch import MAX_DISK_NOTES, MAX_RESTARTS, RESTART_WINDOW_S, Allowance, EngineWatch
 from tests.factories.plans import plan
 
 

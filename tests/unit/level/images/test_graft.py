@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from inception.level.graft import Seed, is_used, plan_graft, plan_regraft
+from inception.level.images.graft import Seed, is_used, plan_graft, plan_regraft
 from inception.linux.mounts import BindReadOnly
 from inception.plan.request import ImageStore
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from inception.level.failure import PhaseError
-from inception.level.image_store import store_in_use, store_settings
+from inception.level.images.store import store_in_use, store_settings
 from inception.plan.request import ImageStore
 
 BY_CONTAINERD = {"Driver": "overlayfs", "DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]]}

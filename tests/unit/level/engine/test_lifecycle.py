@@ -15,13 +15,13 @@ from unittest.mock import Mock
 
 import pytest
 
-from inception.level import engine_client
 from inception.level.api import client
 from inception.level.early.processes import Daemon
-from inception.level.engine import LevelEngine
+from inception.level.engine import client as engine_client
+from inception.level.engine.lifecycle import LevelEngine
 from inception.level.event_log import EventLog
 from inception.level.failure import PhaseError
-from inception.level.graft import Seed, SeedPreload
+from inception.level.images.graft import Seed, SeedPreload
 from inception.plan.events import Phase
 from inception.plan.request import ImageStore, ImageTransfer
 from tests.factories import plans

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from inception.level.api.client import ApiError, EngineApi
-from inception.level.graft import Seed, SeedPreload
+from inception.level.images.graft import Seed, SeedPreload
 from inception.plan.request import ImageStore
 
 _log = logging.getLogger(__name__)

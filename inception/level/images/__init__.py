@@ -1,0 +1,1 @@
+"""The images that a level's engine has from its beginning: grafted from a seed into either image store."""
