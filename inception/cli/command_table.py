@@ -45,6 +45,10 @@ COMMANDS = {
     "report": CommandEntry(
         place="report:app", summary="Render a campaign's report again, or merge those of many machines."
     ),
+    "fleet": CommandEntry(
+        place="fleet:app",
+        summary="Run a campaign on each node of a Docker Swarm, and bring one report home.",
+    ),
     "up": CommandEntry(place="up:up", summary="Start a chain of N levels, leave it running, print its name."),
     "spec": CommandEntry(place="spec:spec", summary="Print the file that describes a running chain, or its schema."),
     "ls": CommandEntry(place="ls:ls", summary="List the chains of this machine: live, stopped and broken."),

@@ -1,0 +1,271 @@
+"""`inception fleet`: a campaign on each node of a Docker Swarm."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from inception.cli import options
+from inception.cli.output import print_json, print_table, say, say_unless
+from inception.errors import UsageError
+
+if TYPE_CHECKING:
+    import docker
+
+    from inception.fleet.swarm.service import FleetService
+    from inception.stress.report.gates import Gates
+
+app = typer.Typer(
+    help="Run a campaign on each node of a Docker Swarm, and bring one report home.",
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+_PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True}
+"""Context settings of a command whose other options are those of `inception stress`."""
+_CLIENTS = "/var/run/docker.sock"
+_OF_THE_CLIENT = frozenset(
+    {
+        "engine",
+        "output",
+        "trace",
+        "compare",
+        "matrix",
+        "metrics",
+        "otlp",
+        "spec",
+        "as_json",
+        "fail_under",
+        "fail_on_leak",
+        "fail_on_regression",
+    }
+)
+"""Parameters of `stress` that are no matter of a node."""
+
+
+class Scheduler(StrEnum):
+    """Scheduler that runs a task on each node."""
+
+    SWARM = "swarm"
+
+
+_On = Annotated[Scheduler, typer.Option("--on", help="What schedules the nodes: the Swarm that the engine manages.")]
+_Image = Annotated[
+    str, typer.Option("--client-image", metavar="IMAGE", help="Image of `inception image build --cli`, on each node.")
+]
+_Label = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--label", metavar="NAME=VALUE", help="Run on nodes with this label; may be repeated.", show_default=False),
+]  # fmt: skip
+_Wait = Annotated[
+    str | None,
+    typer.Option("--wait", metavar="TIME", help="Name nodes as late after TIME (2h), and go on without them."),
+]
+_Output = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Write there.  [default: fleet-NAME]", show_default=False)
+]
+_FailUnder = Annotated[int | None, typer.Option(metavar="DEPTH", help="Exit with 1 if a node came less deep.")]
+_FailOnLeak = Annotated[bool, typer.Option("--fail-on-leak", help="Exit with 1 if anything was left behind on a node.")]
+_Name = Annotated[
+    str | None, typer.Argument(metavar="[NAME]", help="A fleet.  [default: the only one]", show_default=False)
+]
+
+
+@app.command(context_settings=_PASS_ON)
+def run(
+    *,
+    context: typer.Context,
+    on: _On = Scheduler.SWARM,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name of the fleet.  [default: random]", show_default=False)
+    ] = None,
+    client_image: _Image = "inception-cli:latest",
+    label: _Label = None,
+    node_socket: Annotated[str, typer.Option(metavar="PATH", help="Socket of each node's engine.")] = _CLIENTS,
+    wait: _Wait = None,
+    output: _Output = None,
+    fail_under: _FailUnder = None,
+    fail_on_leak: _FailOnLeak = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Do not follow it: see fleet collect.")] = False,
+    engine: options.EngineAddress = "auto",
+    quiet: options.Quiet = False,
+) -> None:
+    """Run `inception stress` with its options on each node, collect the reports, and remove the fleet.
+
+    Nodes that are lost, late or refuse are named. A killed client leaves the fleet to `inception fleet collect`.
+    """
+    from inception.chain.interrupts import raising_interrupted
+    from inception.chain.naming import generate_name
+    from inception.engine.connect import connect_to
+    from inception.fleet.collect import check_output
+    from inception.fleet.swarm.service import FleetJob, create, require_manager
+    from inception.stress.report.gates import Gates
+
+    del on  # There is one.
+    gates = Gates(min_depth=fail_under, no_leaks=fail_on_leak)
+    _check_arguments(context.args)
+    chosen, arguments = name or f"fleet-{generate_name()}", tuple(context.args)
+    job = FleetJob(name=chosen, image=client_image, arguments=arguments, labels=tuple(label or ()), socket=node_socket)
+    job.check()
+    wait_s = None if wait is None else options.seconds(wait)
+    on_message = say_unless(quiet=quiet)
+    with raising_interrupted(), connect_to(engine, on_message) as level_0:
+        require_manager(level_0.client)
+        if detach:
+            typer.echo(create(level_0.client, job).name)
+            return
+        target = output or Path(f"fleet-{chosen}")
+        check_output(target)
+        fleet = create(level_0.client, job)
+        on_message(f"fleet {chosen}: if this client is killed, inception fleet collect {chosen} goes on")
+        status = _bring_home(level_0.client, fleet, output=target, wait_s=wait_s, on_message=on_message, gates=gates)
+    raise typer.Exit(status)
+
+
+def _check_arguments(arguments: list[str]) -> None:
+    """Check the options of `stress`. Raises UsageError, and typer's errors."""
+    from typer.main import get_command
+
+    from inception.cli.main import app as program
+
+    stress: Any = get_command(program).commands["stress"]  # type: ignore[attr-defined]
+    context = stress.make_context("inception fleet run", list(arguments))
+    for parameter in stress.params:
+        given = context.get_parameter_source(parameter.name)
+        if parameter.name in _OF_THE_CLIENT and given is not None and given.name == "COMMANDLINE":
+            raise UsageError(
+                f"{parameter.opts[0]} is no option of the nodes' campaigns", remedy="see inception fleet run --help"
+            )
+
+
+def _bring_home(
+    client: docker.APIClient,
+    fleet: FleetService,
+    *,
+    output: Path,
+    wait_s: float | None,
+    on_message: Callable[[str], None],
+    gates: Gates,
+) -> int:
+    """Follow `fleet` to its end, remove it, write and judge its report; return the exit status."""
+    from inception.cli.commands.report import print_fleet
+    from inception.errors import Interrupted
+    from inception.fleet.collect import keep
+    from inception.fleet.report.files import PAGE
+    from inception.fleet.report.gates import unmet_by_fleet
+    from inception.fleet.swarm.follow import Following
+    from inception.fleet.swarm.service import remove
+
+    try:
+        states = Following(client, fleet, on_message=on_message, wait_s=wait_s).run()
+    except (Interrupted, KeyboardInterrupt):
+        on_message(f"removing the fleet {fleet.name}")
+        remove(client, fleet)
+        raise
+    merged = keep(states, output)
+    remove(client, fleet)
+    print_fleet(merged)
+    typer.echo(str(output / PAGE))
+    unmet = list(unmet_by_fleet(gates, merged))
+    if not merged.machines:
+        unmet.append("no node sent a report")
+    for line in unmet:
+        say(f"requirement not met: {line}")
+    return 1 if unmet else 0
+
+
+@app.command()
+def collect(
+    *,
+    name: _Name = None,
+    wait: _Wait = None,
+    output: _Output = None,
+    fail_under: _FailUnder = None,
+    fail_on_leak: _FailOnLeak = False,
+    engine: options.EngineAddress = "auto",
+    quiet: options.Quiet = False,
+) -> None:
+    """Follow a fleet that is running, whose client is gone: collect the reports, and remove it."""
+    from inception.chain.interrupts import raising_interrupted
+    from inception.engine.connect import connect_to
+    from inception.fleet.collect import check_output
+    from inception.fleet.swarm.service import find_fleet, require_manager
+    from inception.stress.report.gates import Gates
+
+    gates = Gates(min_depth=fail_under, no_leaks=fail_on_leak)
+    wait_s = None if wait is None else options.seconds(wait)
+    on_message = say_unless(quiet=quiet)
+    with raising_interrupted(), connect_to(engine, on_message) as level_0:
+        require_manager(level_0.client)
+        fleet = find_fleet(level_0.client, name)
+        target = output or Path(f"fleet-{fleet.name}")
+        check_output(target)
+        status = _bring_home(level_0.client, fleet, output=target, wait_s=wait_s, on_message=on_message, gates=gates)
+    raise typer.Exit(status)
+
+
+@app.command("ls")
+def list_(*, engine: options.EngineAddress = "auto", as_json: options.Json = False) -> None:
+    """List the fleets of the Swarm that the engine manages."""
+    from dataclasses import asdict
+
+    from inception.engine.connect import connect_to
+    from inception.fleet.swarm.service import find_fleets, require_manager
+
+    with connect_to(engine, say) as level_0:
+        require_manager(level_0.client)
+        fleets = find_fleets(level_0.client)
+    if as_json:
+        print_json([asdict(it) for it in fleets])
+        return
+    rows = ((it.name, it.created[:19], ", ".join(it.constraints) or "all", shlex.join(it.arguments)) for it in fleets)
+    print_table([("NAME", "CREATED", "NODES", "OPTIONS"), *rows])
+
+
+@app.command()
+def down(
+    *,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", show_default=False)] = None,
+    every: Annotated[bool, typer.Option("--all", help="Remove every fleet of the Swarm.")] = False,
+    engine: options.EngineAddress = "auto",
+) -> None:
+    """Remove fleets: their campaigns are interrupted and unwind, and their reports are lost."""
+    from inception.chain.interrupts import raising_interrupted
+    from inception.engine.connect import connect_to
+    from inception.fleet.swarm.service import find_fleet, find_fleets, remove, require_manager
+
+    if bool(names) == every:
+        raise UsageError("fleet down needs either names or --all", remedy="see inception fleet ls")
+    with raising_interrupted(), connect_to(engine, say) as level_0:
+        require_manager(level_0.client)
+        found = find_fleets(level_0.client) if every else [find_fleet(level_0.client, it) for it in names or ()]
+        for fleet in found:
+            remove(level_0.client, fleet)
+            typer.echo(fleet.name)
+
+
+@app.command(context_settings=_PASS_ON)
+def node(context: typer.Context) -> None:
+    """Run `inception stress` with its options here, and print its report as lines of the log: a node's task."""
+    import tempfile
+
+    from inception.cli.main import run_arguments
+    from inception.fleet.transport import to_lines
+    from inception.stress.report.files import REPORT
+
+    with tempfile.TemporaryDirectory(prefix="inception-") as directory:
+        status = run_arguments(["stress", *context.args, "--output", directory])
+        file = Path(directory) / REPORT
+        text = file.read_text(encoding="utf-8") if file.exists() else ""
+    # Where no campaign was begun the file is empty.
+    for line in to_lines(text) if text else ():
+        sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+    raise typer.Exit(status)
