@@ -106,6 +106,7 @@ def run(
     from inception.engine.connect import connect_to
     from inception.fleet.collect import check_output
     from inception.fleet.swarm.service import FleetJob, create, require_manager
+    from inception.spec.options import seconds
     from inception.stress.report.gates import Gates
 
     del on  # There is one.
@@ -114,7 +115,7 @@ def run(
     chosen, arguments = name or f"fleet-{generate_name()}", tuple(context.args)
     job = FleetJob(name=chosen, image=client_image, arguments=arguments, labels=tuple(label or ()), socket=node_socket)
     job.check()
-    wait_s = None if wait is None else options.seconds(wait)
+    wait_s = None if wait is None else seconds(wait)
     on_message = say_unless(quiet=quiet)
     with raising_interrupted(), connect_to(engine, on_message) as level_0:
         require_manager(level_0.client)
@@ -197,10 +198,11 @@ def collect(
     from inception.engine.connect import connect_to
     from inception.fleet.collect import check_output
     from inception.fleet.swarm.service import find_fleet, require_manager
+    from inception.spec.options import seconds
     from inception.stress.report.gates import Gates
 
     gates = Gates(min_depth=fail_under, no_leaks=fail_on_leak)
-    wait_s = None if wait is None else options.seconds(wait)
+    wait_s = None if wait is None else seconds(wait)
     on_message = say_unless(quiet=quiet)
     with raising_interrupted(), connect_to(engine, on_message) as level_0:
         require_manager(level_0.client)
