@@ -14,6 +14,7 @@ from inception.errors import ImageError, UsageError
 from inception.image.dockerfile import build_by_dockerfile
 from inception.image.method import BuildMethod
 from inception.image.mmdebstrap import build_by_mmdebstrap, has_mmdebstrap
+from inception.image.own_root import build_from_own_root, own_level_image
 from inception.image.recipe import LABEL_RECIPE, LABEL_WAY, LABEL_WITHOUT, Recipe, find_recipe
 from inception.image.staging import staging_directory
 from inception.image.store import find_image, remove_superseded
@@ -55,6 +56,8 @@ def build_image(
             build_by_dockerfile(
                 client, staging / "recipe", tag=tag, base=recipe.base_image(), labels=labels, on_message=on_message
             )
+        elif chosen is BuildMethod.OWN_ROOT:
+            build_from_own_root(client, recipe, labels=labels, on_message=on_message)
         else:
             build_by_mmdebstrap(client, staging, recipe, labels=labels, on_message=on_message)
     with translated("reading the level image"):
@@ -95,6 +98,8 @@ def choose_method(
                 remedy="leave out --base or --method mmdebstrap",
             )
         return method
+    if method is BuildMethod.OWN_ROOT or (method is BuildMethod.AUTO and own_level_image(recipe) is not None):
+        return BuildMethod.OWN_ROOT
     base_image = recipe.base_image()
     refusal = _fetch_base(client, base_image, on_message)
     if refusal is None:

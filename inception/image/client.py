@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import re
 import subprocess
 import sys
@@ -23,6 +24,7 @@ import inception
 from inception.engine.translate import translated
 from inception.errors import ImageError
 from inception.image.derived import DerivedImage, ensure_derived
+from inception.image.own_root import LEVEL_IMAGE_FILE
 from inception.image.recipe import find_recipe
 
 CLIENT_TAG = "inception-cli:latest"
@@ -105,10 +107,21 @@ def _archive(client: docker.APIClient, level_image_id: str) -> bytes:
         layer.add(directory, arcname=_MODULES, filter=_owned_by_root)
         for file, name in _program_files():
             layer.add(file, arcname=f"{_MODULES}/{name}", filter=_owned_by_root)
-        command = tarfile.TarInfo(_COMMAND_FILE)
-        command.size, command.mode = len(_COMMAND), 0o755
-        layer.addfile(command, io.BytesIO(_COMMAND.encode()))
+        _add_text(layer, _COMMAND_FILE, _COMMAND, mode=0o755)
+        _add_text(layer, str(LEVEL_IMAGE_FILE.relative_to("/")), _labels_of(client, level_image_id), mode=0o644)
     return buffer.getvalue()
+
+
+def _add_text(layer: tarfile.TarFile, path: str, text: str, *, mode: int) -> None:
+    member = tarfile.TarInfo(path)
+    member.size, member.mode = len(text.encode()), mode
+    layer.addfile(member, io.BytesIO(text.encode()))
+
+
+def _labels_of(client: docker.APIClient, image_id: str) -> str:
+    """Return the image's labels as JSON: a client makes level images of its own root by them. Raises EngineError."""
+    with translated("reading the level image"):
+        return json.dumps((client.inspect_image(image_id).get("Config") or {}).get("Labels") or {})
 
 
 def _owned_by_root(member: tarfile.TarInfo) -> tarfile.TarInfo:

@@ -6,11 +6,12 @@ from enum import StrEnum
 
 
 class BuildMethod(StrEnum):
-    """Method of building the level image: by Dockerfile, by mmdebstrap, or whichever works here."""
+    """Method of building the level image: by Dockerfile, by mmdebstrap, of a client image's own root, or what works."""
 
     AUTO = "auto"
     DOCKERFILE = "dockerfile"
     MMDEBSTRAP = "mmdebstrap"
+    OWN_ROOT = "own-root"
 
 
 class Suite(StrEnum):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import shutil
@@ -19,6 +18,7 @@ import docker
 
 from inception.engine.translate import translated
 from inception.errors import ImageError
+from inception.image.importing import import_root
 from inception.image.recipe import DOCKER_PREFERENCES, DOCKER_SOURCES, LABEL_ENGINE, Recipe, package_names
 from inception.plan.engine.versions import parse_engine_version
 
@@ -51,21 +51,18 @@ def build_by_mmdebstrap(
 
     The image gets the recipe's tag and settings, `labels` and that of its engine. Raises ImageError and EngineError.
     """
-    repository, _, version = recipe.tag().rpartition(":")
     engine_version = staging / "engine-version"
     with (
         running_mmdebstrap(mmdebstrap_command(recipe, staging / "recipe", engine_version), staging, on_message) as root,
         translated("importing the level image"),
     ):
         first = next(root)  # It comes after all hooks.
-        labels = {**labels, LABEL_ENGINE: parse_engine_version(engine_version.read_text())}
-        changes = [*recipe.image_settings(), *(f"LABEL {name}={value}" for name, value in labels.items())]
-        answer = client.import_image_from_stream(
-            chain([first], root), repository=repository, tag=version, changes=changes
+        import_root(
+            client,
+            recipe,
+            chain([first], root),
+            {**labels, LABEL_ENGINE: parse_engine_version(engine_version.read_text())},
         )
-    for line in answer.splitlines():
-        if error := json.loads(line).get("error"):
-            raise ImageError(f"the engine refused the level image: {error}", remedy="see the engine's log")
 
 
 def mmdebstrap_command(recipe: Recipe, recipe_directory: Path, engine_version: Path) -> list[str]:

@@ -24,7 +24,10 @@ Base = Annotated[
 
 _Method = Annotated[
     BuildMethod,
-    typer.Option(help="From a Dockerfile (needs a base image), or with mmdebstrap (needs Debian's package servers)."),
+    typer.Option(
+        help="From a Dockerfile (needs a base image), with mmdebstrap (needs Debian's package servers), or of files "
+        "of the client image that this runs in."
+    ),
 ]
 _Suite = Annotated[
     Suite | None,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import docker
 import pytest
 
 from inception.errors import EngineUnreachable, ImageError, UsageError
-from inception.image import build, mmdebstrap
+from inception.image import build, mmdebstrap, own_root
 from inception.image.build import choose_method
 from inception.image.dockerfile import failure_in as failure_in_dockerfile
 from inception.image.dockerfile import follow
@@ -110,6 +111,29 @@ def test_mmdebstrap_asks_no_registry(choose: Choose) -> None:
     engine = FakeEngine()
     assert choose(engine, BuildMethod.MMDEBSTRAP) == (BuildMethod.MMDEBSTRAP, [])
     assert engine.pulled == []
+
+
+def test_auto_takes_the_own_root_of_a_client_image_of_this_recipe_alone(
+    choose: Choose, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "level-image.json"
+    monkeypatch.setattr(own_root, "LEVEL_IMAGE_FILE", file)
+    engine = FakeEngine()
+    for content in ("{", '{"inception.recipe": "another"}'):
+        file.write_text(content)
+        assert choose(engine)[0] is BuildMethod.MMDEBSTRAP
+    file.write_text(json.dumps({"inception.recipe": find_recipe().digest()}))
+    engine.pulled.clear()
+    assert choose(engine) == (BuildMethod.OWN_ROOT, [])
+    assert choose(engine, BuildMethod.MMDEBSTRAP)[0] is BuildMethod.MMDEBSTRAP
+    assert choose(FakeEngine(images=("ours:1",)), base="ours:1")[0] is BuildMethod.DOCKERFILE
+    assert engine.pulled == []
+
+
+def test_own_root_is_refused_outside_a_client_image(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(own_root, "LEVEL_IMAGE_FILE", tmp_path / "none")
+    with pytest.raises(ImageError, match="does not run in the client image of this recipe: run it in an image of"):
+        own_root.build_from_own_root(FakeEngine(), find_recipe(), labels={}, on_message=print)  # type: ignore[arg-type]
 
 
 def test_mmdebstrap_starts_from_no_base(choose: Choose) -> None:
