@@ -47,7 +47,7 @@ COMMANDS = {
     ),
     "fleet": CommandEntry(
         place="fleet:app",
-        summary="Run a campaign on each node of a Docker Swarm, and bring one report home.",
+        summary="Run a campaign on each node of a Swarm or of a Kubernetes cluster, and bring one report home.",
     ),
     "up": CommandEntry(place="up:up", summary="Start a chain of N levels, leave it running, print its name."),
     "spec": CommandEntry(place="spec:spec", summary="Print the file that describes a running chain, or its schema."),

@@ -165,6 +165,9 @@ def _podman_settings() -> str:
             "[engine]",
             'cgroup_manager = "cgroupfs"',
             'events_logger = "file"',
+            # By default a pod's first container is of an image that Podman makes of catatonit, which its root lacks.
+            'infra_image = "inception-cli:latest"',
+            'infra_command = "sleep infinity"',
             # Seconds for which a process stays after each command that was run in a container: 300 by default.
             "exit_command_delay = 2",
             "",

@@ -1,4 +1,4 @@
-"""`inception fleet`: a campaign on each node of a Docker Swarm."""
+"""`inception fleet`: a campaign on each node of a Docker Swarm, or of a Kubernetes cluster."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from inception.stress.report.gates import Gates
 
 app = typer.Typer(
-    help="Run a campaign on each node of a Docker Swarm, and bring one report home.",
+    help="Run a campaign on each node of a Swarm or of a Kubernetes cluster, and bring one report home.",
     add_completion=False,
     rich_markup_mode=None,
 )
@@ -254,7 +254,34 @@ def down(
 
 
 @app.command(context_settings=_PASS_ON)
-def node(context: typer.Context) -> None:
+def manifest(
+    *,
+    context: typer.Context,
+    nodes: Annotated[int, typer.Option(metavar="N", help="Nodes that the campaign runs on, one pod each.")],
+    name: Annotated[str, typer.Option(metavar="NAME", help="Name of the fleet and of its Job.")] = "fleet",
+    client_image: _Image = "inception-cli:latest",
+    label: _Label = None,
+) -> None:
+    """Print the manifest of a Kubernetes Job that runs `inception stress` with its options on N nodes.
+
+    Its pods need no Docker on their nodes: each has an engine of its own. The logs hold the reports: report merge.
+    """
+    from inception.fleet.kubernetes.manifest import KubernetesJob
+
+    _check_arguments(context.args)
+    job = KubernetesJob(
+        name=name, image=client_image, arguments=tuple(context.args), nodes=nodes, labels=tuple(label or ())
+    )
+    job.check()
+    typer.echo(job.manifest(), nl=False)
+
+
+@app.command(context_settings=_PASS_ON)
+def node(
+    context: typer.Context,
+    *,
+    own_engine: Annotated[bool, typer.Option("--own-engine", help="Boot an engine in this container for it.")] = False,
+) -> None:
     """Run `inception stress` with its options here, and print its report as lines of the log: a node's task."""
     import tempfile
 
@@ -262,6 +289,8 @@ def node(context: typer.Context) -> None:
     from inception.fleet.transport import to_lines
     from inception.stress.report.files import REPORT
 
+    if own_engine:
+        _run_beside_an_engine(["fleet", "node", *context.args])
     with tempfile.TemporaryDirectory(prefix="inception-") as directory:
         status = run_arguments(["stress", *context.args, "--output", directory])
         file = Path(directory) / REPORT
@@ -271,3 +300,16 @@ def node(context: typer.Context) -> None:
         sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
     raise typer.Exit(status)
+
+
+def _run_beside_an_engine(arguments: list[str]) -> NoReturn:
+    """Become the program of the standalone image, which boots an engine in this container for `inception`."""
+    import os
+
+    import inception
+    from inception.plan.protocol import Program
+
+    modules = str(Path(inception.__file__).parents[1])
+    command = [sys.executable, "-m", Program.STANDALONE, sys.executable, "-m", "inception", *arguments]
+    sys.stderr.flush()
+    os.execve(sys.executable, command, {**os.environ, "PYTHONPATH": modules})  # noqa: S606 no shell is wanted

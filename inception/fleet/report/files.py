@@ -11,6 +11,7 @@ from inception.errors import InceptionError, UsageError
 from inception.fleet.report.merge import check_numbers
 from inception.fleet.report.page import page
 from inception.fleet.report.record import FleetReport, MissingMachine
+from inception.fleet.transport import from_lines, is_carrier
 from inception.stress.report.files import REPORT, read_report
 from inception.stress.report.record import Report
 
@@ -29,7 +30,7 @@ class FleetFiles:
 
 
 def read_machines(places: Sequence[Path]) -> FleetFiles:
-    """Read the reports in `places`: files, directories of reports, or directories that hold a directory a machine.
+    """Read the reports in `places`: files, logs of nodes, directories of one report or with a directory a machine.
 
     A machine whose file is no report is missing. Raises UsageError if a place has no machine, or none has a report.
     """
@@ -38,7 +39,7 @@ def read_machines(places: Sequence[Path]) -> FleetFiles:
     missing = []
     for name, path in _named(found):
         try:
-            report = read_report(path)
+            report = _read(path)
             check_numbers(report)
         except UsageError as error:
             missing.append(MissingMachine(name=name, reason=_reason(path) or error.message))
@@ -65,6 +66,20 @@ def _machines_in(place: Path) -> Iterator[Path]:
             f"{place} holds no report", remedy=f"name a directory with {REPORT}, or one that holds such directories"
         )
     yield from inside
+
+
+def _read(path: Path) -> Report:
+    """Return the report in a file or a directory, or in the log of a node. Raises UsageError."""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
+    if not any(map(is_carrier, lines)):
+        return read_report(path)
+    try:
+        text = from_lines(lines)
+        if text is None:
+            raise UsageError(f"{path} has a part of a report alone", remedy="take the whole log of the node")
+        return Report.from_json(text)
+    except ValueError as error:
+        raise UsageError(f"{path} has no report in it: {error}", remedy="take the node's log again") from error
 
 
 def _reason(path: Path) -> str | None:

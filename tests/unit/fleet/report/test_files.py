@@ -18,6 +18,7 @@ from inception.fleet.report.files import FLEET, PAGE, REASON, read_fleet, read_m
 from inception.fleet.report.merge import merge
 from inception.fleet.report.page import page
 from inception.fleet.report.record import FleetReport, MissingMachine
+from inception.fleet.transport import to_lines
 from inception.stress.report.files import REPORT, write_report
 from inception.stress.report.record import Environment
 from tests.factories.fleets import fleet_reports, machine_report, write_machines
@@ -235,3 +236,16 @@ def test_report_of_one_campaign_is_still_rendered_without_a_word_more(
     assert '"Report"' in capsys.readouterr().out
     assert run_arguments(["report", "merge", "--schema"]) == 0
     assert '"FleetReport"' in capsys.readouterr().out
+
+
+def test_logs_of_nodes_are_read_as_reports_and_a_part_is_named(tmp_path: Path) -> None:
+    report = machine_report(cycles=60)
+    lines = list(to_lines(report.to_json()))
+    assert len(lines) > 1
+    (tmp_path / "a.log").write_text("\n".join(["inception: level 1 of 8 is ready", *lines, "bye"]))
+    (tmp_path / "b.log").write_text("\n".join(lines[1:]))
+    found = read_machines([tmp_path / "a.log", tmp_path / "b.log"])
+    assert found.reports == {"a": report}
+    (missing,) = found.missing
+    assert missing.name == "b"
+    assert missing.reason.endswith("b.log has a part of a report alone")
