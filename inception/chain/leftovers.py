@@ -25,7 +25,7 @@ from inception.errors import EngineError
 from inception.image.seed import LABEL_PRELOADS, LABEL_SEED
 from inception.linux import lifeline
 from inception.places import run_root
-from inception.plan.chain import LABEL_CHAIN, LABEL_KEPT, LABEL_LEVEL, LABEL_STOPPED, ChainPlan
+from inception.plan.chain import LABEL_CHAIN, LABEL_FLEET, LABEL_KEPT, LABEL_LEVEL, LABEL_STOPPED, ChainPlan
 from inception.plan.request import is_name
 from inception.plan.run_root import RunRootSource
 from inception.probe.surroundings import Surroundings, find_surroundings
@@ -42,13 +42,15 @@ class Kind(StrEnum):
     CONTAINER = "container"
     VOLUME = "volume"
     SEED = "seed"
+    FLEET_VOLUME = "fleet volume"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Leftover:
     """One thing left of the chain named `chain`; `handle` is a path, or a name in the engine.
 
-    A seed with preloads is made for a set of images that may not come again; it belongs to no chain.
+    A seed with preloads is made for a set of images that may not come again; it belongs to no chain. A fleet volume is
+    that of a task whose node left its Swarm; `chain` is its fleet.
     """
 
     kind: Kind
@@ -59,6 +61,8 @@ class Leftover:
         """Return the leftover in words, as `inception prune` prints it."""
         if self.kind is Kind.SEED:
             return f"seed {self.handle} with preloads, which no chain uses"
+        if self.kind is Kind.FLEET_VOLUME:
+            return f"volume {self.handle} of fleet {self.chain}, whose task is gone"
         return f"{self.kind} {self.handle} of chain {self.chain}"
 
 
@@ -72,7 +76,7 @@ def leftovers_on_engine(engine: Engine) -> tuple[Leftover, ...]:
             else Surroundings()
         )
         levels = _containers(client, partial(run_root_here, surroundings, root))
-        return (*levels, *_forgotten(client), *_volumes(client), *_seeds(client))
+        return (*levels, *_forgotten(client), *_volumes(client), *_seeds(client), *_fleet_volumes(client))
 
 
 def remove_leftover(client: docker.APIClient, leftover: Leftover) -> None:
@@ -182,3 +186,9 @@ def _seeds(client: docker.APIClient) -> Iterator[Leftover]:
     """Yield the seeds with preloads that no container uses: each set of images has made one."""
     for volume in client.volumes(filters={"label": LABEL_PRELOADS, "dangling": True}).get("Volumes") or ():
         yield Leftover(kind=Kind.SEED, handle=volume["Name"], chain="")
+
+
+def _fleet_volumes(client: docker.APIClient) -> Iterator[Leftover]:
+    """Yield the volumes of fleets' tasks that no container uses: an engine that leaves its Swarm keeps them."""
+    for volume in client.volumes(filters={"label": LABEL_FLEET, "dangling": True}).get("Volumes") or ():
+        yield Leftover(kind=Kind.FLEET_VOLUME, handle=volume["Name"], chain=volume["Labels"][LABEL_FLEET])

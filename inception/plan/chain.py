@@ -32,6 +32,8 @@ LABEL_STOPPED = "inception.stopped"
 """Label of the container that keeps the data of a stopped chain: the file here that describes the chain."""
 LABEL_KEPT = "inception.kept"
 """Label of the same: the name of the chain. It has no LABEL_CHAIN: what has that ends with its volumes."""
+LABEL_FLEET = "inception.fleet"
+"""Label of the service of a fleet, of its tasks' containers and of their volumes: the fleet's name."""
 
 
 class CgroupNamespace(StrEnum):

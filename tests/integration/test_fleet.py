@@ -10,16 +10,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
 
 from inception.callbacks import ignore
 from inception.engine.connect import Engine
-from inception.fleet.swarm.service import LABEL_FLEET
 from inception.image.client import CLIENT_TAG, ensure_client_image
 from inception.image.store import find_image
 from inception.places import run_root
+from inception.plan.chain import LABEL_FLEET
 from tests.integration.conftest import lasting_difference, steady_inventory, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -87,6 +88,12 @@ def things_on(*nodes: str) -> list[str]:
     return found
 
 
+def leaks(merged: dict[str, Any]) -> list[str]:
+    """Return what the campaigns left, but for loop devices: these nodes have one kernel, and other tests use it too."""
+    found = [f"{machine['name']} {leak}" for machine in merged["machines"] for leak in machine["leaks"]]
+    return [it for it in found if " loop device " not in it]
+
+
 def join(node: str) -> None:
     """Make a node a worker of the manager's Swarm."""
     manager = client_of(MANAGER)
@@ -125,11 +132,12 @@ def swarm(engine: Engine, level_image: str) -> Iterator[None]:
 @pytest.mark.usefixtures("swarm")
 def test_each_node_reports_and_nothing_is_left(tmp_path: Path) -> None:
     target = tmp_path / "f"
-    status, out, err = fleet("run", "--max-depth", "2", "--fail-under", "2", "--fail-on-leak", "--output", target)
+    status, out, err = fleet("run", "--max-depth", "2", "--fail-under", "2", "--output", target)
     assert status == 0, err
     assert "3 machines: 3 reached the depth" in out
     merged = json.loads((target / "fleet.json").read_text())
     assert {it["name"]: it["depth"] for it in merged["machines"]} == {f"{it}-1": 2 for it in NODES}
+    assert leaks(merged) == []
     assert "level 1 of 2 is ready" in (target / f"{OTHER}-1" / "log.txt").read_text()
     assert re.search(f"{OTHER}-1: running: level . of 2 is ready", err)
     assert fleet("ls", "--json")[1] == "[]\n"
@@ -187,13 +195,16 @@ def test_fleet_is_taken_down_while_it_runs() -> None:
 
 
 @pytest.mark.usefixtures("swarm")
-def test_node_that_leaves_is_named_and_keeps_nothing(tmp_path: Path) -> None:
+def test_node_that_leaves_is_named_and_keeps_nothing_that_prune_does_not_remove(tmp_path: Path) -> None:
     with start_fleet("run", "--max-depth", "4", "--cycles", "2", "--output", tmp_path / "f") as process:
         said = lines_until(process, f"{OTHER}-1: running: cycle 1 of 2")
         client_of(OTHER).leave_swarm()
         out, err = process.communicate(timeout=LIMIT_S)
     (gone,) = (it for it in client_of(MANAGER).nodes() if it["Status"]["State"] == "down")
     client_of(MANAGER).remove_node(gone["ID"])
+    # Its engine forgets the volume of the task's container.
+    inception("prune", "--yes", "--engine", socket_of(OTHER))
+    assert things_on(OTHER) == []
     join(OTHER)
     assert process.returncode == 0, (said, err)
     assert "3 machines: 2 reached the depth, 1 sent no report" in out
@@ -203,7 +214,7 @@ def test_node_that_leaves_is_named_and_keeps_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("swarm")
 def test_node_that_is_killed_is_named_and_the_others_count(tmp_path: Path) -> None:
-    words = ("--max-depth", str(DEPTH), "--cycles", "2", "--fail-on-leak", "--output", tmp_path / "f")
+    words = ("--max-depth", str(DEPTH), "--cycles", "2", "--output", tmp_path / "f")
     with start_fleet("run", *words) as process:
         said = lines_until(process, f"{KILLED}-1: running: cycle 1 of 2: {DEPTH} levels")
         assert inception("kick", KILLED).returncode == 0
@@ -211,6 +222,7 @@ def test_node_that_is_killed_is_named_and_the_others_count(tmp_path: Path) -> No
     assert process.returncode == 0, (said, err)
     merged = json.loads((tmp_path / "f" / "fleet.json").read_text())
     assert {it["name"]: it["depth"] for it in merged["machines"]} == {f"{it}-1": DEPTH for it in (MANAGER, OTHER)}
+    assert leaks(merged) == []
     (missing,) = merged["missing"]
     assert missing["name"] == f"{KILLED}-1"
     assert missing["reason"].startswith("lost: the node is down")

@@ -13,9 +13,9 @@ from docker.types import ContainerSpec, DriverConfig, Mount, Placement, RestartP
 
 from inception.engine.translate import translated
 from inception.errors import EngineError, UsageError
+from inception.plan.chain import LABEL_FLEET
 from inception.plan.request import is_name
 
-LABEL_FLEET = "inception.fleet"
 LABEL_ARGUMENTS = "inception.fleet.arguments"
 _SOCKET = "/var/run/docker.sock"
 _RUN_ROOT = "/run/inception"
@@ -54,8 +54,8 @@ class FleetJob:
             args=["inception", "fleet", "node", *self.arguments],
             mounts=[
                 Mount(target=_SOCKET, source=self.socket, type="bind"),
-                # Without a name the volume ends with the task's container.
-                Mount(target=_RUN_ROOT, source=None, type="volume"),
+                # Without a name the volume ends with the task's container, unless its node leaves the Swarm.
+                Mount(target=_RUN_ROOT, source=None, type="volume", labels={LABEL_FLEET: self.name}),
             ],
             stop_grace_period=_GRACE_NS,
             labels={LABEL_FLEET: self.name},

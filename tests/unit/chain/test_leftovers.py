@@ -15,7 +15,7 @@ from inception.chain.stopped.records import record_of, write_record
 from inception.engine.connect import Engine
 from inception.image.seed import LABEL_PRELOADS
 from inception.linux import lifeline
-from inception.plan.chain import LABEL_CHAIN, LABEL_KEPT, LABEL_LEVEL, LABEL_STOPPED
+from inception.plan.chain import LABEL_CHAIN, LABEL_FLEET, LABEL_KEPT, LABEL_LEVEL, LABEL_STOPPED
 from inception.plan.run_root import RunRootSource
 from inception.probe.surroundings import Surroundings
 from tests.factories import plans
@@ -54,9 +54,9 @@ def test_a_run_root_of_the_engine_is_found_here(
 class FakeEngine:
     """An engine with one level, in `state`, of the chain `dream`, which has the bind mount of `root`."""
 
-    def __init__(self, root: Path, state: str, level: int, *, seeds: bool = False) -> None:
+    def __init__(self, root: Path, state: str, level: int) -> None:
         self._root = root
-        self._seeds = seeds
+        self.dangling: list[dict[str, Any]] = []
         self.stopped: list[dict[str, Any]] = []
         self._state = state
         self._level = str(level)
@@ -65,10 +65,8 @@ class FakeEngine:
         return {}
 
     def volumes(self, filters: dict[str, object]) -> dict[str, Any]:
-        seeds = (
-            [{"Name": "inception-seed-0-with-1"}] if filters == {"label": LABEL_PRELOADS, "dangling": True} else None
-        )
-        return {"Volumes": seeds if self._seeds else None}
+        found = [it for it in self.dangling if filters == {"label": next(iter(it["Labels"])), "dangling": True}]
+        return {"Volumes": found or None}
 
     def containers(self, filters: dict[str, str], **_others: object) -> list[dict[str, Any]]:
         if filters == {"label": LABEL_STOPPED}:
@@ -113,12 +111,21 @@ def test_a_level_of_a_live_chain_is_none_to_a_client_of_the_engine_above_it(
     assert _found(tmp_path / "dream", "running", BESIDE, monkeypatch, level=2) == []
 
 
-def test_a_seed_with_preloads_that_no_container_uses_is_a_leftover(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("label", "said"),
+    [
+        (LABEL_PRELOADS, "seed 0123 with preloads, which no chain uses"),
+        (LABEL_FLEET, "volume 0123 of fleet nightly, whose task is gone"),
+    ],
+)
+def test_a_seed_with_preloads_and_a_fleet_s_volume_that_no_container_uses_are_leftovers(
+    label: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(leftovers, "find_surroundings", lambda *_a, **_k: Surroundings())
-    client = cast("docker.APIClient", FakeEngine(ROOT, "running", 1, seeds=True))
-    engine = Engine(client=client, endpoint="unix:///engine.sock", local=True, private=False)
-    [seed] = leftovers_on_engine(engine)
-    assert str(seed) == "seed inception-seed-0-with-1 with preloads, which no chain uses"
+    fake = FakeEngine(ROOT, "running", 1)
+    fake.dangling.append({"Name": "0123", "Labels": {label: "nightly"}})
+    engine = Engine(client=cast("docker.APIClient", fake), endpoint="unix:///engine.sock", local=True, private=False)
+    assert [str(it) for it in leftovers_on_engine(engine)] == [said]
 
 
 def test_what_keeps_the_data_of_a_stopped_chain_is_a_leftover_only_without_the_chains_record(

@@ -16,7 +16,6 @@ from inception.fleet import collect
 from inception.fleet.swarm import follow, service
 from inception.fleet.swarm.follow import Following
 from inception.fleet.swarm.service import (
-    LABEL_FLEET,
     FleetJob,
     FleetService,
     create,
@@ -26,6 +25,7 @@ from inception.fleet.swarm.service import (
 )
 from inception.fleet.swarm.state import NodeState, Phase
 from inception.fleet.transport import to_lines
+from inception.plan.chain import LABEL_FLEET
 from tests.factories.fleets import machine_report
 from tests.unit.fleet.swarm.test_state import log_line, node, task
 
