@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from inception.errors import InceptionError, UsageError
+from inception.fleet.nodes import NodeState
 from inception.fleet.report.files import REASON, write_fleet
 from inception.fleet.report.merge import check_numbers, merge
 from inception.fleet.report.record import FleetReport, MissingMachine
-from inception.fleet.swarm.state import NodeState
 from inception.stress.report.files import REPORT
 from inception.stress.report.record import Report
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -16,9 +17,7 @@ from inception.cli.output import print_json, print_table, say, say_unless
 from inception.errors import UsageError
 
 if TYPE_CHECKING:
-    import docker
-
-    from inception.fleet.swarm.service import FleetService
+    from inception.fleet.fleets import Fleet, FleetJob, Scheduler
     from inception.stress.report.gates import Gates
 
 app = typer.Typer(
@@ -49,13 +48,20 @@ _OF_THE_CLIENT = frozenset(
 """Parameters of `stress` that are no matter of a node."""
 
 
-class Scheduler(StrEnum):
-    """Scheduler that runs a task on each node."""
+class On(StrEnum):
+    """Kind of scheduler that runs a task on each node."""
 
     SWARM = "swarm"
+    KUBERNETES = "kubernetes"
 
 
-_On = Annotated[Scheduler, typer.Option("--on", help="What schedules the nodes: the Swarm that the engine manages.")]
+_On = Annotated[
+    On, typer.Option("--on", help="Scheduler: the Swarm that the engine manages, or the cluster of KUBECONFIG.")
+]
+_Namespace = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Namespace in the cluster.  [default: the context's]", show_default=False),
+]
 _Image = Annotated[
     str, typer.Option("--client-image", metavar="IMAGE", help="Image of `inception image build --cli`, on each node.")
 ]
@@ -82,13 +88,18 @@ _Name = Annotated[
 def run(
     *,
     context: typer.Context,
-    on: _On = Scheduler.SWARM,
+    on: _On = On.SWARM,
+    namespace: _Namespace = None,
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="Name of the fleet.  [default: random]", show_default=False)
     ] = None,
     client_image: _Image = "inception-cli:latest",
     label: _Label = None,
-    node_socket: Annotated[str, typer.Option(metavar="PATH", help="Socket of each node's engine.")] = _CLIENTS,
+    nodes: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Nodes of the cluster.  [default: all that take pods]", show_default=False),
+    ] = None,
+    node_socket: Annotated[str, typer.Option(metavar="PATH", help="Socket of each node of the Swarm.")] = _CLIENTS,
     wait: _Wait = None,
     output: _Output = None,
     fail_under: _FailUnder = None,
@@ -103,31 +114,68 @@ def run(
     """
     from inception.chain.interrupts import raising_interrupted
     from inception.chain.naming import generate_name
-    from inception.engine.connect import connect_to
     from inception.fleet.collect import check_output
-    from inception.fleet.swarm.service import FleetJob, create, require_manager
+    from inception.fleet.fleets import FleetJob
     from inception.spec.options import seconds
     from inception.stress.report.gates import Gates
 
-    del on  # There is one.
     gates = Gates(min_depth=fail_under, no_leaks=fail_on_leak)
     _check_arguments(context.args)
-    chosen, arguments = name or f"fleet-{generate_name()}", tuple(context.args)
-    job = FleetJob(name=chosen, image=client_image, arguments=arguments, labels=tuple(label or ()), socket=node_socket)
-    job.check()
+    job = FleetJob(
+        name=name or f"fleet-{generate_name()}",
+        image=client_image,
+        arguments=tuple(context.args),
+        labels=tuple(label or ()),
+        socket=node_socket,
+        nodes=nodes,
+    )
+    _check_job(job, on)
     wait_s = None if wait is None else seconds(wait)
     on_message = say_unless(quiet=quiet)
-    with raising_interrupted(), connect_to(engine, on_message) as level_0:
-        require_manager(level_0.client)
+    with raising_interrupted(), _scheduler(on, engine, namespace, on_message) as scheduler:
         if detach:
-            typer.echo(create(level_0.client, job).name)
+            typer.echo(scheduler.create(job).name)
             return
-        target = output or Path(f"fleet-{chosen}")
+        target = output or Path(f"fleet-{job.name}")
         check_output(target)
-        fleet = create(level_0.client, job)
-        on_message(f"fleet {chosen}: if this client is killed, inception fleet collect {chosen} goes on")
-        status = _bring_home(level_0.client, fleet, output=target, wait_s=wait_s, on_message=on_message, gates=gates)
+        fleet = scheduler.create(job)
+        where = "" if on is On.SWARM else f" --on {on}"
+        on_message(f"fleet {fleet.name}: if this client is killed, inception fleet collect {fleet.name}{where} goes on")
+        status = _bring_home(scheduler, fleet, output=target, wait_s=wait_s, on_message=on_message, gates=gates)
     raise typer.Exit(status)
+
+
+def _check_job(job: FleetJob, on: On) -> None:
+    """Check the name, the labels and the number of nodes. Raises UsageError."""
+    from inception.fleet.kubernetes import manifest
+    from inception.fleet.swarm import service
+
+    if on is On.KUBERNETES:
+        manifest.check(job)
+        return
+    if job.nodes is not None:
+        raise UsageError(
+            "--nodes is for a cluster: a Swarm runs on all nodes", remedy="add --on kubernetes, or --label"
+        )
+    service.check(job)
+
+
+@contextmanager
+def _scheduler(on: On, engine: str, namespace: str | None, on_message: Callable[[str], None]) -> Iterator[Scheduler]:
+    """Give the Swarm or the cluster. Raises UsageError and EngineError."""
+    if on is On.KUBERNETES:
+        from inception.fleet.kubernetes.cluster import open_cluster
+
+        with open_cluster(namespace) as cluster:
+            yield cluster
+        return
+    from inception.engine.connect import connect_to
+    from inception.fleet.swarm.service import Swarm
+
+    if namespace is not None:
+        raise UsageError("--namespace is for a cluster", remedy="add --on kubernetes")
+    with connect_to(engine, on_message) as level_0:
+        yield Swarm(level_0.client)
 
 
 def _check_arguments(arguments: list[str]) -> None:
@@ -147,8 +195,8 @@ def _check_arguments(arguments: list[str]) -> None:
 
 
 def _bring_home(
-    client: docker.APIClient,
-    fleet: FleetService,
+    scheduler: Scheduler,
+    fleet: Fleet,
     *,
     output: Path,
     wait_s: float | None,
@@ -159,19 +207,18 @@ def _bring_home(
     from inception.cli.commands.report import print_fleet
     from inception.errors import Interrupted
     from inception.fleet.collect import keep
+    from inception.fleet.follow import Following
     from inception.fleet.report.files import PAGE
     from inception.fleet.report.gates import unmet_by_fleet
-    from inception.fleet.swarm.follow import Following
-    from inception.fleet.swarm.service import remove
 
     try:
-        states = Following(client, fleet, on_message=on_message, wait_s=wait_s).run()
+        states = Following(scheduler.reader(fleet), on_message=on_message, wait_s=wait_s).run()
     except (Interrupted, KeyboardInterrupt):
         on_message(f"removing the fleet {fleet.name}")
-        remove(client, fleet)
+        scheduler.remove(fleet)
         raise
     merged = keep(states, output)
-    remove(client, fleet)
+    scheduler.remove(fleet)
     print_fleet(merged)
     typer.echo(str(output / PAGE))
     unmet = list(unmet_by_fleet(gates, merged))
@@ -186,6 +233,8 @@ def _bring_home(
 def collect(
     *,
     name: _Name = None,
+    on: _On = On.SWARM,
+    namespace: _Namespace = None,
     wait: _Wait = None,
     output: _Output = None,
     fail_under: _FailUnder = None,
@@ -195,35 +244,35 @@ def collect(
 ) -> None:
     """Follow a fleet that is running, whose client is gone: collect the reports, and remove it."""
     from inception.chain.interrupts import raising_interrupted
-    from inception.engine.connect import connect_to
     from inception.fleet.collect import check_output
-    from inception.fleet.swarm.service import find_fleet, require_manager
+    from inception.fleet.fleets import choose
     from inception.spec.options import seconds
     from inception.stress.report.gates import Gates
 
     gates = Gates(min_depth=fail_under, no_leaks=fail_on_leak)
     wait_s = None if wait is None else seconds(wait)
     on_message = say_unless(quiet=quiet)
-    with raising_interrupted(), connect_to(engine, on_message) as level_0:
-        require_manager(level_0.client)
-        fleet = find_fleet(level_0.client, name)
+    with raising_interrupted(), _scheduler(on, engine, namespace, on_message) as scheduler:
+        fleet = choose(scheduler.fleets(), name)
         target = output or Path(f"fleet-{fleet.name}")
         check_output(target)
-        status = _bring_home(level_0.client, fleet, output=target, wait_s=wait_s, on_message=on_message, gates=gates)
+        status = _bring_home(scheduler, fleet, output=target, wait_s=wait_s, on_message=on_message, gates=gates)
     raise typer.Exit(status)
 
 
 @app.command("ls")
-def list_(*, engine: options.EngineAddress = "auto", as_json: options.Json = False) -> None:
-    """List the fleets of the Swarm that the engine manages."""
+def list_(
+    *,
+    on: _On = On.SWARM,
+    namespace: _Namespace = None,
+    engine: options.EngineAddress = "auto",
+    as_json: options.Json = False,
+) -> None:
+    """List the fleets of the Swarm that the engine manages, or of a cluster."""
     from dataclasses import asdict
 
-    from inception.engine.connect import connect_to
-    from inception.fleet.swarm.service import find_fleets, require_manager
-
-    with connect_to(engine, say) as level_0:
-        require_manager(level_0.client)
-        fleets = find_fleets(level_0.client)
+    with _scheduler(on, engine, namespace, say) as scheduler:
+        fleets = scheduler.fleets()
     if as_json:
         print_json([asdict(it) for it in fleets])
         return
@@ -235,21 +284,21 @@ def list_(*, engine: options.EngineAddress = "auto", as_json: options.Json = Fal
 def down(
     *,
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", show_default=False)] = None,
-    every: Annotated[bool, typer.Option("--all", help="Remove every fleet of the Swarm.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Remove every fleet that is there.")] = False,
+    on: _On = On.SWARM,
+    namespace: _Namespace = None,
     engine: options.EngineAddress = "auto",
 ) -> None:
     """Remove fleets: their campaigns are interrupted and unwind, and their reports are lost."""
     from inception.chain.interrupts import raising_interrupted
-    from inception.engine.connect import connect_to
-    from inception.fleet.swarm.service import find_fleet, find_fleets, remove, require_manager
+    from inception.fleet.fleets import choose
 
     if bool(names) == every:
         raise UsageError("fleet down needs either names or --all", remedy="see inception fleet ls")
-    with raising_interrupted(), connect_to(engine, say) as level_0:
-        require_manager(level_0.client)
-        found = find_fleets(level_0.client) if every else [find_fleet(level_0.client, it) for it in names or ()]
-        for fleet in found:
-            remove(level_0.client, fleet)
+    with raising_interrupted(), _scheduler(on, engine, namespace, say) as scheduler:
+        fleets = scheduler.fleets()
+        for fleet in fleets if every else [choose(fleets, it) for it in names or ()]:
+            scheduler.remove(fleet)
             typer.echo(fleet.name)
 
 
@@ -264,16 +313,15 @@ def manifest(
 ) -> None:
     """Print the manifest of a Kubernetes Job that runs `inception stress` with its options on N nodes.
 
-    Its pods need no Docker on their nodes: each has an engine of its own. The logs hold the reports: report merge.
+    Its pods need no Docker on their nodes: each has an engine of its own. See fleet collect --on kubernetes.
     """
-    from inception.fleet.kubernetes.manifest import KubernetesJob
+    from inception.fleet.fleets import FleetJob
+    from inception.fleet.kubernetes import manifest as written
 
     _check_arguments(context.args)
-    job = KubernetesJob(
-        name=name, image=client_image, arguments=tuple(context.args), nodes=nodes, labels=tuple(label or ())
-    )
-    job.check()
-    typer.echo(job.manifest(), nl=False)
+    job = FleetJob(name=name, image=client_image, arguments=tuple(context.args), nodes=nodes, labels=tuple(label or ()))
+    written.check(job)
+    typer.echo(written.manifest(job), nl=False)
 
 
 @app.command(context_settings=_PASS_ON)

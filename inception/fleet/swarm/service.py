@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import docker
@@ -13,10 +12,11 @@ from docker.types import ContainerSpec, DriverConfig, Mount, Placement, RestartP
 
 from inception.engine.translate import translated
 from inception.errors import EngineError, UsageError
+from inception.fleet.fleets import LABEL_ARGUMENTS, Fleet, FleetJob, choose, refuse_another
+from inception.fleet.swarm.reader import SwarmReader
 from inception.plan.chain import LABEL_FLEET
 from inception.plan.request import is_name
 
-LABEL_ARGUMENTS = "inception.fleet.arguments"
 _SOCKET = "/var/run/docker.sock"
 _RUN_ROOT = "/run/inception"
 _GRACE_NS = 90 * 10**9
@@ -25,134 +25,101 @@ _GONE_S = 120.0
 _PAUSE_S = 0.5
 
 
-@dataclass(frozen=True, kw_only=True)
-class FleetJob:
-    """A campaign for every node: the client image, the options of `inception stress`, and the nodes' labels."""
-
-    name: str
-    image: str
-    arguments: tuple[str, ...]
-    labels: tuple[str, ...] = ()
-    socket: str = _SOCKET
-
-    def check(self) -> None:
-        """Raise UsageError for a name that cannot name a service, or labels without a value."""
-        if not is_name(self.name):
-            raise UsageError(f"{self.name!r} cannot name a fleet", remedy="use lower-case letters, digits and dashes")
-        for label in self.labels:
-            if not all(label.partition("=")):
-                raise UsageError(f"{label!r} is no label", remedy="write it like disk=ssd")
-
-    def constraints(self) -> list[str]:
-        """Return the Swarm's constraints for the labels."""
-        return [f"node.labels.{name} == {value}" for name, _, value in (it.partition("=") for it in self.labels)]
-
-    def template(self) -> TaskTemplate:
-        """Return the task of each node."""
-        container = ContainerSpec(
-            image=self.image,
-            args=["inception", "fleet", "node", *self.arguments],
-            mounts=[
-                Mount(target=_SOCKET, source=self.socket, type="bind"),
-                # Without a name the volume ends with the task's container, unless its node leaves the Swarm.
-                Mount(target=_RUN_ROOT, source=None, type="volume", labels={LABEL_FLEET: self.name}),
-            ],
-            stop_grace_period=_GRACE_NS,
-            labels={LABEL_FLEET: self.name},
-        )
-        return TaskTemplate(
-            container,
-            restart_policy=RestartPolicy(condition="none"),
-            placement=Placement(constraints=self.constraints()),
-            # The engine's own driver may be one that cannot be read.
-            log_driver=DriverConfig("json-file"),
-        )
+def check(job: FleetJob) -> None:
+    """Raise UsageError for a name that cannot name a service, or labels without a value."""
+    job.check()
+    if not is_name(job.name):
+        raise UsageError(f"{job.name!r} cannot name a fleet", remedy="use lower-case letters, digits and dashes")
 
 
-@dataclass(frozen=True, kw_only=True)
-class FleetService:
-    """A fleet that a Swarm has: its service, its options of `stress`, its constraints, and when it was made."""
+class Swarm:
+    """The Swarm that an engine manages. Methods raise EngineError."""
 
-    name: str
-    service: str
-    arguments: tuple[str, ...]
-    constraints: tuple[str, ...]
-    created: str
+    def __init__(self, client: docker.APIClient) -> None:
+        """Raise UsageError if the engine manages none, and EngineError."""
+        self._client = client
+        with translated("asking the engine for its Swarm"):
+            swarm = client.info().get("Swarm") or {}
+        if not swarm.get("ControlAvailable"):
+            raise UsageError(
+                f"the engine manages no Swarm (its state: {swarm.get('LocalNodeState') or 'inactive'})",
+                remedy="name a manager with DOCKER_HOST or --engine, or run docker swarm init",
+            )
+
+    def create(self, job: FleetJob) -> Fleet:
+        """Create the service of `job`. Raises UsageError if there is one of its name."""
+        refuse_another(self.fleets(), job.name)
+        with translated("creating the service"):
+            self._client.create_service(
+                _template(job),
+                name=job.name,
+                labels={LABEL_FLEET: job.name, LABEL_ARGUMENTS: json.dumps(job.arguments)},
+                # Not a global job: the manager makes new tasks for those that fail there, also with "none".
+                mode=ServiceMode("global"),
+            )
+        return choose(self.fleets(), job.name)
+
+    def fleets(self) -> tuple[Fleet, ...]:
+        """Return the fleets of the Swarm, by their names."""
+        with translated("listing the Swarm's services"):
+            services = self._client.services(filters={"label": LABEL_FLEET})
+        return tuple(sorted(map(_fleet_of, services), key=lambda it: it.name))
+
+    def reader(self, fleet: Fleet) -> SwarmReader:
+        """Return what reads the state of a fleet."""
+        return SwarmReader(self._client, fleet)
+
+    def remove(self, fleet: Fleet) -> None:
+        """Remove the service, and wait until its tasks on nodes that are up have unwound."""
+        with translated(f"removing the fleet {fleet.name}"):
+            self._client.remove_service(fleet.handle)
+            deadline_s = time.monotonic() + _GONE_S
+            while left := self._tasks_left(fleet):
+                if time.monotonic() > deadline_s:
+                    raise EngineError(
+                        f"fleet {fleet.name}: {len(left)} tasks did not end within {_GONE_S:.0f} s",
+                        remedy="look for containers with the label inception.fleet on the nodes",
+                    )
+                time.sleep(_PAUSE_S)
+
+    def _tasks_left(self, fleet: Fleet) -> list[Mapping[str, Any]]:
+        ready = {it["ID"] for it in self._client.nodes() if it["Status"]["State"] == "ready"}
+        # A filter for a service that is removed would be refused.
+        return [it for it in self._client.tasks() if it["ServiceID"] == fleet.handle and it.get("NodeID") in ready]
 
 
-def require_manager(client: docker.APIClient) -> None:
-    """Check that the engine manages a Swarm. Raises UsageError and EngineError."""
-    with translated("asking the engine for its Swarm"):
-        swarm = client.info().get("Swarm") or {}
-    if not swarm.get("ControlAvailable"):
-        raise UsageError(
-            f"the engine manages no Swarm (its state: {swarm.get('LocalNodeState') or 'inactive'})",
-            remedy="name a manager with DOCKER_HOST or --engine, or run docker swarm init",
-        )
+def _template(job: FleetJob) -> TaskTemplate:
+    """Return the task of each node."""
+    container = ContainerSpec(
+        image=job.image,
+        args=["inception", "fleet", "node", *job.arguments],
+        mounts=[
+            Mount(target=_SOCKET, source=job.socket, type="bind"),
+            # Without a name the volume ends with the task's container, unless its node leaves the Swarm.
+            Mount(target=_RUN_ROOT, source=None, type="volume", labels={LABEL_FLEET: job.name}),
+        ],
+        stop_grace_period=_GRACE_NS,
+        labels={LABEL_FLEET: job.name},
+    )
+    return TaskTemplate(
+        container,
+        restart_policy=RestartPolicy(condition="none"),
+        placement=Placement(
+            constraints=[
+                f"node.labels.{name} == {value}" for name, _, value in (it.partition("=") for it in job.labels)
+            ]
+        ),
+        # The engine's own driver may be one that cannot be read.
+        log_driver=DriverConfig("json-file"),
+    )
 
 
-def create(client: docker.APIClient, job: FleetJob) -> FleetService:
-    """Create the service of `job`. Raises UsageError if there is one of its name, and EngineError."""
-    if any(it.name == job.name for it in find_fleets(client)):
-        raise UsageError(
-            f"a fleet {job.name} exists already", remedy=f"see inception fleet collect {job.name}, or fleet down"
-        )
-    with translated("creating the service"):
-        client.create_service(
-            job.template(),
-            name=job.name,
-            labels={LABEL_FLEET: job.name, LABEL_ARGUMENTS: json.dumps(job.arguments)},
-            # Not a global job: the manager makes new tasks for those that fail there, without end, also with "none".
-            mode=ServiceMode("global"),
-        )
-    return find_fleet(client, job.name)
-
-
-def find_fleets(client: docker.APIClient) -> tuple[FleetService, ...]:
-    """Return the fleets of the Swarm, by their names. Raises EngineError."""
-    with translated("listing the Swarm's services"):
-        services = client.services(filters={"label": LABEL_FLEET})
-    return tuple(sorted(map(_service_of, services), key=lambda it: it.name))
-
-
-def _service_of(service: Mapping[str, Any]) -> FleetService:
+def _fleet_of(service: Mapping[str, Any]) -> Fleet:
     labels, task = service["Spec"]["Labels"], service["Spec"]["TaskTemplate"]
-    return FleetService(
+    return Fleet(
         name=labels[LABEL_FLEET],
-        service=service["ID"],
+        handle=service["ID"],
         arguments=tuple(json.loads(labels.get(LABEL_ARGUMENTS, "[]"))),
         constraints=tuple((task.get("Placement") or {}).get("Constraints") or ()),
         created=service["CreatedAt"],
     )
-
-
-def find_fleet(client: docker.APIClient, name: str | None) -> FleetService:
-    """Return the fleet of that name; without one, the only fleet. Raises UsageError and EngineError."""
-    fleets = find_fleets(client)
-    found = [it for it in fleets if name in {None, it.name}]
-    if len(found) == 1:
-        return found[0]
-    if name is None and found:
-        raise UsageError("there are several fleets", remedy="name one of inception fleet ls")
-    what = "no fleet runs on this Swarm" if name is None else f"no fleet {name} runs on this Swarm"
-    raise UsageError(what, remedy="see inception fleet ls")
-
-
-def remove(client: docker.APIClient, fleet: FleetService) -> None:
-    """Remove the service, and wait until its tasks on nodes that are up have unwound. Raises EngineError."""
-    with translated(f"removing the fleet {fleet.name}"):
-        client.remove_service(fleet.service)
-        deadline_s = time.monotonic() + _GONE_S
-        while left := _tasks_left(client, fleet):
-            if time.monotonic() > deadline_s:
-                raise EngineError(
-                    f"fleet {fleet.name}: {len(left)} tasks did not end within {_GONE_S:.0f} s",
-                    remedy="look for containers with the label inception.fleet on the nodes",
-                )
-            time.sleep(_PAUSE_S)
-
-
-def _tasks_left(client: docker.APIClient, fleet: FleetService) -> list[Mapping[str, Any]]:
-    ready = {it["ID"] for it in client.nodes() if it["Status"]["State"] == "ready"}
-    # A filter for a service that is removed would be refused.
-    return [it for it in client.tasks() if it["ServiceID"] == fleet.service and it.get("NodeID") in ready]

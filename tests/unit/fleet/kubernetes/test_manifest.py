@@ -11,16 +11,17 @@ import yaml
 
 from inception.cli.main import run_arguments
 from inception.errors import UsageError
-from inception.fleet.kubernetes.manifest import KubernetesJob
+from inception.fleet.fleets import FleetJob
+from inception.fleet.kubernetes.manifest import check, manifest
 
-JOB = KubernetesJob(name="nightly", image="registry.example/inception-cli:1", arguments=("--max-depth", "8"), nodes=3)
+JOB = FleetJob(name="nightly", image="registry.example/inception-cli:1", arguments=("--max-depth", "8"), nodes=3)
 FIRST_VERSION = "1.28"
 """The first release with a limit for each index of a Job."""
 
 
-def read(job: KubernetesJob) -> dict[str, Any]:
-    manifest: dict[str, Any] = yaml.safe_load(job.manifest())
-    return manifest
+def read(job: FleetJob) -> dict[str, Any]:
+    written: dict[str, Any] = yaml.safe_load(manifest(job))
+    return written
 
 
 @pytest.mark.parametrize("version", [FIRST_VERSION, "1.33", "1.37"])
@@ -30,10 +31,10 @@ def test_manifest_has_no_field_that_a_release_does_not_know(version: str) -> Non
 
 
 def test_schema_would_refuse_a_field_that_is_misspelt() -> None:
-    manifest = read(JOB)
-    manifest["spec"]["backOffLimitPerIndex"] = manifest["spec"].pop("backoffLimitPerIndex")
+    misspelt = read(JOB)
+    misspelt["spec"]["backOffLimitPerIndex"] = misspelt["spec"].pop("backoffLimitPerIndex")
     with pytest.raises(kubernetes_validate.ValidationError, match="backOffLimitPerIndex"):
-        kubernetes_validate.validate(manifest, FIRST_VERSION, strict=True)
+        kubernetes_validate.validate(misspelt, FIRST_VERSION, strict=True)
 
 
 def test_one_pod_a_node_with_its_label_and_not_tried_again() -> None:
@@ -65,16 +66,16 @@ def test_words_arrive_as_they_are(word: str) -> None:
         (replace(JOB, nodes=0), "0 nodes cannot be a Job: give 1 to"),
     ],
 )
-def test_what_no_job_can_be_is_refused(job: KubernetesJob, message: str) -> None:
+def test_what_no_job_can_be_is_refused(job: FleetJob, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        job.check()
+        check(job)
 
 
 def test_command_prints_the_manifest_of_its_options(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_arguments(["fleet", "manifest", "--nodes", "2", "--name", "n", "--max-depth", "4", "--soak", "1m"]) == 0
-    manifest = yaml.safe_load(capsys.readouterr().out)
-    assert manifest["metadata"]["name"] == "n"
-    command = manifest["spec"]["template"]["spec"]["containers"][0]["command"]
+    written = yaml.safe_load(capsys.readouterr().out)
+    assert written["metadata"]["name"] == "n"
+    command = written["spec"]["template"]["spec"]["containers"][0]["command"]
     assert command[command.index("inception") :] == [
         *("inception", "fleet", "node", "--own-engine", "--max-depth", "4", "--soak", "1m")
     ]

@@ -12,18 +12,13 @@ import docker
 import pytest
 
 from inception.errors import EngineError, UsageError
-from inception.fleet import collect
-from inception.fleet.swarm import follow, service
-from inception.fleet.swarm.follow import Following
-from inception.fleet.swarm.service import (
-    FleetJob,
-    FleetService,
-    create,
-    find_fleet,
-    remove,
-    require_manager,
-)
-from inception.fleet.swarm.state import NodeState, Phase
+from inception.fleet import collect, follow
+from inception.fleet.fleets import Fleet, FleetJob, choose
+from inception.fleet.follow import Following
+from inception.fleet.nodes import NodeState, Phase
+from inception.fleet.swarm import reader, service
+from inception.fleet.swarm.reader import SwarmReader
+from inception.fleet.swarm.service import Swarm, check
 from inception.fleet.transport import to_lines
 from inception.plan.chain import LABEL_FLEET
 from tests.factories.fleets import machine_report
@@ -86,13 +81,13 @@ class Manager:
         self.removed.append(name)
 
 
-FLEET = FleetService(name="f", service="service", arguments=(), constraints=(), created="")
+FLEET = Fleet(name="f", handle="service", arguments=(), constraints=(), created="")
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    for module in (follow, service):
+    for module in (follow, reader, service):
         monkeypatch.setattr(module, "time", made)
     return made
 
@@ -103,8 +98,8 @@ def _follow(
     constraints: tuple[str, ...] = (),
 ) -> tuple[list[str], list[NodeState]]:
     said: list[str] = []
-    fleet = FleetService(name="f", service="service", arguments=(), constraints=constraints, created="")
-    states = Following(manager, fleet, on_message=said.append, wait_s=wait_s).run()
+    fleet = Fleet(name="f", handle="service", arguments=(), constraints=constraints, created="")
+    states = Following(SwarmReader(manager, fleet), on_message=said.append, wait_s=wait_s).run()
     return said, list(states)
 
 
@@ -176,7 +171,8 @@ def test_manager_that_is_silent_for_long_ends_the_following(clock: Clock) -> Non
 def test_service_is_a_job_with_one_try_a_node(clock: Clock) -> None:
     manager: Any = Manager(clock, lambda _: ([], [], []))
     job = FleetJob(name="f", image="cli", arguments=("--max-depth", "3"), labels=("disk=ssd",), socket="/run/d.sock")
-    made = create(manager, job)
+    swarm = Swarm(manager)
+    made = swarm.create(job)
     template = manager.created[0]["Spec"]["TaskTemplate"]
     assert (made.name, made.arguments, made.constraints) == ("f", ("--max-depth", "3"), ("node.labels.disk == ssd",))
     container = template["ContainerSpec"]
@@ -189,35 +185,35 @@ def test_service_is_a_job_with_one_try_a_node(clock: Clock) -> None:
     assert template["LogDriver"]["Name"] == "json-file"
     assert manager.created[0]["Spec"]["Labels"][LABEL_FLEET] == "f"
     with pytest.raises(UsageError, match="exists already"):
-        create(manager, job)
+        swarm.create(job)
     with pytest.raises(UsageError, match="no fleet g"):
-        find_fleet(manager, "g")
-    assert find_fleet(manager, None) == made
+        choose(swarm.fleets(), "g")
+    assert choose(swarm.fleets(), None) == made
 
 
 @pytest.mark.parametrize("wrong", [{"name": "No Name"}, {"labels": ("disk",)}, {"labels": ("=ssd",)}])
 def test_wrong_job_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
-        FleetJob(**{"name": "f", "image": "cli", "arguments": (), **wrong}).check()
+        check(FleetJob(**{"name": "f", "image": "cli", "arguments": (), **wrong}))
 
 
 def test_engine_without_a_swarm_is_refused(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     manager: Any = Manager(clock, lambda _: ([], [], []))
-    require_manager(manager)
+    Swarm(manager)
     monkeypatch.setattr(manager, "info", lambda: {"Swarm": {"LocalNodeState": "active", "ControlAvailable": False}})
     with pytest.raises(UsageError, match="manages no Swarm"):
-        require_manager(manager)
+        Swarm(manager)
 
 
 def test_removing_waits_for_the_tasks_of_nodes_that_are_up(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     manager: Any = Manager(clock, lambda _: ([node("a"), node("b", state="down")], [], []))
     monkeypatch.setattr(manager, "tasks", lambda: [task("b"), *([task("a")] if clock.now_s < 30 else [])])
-    remove(manager, FLEET)
+    Swarm(manager).remove(FLEET)
     assert manager.removed == ["service"]
     assert 30 <= clock.now_s < 40
     monkeypatch.setattr(manager, "tasks", lambda: [task("a")])
     with pytest.raises(EngineError, match="1 tasks did not end"):
-        remove(manager, FLEET)
+        Swarm(manager).remove(FLEET)
 
 
 def test_each_node_is_kept_with_its_log_and_all_are_one_report(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from inception.fleet.swarm.state import Logs, NodeState, Phase, node_states
+from inception.fleet.nodes import Logs, NodeState, Phase
+from inception.fleet.swarm.state import add_line, node_states
 from inception.fleet.transport import to_lines
 
 
@@ -39,7 +40,7 @@ def log_line(name: str, text: str, second: int = 1) -> str:
 def logs(*lines: str) -> Logs:
     made = Logs()
     for line in lines:
-        made.add(line)
+        add_line(made, line)
     return made
 
 
