@@ -1,4 +1,4 @@
-"""Make the disk that each isolated run gets a copy of: an ext4 image with the level image and its seed on an engine."""
+"""Make the disk that each isolated run gets a copy of: an ext4 image with the level image and its seeds."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from inception.image.recipe import default_tag
+from tests.isolated.fill import STORES
 from tests.isolated.run import run_isolated
 from tests.isolated.slot import Slot
 
@@ -20,7 +21,7 @@ _FILL = (sys.executable, "-m", "tests.isolated.fill")
 def template(cache: Path, slot: Slot) -> Path:
     """Return the disk for today's level image, made in `slot` if it is missing. Raises CalledProcessError."""
     cache.mkdir(parents=True, exist_ok=True)
-    disk = cache / f"{default_tag().rpartition(':')[2]}.ext4"
+    disk = cache / "-".join((default_tag().rpartition(":")[2], *STORES, "seeds.ext4"))
     lock = os.open(cache / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)

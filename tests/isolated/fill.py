@@ -1,4 +1,4 @@
-"""Put the level image and its seed on this machine's private engine: run inside, to make the disk's template."""
+"""Put the level image and its seeds on this machine's private engine: run inside, to make the disk's template."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ import sys
 from inception.chain.prepare import prepare
 from inception.engine.connect import EngineChoice, connect
 from inception.image.recipe import default_tag
-from inception.plan.request import Request
+from inception.plan.request import Request, parse_level_store
+
+STORES = ("overlay2", "containerd")
+"""Image stores that get a seed: making one takes half a minute, and many tests need both."""
 
 if __name__ == "__main__":
     with connect(EngineChoice.PRIVATE, on_message=lambda line: print(line, file=sys.stderr)) as engine:
-        prepare(engine, Request(depth=1, name="fill", image=default_tag()), lambda line: print(line, file=sys.stderr))
+        for store in STORES:
+            request = Request(depth=1, name="fill", image=default_tag(), image_store=(parse_level_store(store),))
+            prepare(engine, request, lambda line: print(line, file=sys.stderr))
