@@ -50,7 +50,7 @@ LIGHT = Palette(
     grid="#e3e8ee",
     alarm="#c62f2b",
     surface="#ffffff",
-    series=("#3c6fd1", "#1fa38a", "#f0a531", "#d9534f", "#9aa5b1", "#5aa9e6", "#8a63d2", "#c2528b"),
+    series=("#3c6fd1", "#1fa38a", "#f0a531", "#d9534f", "#7d9633", "#5aa9e6", "#8a63d2", "#c2528b"),
 )
 DARK = Palette(
     text="#e8edf4",
@@ -58,7 +58,7 @@ DARK = Palette(
     grid="#2a3442",
     alarm="#ff8a84",
     surface="#171e28",
-    series=("#7aa2f7", "#4fd1b5", "#f7c368", "#f2837f", "#8b98a9", "#7cc7ff", "#b794f6", "#e68ab8"),
+    series=("#7aa2f7", "#4fd1b5", "#f7c368", "#f2837f", "#b5cc6a", "#7cc7ff", "#b794f6", "#e68ab8"),
 )
 
 
