@@ -9,8 +9,8 @@ from inception.engine.connect import EngineChoice, connect
 from inception.image.recipe import default_tag
 from inception.plan.request import Request, parse_level_store
 
-STORES = ("overlay2", "containerd")
-"""Image stores that get a seed: making one takes half a minute, and many tests need both."""
+STORES = ("auto", "containerd")
+"""Image stores, as they are asked for, that get a seed: making one takes half a minute, and many tests need both."""
 
 if __name__ == "__main__":
     with connect(EngineChoice.PRIVATE, on_message=lambda line: print(line, file=sys.stderr)) as engine:
