@@ -31,6 +31,9 @@ CONTAINERD_ROOT = "containerd-root"
 SEED_DIRECTORY = PurePosixPath("/var/lib/inception/seed")
 """Directory of the seed where it is made: `seed.json`, `image.tar`, `data-root/` and archives of preloads."""
 
+PLAIN_SEED_DIRECTORY = PurePosixPath("/var/lib/inception/plain-seed")
+"""Directory of the seed without preloads, where one with preloads is made."""
+
 SEEDS_DIRECTORY = PurePosixPath("/var/lib/inception/seeds")
 """Directory of the chain's seeds in each level, read-only, each in a directory with the name of its volume."""
 

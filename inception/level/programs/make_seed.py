@@ -1,7 +1,8 @@
 """`python -m inception.level.programs.make_seed TAG PATIENCE STORE PRELOAD...`: make a seed, with a real engine.
 
 The client runs it once for each image, image store and set of preloads, in a container of that image whose seed
-directory is the volume and already has `image.tar` and the archives of the preloads in it.
+directory is the volume and already has `image.tar` and the archives of the preloads in it. Where the container has
+the seed without preloads, that is copied instead of `image.tar`, and the engine has the image already.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from inception.level.early.daemons import start_containerd
 from inception.level.early.processes import Daemon
-from inception.level.engine.client import connect, load_as, load_preload
+from inception.level.engine.client import connect, id_of_image, load_as, load_preload
 from inception.level.engine.daemons import (
     CONTAINERD_SOCKET,
     image_settings,
@@ -27,7 +28,7 @@ from inception.level.images.graft import data_root_in, tarball_in
 from inception.level.images.store import store_in_use, store_settings
 from inception.plan.engine.settings import DockerdConfiguration, SettingsFile, configure
 from inception.plan.engine.versions import has_containerd_store, parse_engine_version
-from inception.plan.paths import CONTAINERD_ROOT, SEED_DIRECTORY, preload_file
+from inception.plan.paths import CONTAINERD_ROOT, PLAIN_SEED_DIRECTORY, SEED_DIRECTORY, preload_file
 from inception.plan.request import ImageStore
 from inception.plan.time_limits import TimeLimits
 
@@ -60,6 +61,7 @@ def make_seed(
     """
     check_store(store, subprocess.run(("dockerd", "--version"), capture_output=True, text=True, check=False).stdout)
     data_root = data_root_in(directory)
+    copy_plain_seed(Path(PLAIN_SEED_DIRECTORY), directory)
     containerd = start_containerd(data_root, _LOGS / "containerd.log")
     wait_for_socket(CONTAINERD_SOCKET, containerd, limits.containerd_s)
     dockerd = start_dockerd(dockerd_configuration(data_root, store), _LOGS / "dockerd.log")
@@ -69,8 +71,10 @@ def make_seed(
             used = store_in_use(client.info())
             if store not in {ImageStore.AUTO, used}:
                 raise PhaseError(f"its engine has no image store {store}, but {used}")
-            load_as(client, tarball_in(directory), tag)
-            image_id = client.inspect_image(tag)["Id"]
+            # A copied data-root has it, unless the tag is new to it.
+            if (image_id := id_of_image(client, tag)) is None:
+                load_as(client, tarball_in(directory), tag)
+                image_id = client.inspect_image(tag)["Id"]
             loaded = [
                 load_preload(client, directory / preload_file(index), preload["names"])
                 for index, preload in enumerate(preloads)
@@ -93,6 +97,16 @@ def make_seed(
         ],
     }
     (directory / "seed.json").write_text(json.dumps(described) + "\n")
+
+
+def copy_plain_seed(plain: Path, directory: Path) -> None:
+    """Copy data-root and image of the seed in `plain`, if it is there, to `directory`. Raises PhaseError."""
+    if not plain.exists():
+        return
+    sources = (data_root_in(plain), tarball_in(plain))
+    copied = subprocess.run(("cp", "--archive", *sources, directory), capture_output=True, text=True, check=False)
+    if copied.returncode != 0:
+        raise PhaseError(f"the seed without preloads cannot be copied: {copied.stderr.strip()}")
 
 
 def name_by_digests(data_root: Path, image_ids: Sequence[str], digests: Iterable[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from inception.plan.engine.preloads import Preload, digest_of, distinct_preloads
 from inception.plan.engine.versions import has_containerd_store
@@ -61,6 +61,12 @@ def seed_volume_name(
     words += [] if store is ImageStore.AUTO else [store]
     words += ["with", digest_of(preloads)] if preloads else []
     return _PREFIX + "-".join(words)
+
+
+def without_preloads(seed: SeedPlan) -> SeedPlan:
+    """Return the seed of the same image, store and engine that has no preloads."""
+    volume = seed_volume_name(seed.image_id, seed.store, engine_image_id=seed.engine_image_id)
+    return replace(seed, volume=volume, preloads=())
 
 
 def is_seed_of(volume: str, image_id: str) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from inception.plan.engine.preloads import Preload, distinct_preloads, names_file, show_preload
-from inception.plan.engine.seeds import ImageFacts, is_seed_of, preloads_in, seed_volume_name
+from inception.plan.engine.seeds import ImageFacts, is_seed_of, preloads_in, seed_volume_name, without_preloads
 from inception.plan.request import ImageTransfer
 from tests.factories.plans import FACTS, IMAGE, IMAGE_ID, plan
 
@@ -22,6 +22,13 @@ def test_a_set_of_preloads_has_one_seed_in_whatever_order_it_is_given() -> None:
     assert is_seed_of(volume, IMAGE_ID)
     others = [(), (APP,), (APP, replace(BASE, names=())), (APP, replace(BASE, digests=()))]
     assert volume not in {seed_volume_name(IMAGE_ID, preloads=it) for it in others}
+
+
+def test_seed_without_preloads_is_that_of_a_chain_which_has_none() -> None:
+    (seed, *_) = plan(2, replace(FACTS, preloads=(APP,))).seeds
+    (plain, *_) = plan(2).seeds
+    assert without_preloads(seed) == without_preloads(plain) == plain
+    assert seed != plain
 
 
 def test_each_seed_of_a_chain_has_all_preloads() -> None:
