@@ -87,6 +87,11 @@ class RunDirectory(NamedTuple):
         return self.root / "paused"
 
     @property
+    def kept(self) -> PurePosixPath:
+        """File that exists once a client has arranged that the chain's data outlive its levels."""
+        return self.root / "kept"
+
+    @property
     def endpoint_proof(self) -> PurePosixPath:
         """Proof that the user chose the level-0 engine that the plan names."""
         return self.root / "endpoint.proof"

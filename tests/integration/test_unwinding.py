@@ -20,12 +20,14 @@ from inception.places import run_root
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
 from inception.plan.request import ImageStore, ImageTransfer, Request
-from tests.integration.conftest import INCEPTION, RunInception
+from tests.integration.conftest import INCEPTION, RunInception, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("level_image", "unchanged_host")]
 
 _DEPTH = 3
 _LIMIT_S = 60.0
+_DOCKERS_GRACE_S = 10.0
+"""Seconds that dockerd gives a container to end."""
 
 
 def _events(file: Path) -> list[Event]:
@@ -72,6 +74,28 @@ def test_a_command_that_fails(run_inception: RunInception) -> None:
 
 def test_a_command_that_is_missing(run_inception: RunInception) -> None:
     assert run_inception("--depth", str(_DEPTH), "--", "no-such-command").returncode == 127
+
+
+_DEAF = "docker run -d $INCEPTION_IMAGE sleep 600"
+_POLITE = """docker run -d -v /here:/here $INCEPTION_IMAGE sh -c 'trap "echo ended >>/here/said; exit" TERM
+touch /here/runs; while :; do sleep 0.1; done'"""
+
+
+def test_containers_may_end_by_themselves_and_hold_the_end_up_for_seconds(
+    run_inception: RunInception, tmp_path: Path
+) -> None:
+    started = run_inception("up", "--depth", "2", "--name", "busy", "--mount", f"{tmp_path}:/here")
+    assert started.returncode == 0, started.stderr
+    for level in ("1", "2"):
+        ran = run_inception("exec", "busy", "--level", level, "--", "sh", "-c", f"{_DEAF} && {_POLITE}")
+        assert ran.returncode == 0, ran.stderr
+        wait_for((tmp_path / "runs").exists, _LIMIT_S, "the container does not run")
+        (tmp_path / "runs").unlink()
+    begun_s = time.monotonic()
+    assert run_inception("down", "busy").returncode == 0
+    took_s = time.monotonic() - begun_s
+    assert (tmp_path / "said").read_text() == "ended\n" * 2
+    assert took_s < 2 * _DOCKERS_GRACE_S, "each level gave its containers the time that dockerd gives them"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

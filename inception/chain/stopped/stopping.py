@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import docker
 from docker.types import Mount
@@ -36,6 +37,7 @@ def stop(client: docker.APIClient, chain: ChainStatus) -> None:
         write_record(kept)
         try:
             _keep(client, kept)
+            Path(plan.paths.kept).touch()
         except BaseException:
             remove_record(plan.name)
             raise

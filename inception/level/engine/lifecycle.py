@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from inception.level.engine.daemons import (
     start_dockerd,
     wait_for_socket,
 )
+from inception.level.engine.last_containers import killing_containers
 from inception.level.event_log import EventLog
 from inception.level.failure import PhaseError
 from inception.level.images.graft import Seed, is_used, plan_graft, plan_regraft
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 _REMEDY_OF_GRAFT = "use --image-transfer auto or load"
 _BEREFT_STOP_S = 1.0
 """Seconds for a daemon to stop when the other one is gone."""
+_CONTAINERS_S = 2.0
+"""Seconds for containers to end whose data go with the level: they may still write to a directory of the host."""
 _RELOAD_LIMIT_S = 3.0
 _RELOAD_PAUSE_S = 0.02
 
@@ -202,7 +205,7 @@ class LevelEngine:
         return dockerd
 
     def stop(self) -> None:
-        """Stop both daemons, dockerd first. There is no child level any more."""
+        """Stop both daemons, dockerd with its containers first. There is no child level any more."""
         with self._replacing:
             self._stopping = True
         if self._plan.restart_engines:
@@ -210,9 +213,11 @@ class LevelEngine:
         # A dockerd that has lost its containerd waits 15 s for containers that ended long ago: it learns of no end.
         bereft = any(daemon.process.poll() is not None for daemon in self._daemons)
         limit_s = _BEREFT_STOP_S if bereft else self._plan.limits.level_stop_s
-        for daemon in reversed(self._daemons):
-            if not daemon.stop(limit_s):
-                self._events.note(Phase.UNWIND, f"{daemon.name} did not stop in time and was killed")
+        # Containers whose data are kept get the time that dockerd gives them.
+        with nullcontext() if Path(self._plan.paths.kept).exists() else killing_containers(_CONTAINERS_S):
+            for daemon in reversed(self._daemons):
+                if not daemon.stop(limit_s):
+                    self._events.note(Phase.UNWIND, f"{daemon.name} did not stop in time and was killed")
 
     def _end_live_restore(self) -> None:
         """Have dockerd stop its containers when it ends: with live-restore it leaves them running.

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import resource
-import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +19,7 @@ from inception.level.engine.daemons import (
     start_dockerd,
     wait_for_socket,
 )
+from inception.level.engine.last_containers import killing_containers
 from inception.level.engine.log_rotation import rotate
 from inception.level.event_log import tail
 from inception.level.failure import PhaseError
@@ -114,14 +112,10 @@ class StandaloneEngine:
         """Stop both daemons, dockerd with its containers first; report one that had to be killed."""
         self._stopping = True
         limits = {"dockerd": _DOCKERD_S, "containerd": _CONTAINERD_S}
-        # dockerd gives each container 10 s, which is all the time that there is.
-        killer = threading.Timer(_CONTAINERS_S, _kill_containers)
-        killer.daemon = True
-        killer.start()
-        for daemon in reversed(self._daemons):
-            if not daemon.stop(limits[daemon.name]):
-                on_message(f"warning: {daemon.name} did not stop in time and was killed")
-        killer.cancel()
+        with killing_containers(_CONTAINERS_S):
+            for daemon in reversed(self._daemons):
+                if not daemon.stop(limits[daemon.name]):
+                    on_message(f"warning: {daemon.name} did not stop in time and was killed")
 
 
 def configure_standalone(
@@ -176,27 +170,3 @@ def default_mtu(routes: str, links: Path) -> int | None:
         if int(destination, 16) == 0:
             return int((links / link / "mtu").read_text())
     return None
-
-
-def _kill_containers() -> None:
-    for process in _children_of_shims():
-        with suppress(ProcessLookupError):
-            os.kill(process, signal.SIGKILL)
-
-
-def _children_of_shims() -> Iterator[int]:
-    """Return the children of containerd-shims: the first process of each container, and of each `docker exec`.
-
-    Only shims in this mount namespace count: with `--pid=host` those of the host are visible, too.
-    """
-    ours = Path("/proc/self/ns/mnt").readlink()
-    parents: dict[int, int] = {}
-    shims = set()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            with suppress(OSError):  # It ended meanwhile.
-                name, _, rest = (entry / "stat").read_text().partition("(")[2].rpartition(")")
-                parents[int(entry.name)] = int(rest.split()[1])
-                if name.startswith("containerd-shim") and (entry / "ns" / "mnt").readlink() == ours:
-                    shims.add(int(entry.name))
-    return (process for process, parent in parents.items() if parent in shims)

@@ -18,6 +18,7 @@ import pytest
 from inception.level.api import client
 from inception.level.early.processes import Daemon
 from inception.level.engine import client as engine_client
+from inception.level.engine import last_containers, lifecycle
 from inception.level.engine.lifecycle import LevelEngine
 from inception.level.event_log import EventLog
 from inception.level.failure import PhaseError
@@ -27,6 +28,11 @@ from inception.plan.request import ImageStore, ImageTransfer
 from tests.factories import plans
 
 _STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+
+_SLOW = """import signal, sys, time
+signal.signal(15, lambda *_: (time.sleep(0.3), sys.exit()))
+print('slow', flush=True)
+time.sleep(60)"""
 
 
 class _Notes:
@@ -51,6 +57,7 @@ def _engine(*daemons: Daemon) -> tuple[LevelEngine, _Notes]:
     engine = cast("Any", object.__new__(LevelEngine))
     notes = _Notes()
     engine._plan = plans.plan()
+    engine._level = engine._plan.level(1)
     engine._events = cast("EventLog", notes)
     engine._daemons = list(daemons)
     engine._stopping = False
@@ -86,6 +93,26 @@ def test_stop_reports_no_daemon_that_stops_in_time(count: int) -> None:
         assert daemon.process.returncode == -15
         assert daemon.process.stdout
         daemon.process.stdout.close()
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_containers_of_a_chain_that_is_kept_get_the_time_that_dockerd_gives_them(
+    kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, _ = _engine()
+    engine._plan = replace(engine._plan, run_directory=str(tmp_path))
+    if kept:
+        Path(engine._plan.paths.kept).touch()
+    killed: list[bool] = []
+    monkeypatch.setattr(lifecycle, "_CONTAINERS_S", 0.01)
+    monkeypatch.setattr(last_containers, "_kill_containers", lambda: killed.append(True))
+    dockerd = _daemon("dockerd", sys.executable, "-c", _SLOW)
+    assert dockerd.process.stdout
+    with dockerd.process.stdout:
+        assert dockerd.process.stdout.readline() == b"slow\n"
+        engine._daemons = [dockerd]
+        engine.stop()
+    assert killed == ([] if kept else [True])
 
 
 @pytest.mark.parametrize("store", [ImageStore.OVERLAY2, ImageStore.CONTAINERD])
