@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,8 @@ from inception.chain.prepare import prepare
 from inception.engine.connect import Engine
 from inception.plan.request import Request
 from tests.integration.conftest import INCEPTION, RunInception
+from tests.integration.test_working_chain import HTTP, fetch
+from tests.integration.tiny import TINY_IMAGE, import_tiny_image
 
 LIMIT_S = 280
 Engines = Mapping[str, Sequence[str]]
@@ -126,7 +129,7 @@ def test_four_engines_in_one_another_run_build_and_grow(
         assert grown.returncode == 0, grown.stderr.decode()
         assert b"seed" not in grown.stderr
         refused = run_inception("grow", "engines", "--image", bookworm, timeout_s=LIMIT_S)
-        assert refused.returncode == 125
+        assert refused.returncode == 2
         (line,) = [it for it in refused.stderr.splitlines() if b"error:" in it]
         assert f"level 6 cannot keep images in containerd's store: {bookworm} has Docker 20.10.".encode() in line
         _check(run_inception, [*engines, engines[3]])
@@ -149,5 +152,77 @@ def test_older_engines_nest_in_newer_ones(
             assert levels.image == bookworm
             said = levels.bottom.containers.run(bookworm, ["dockerd", "--version"], remove=True)
             assert said.startswith(b"Docker version 20.10.")
+    finally:
+        run_inception("down", "engines")
+
+
+PORT = 18092
+TREE = """
+name = "engines"
+image = "{outer}"
+preload = ["{preload}"]
+mount = ["{directory}:/here"]
+forward = ["3={port}:80"]
+
+[[levels]]
+name = "host"
+
+[[levels]]
+name = "old"
+parent = "host"
+image = "{old}"
+
+[[levels]]
+name = "new"
+parent = "host"
+image = "{new}"
+image-store = "containerd"
+"""
+
+
+@pytest.fixture
+def tree(engine: Engine, level_image: str, bookworm: str, forky: str, tmp_path: Path) -> Iterator[Path]:
+    """Give a file that describes a tree of three engines; its seeds are there, and go in the end."""
+    file = tmp_path / "tree.toml"
+    import_tiny_image(engine.client)
+    before = {it["Name"] for it in engine.client.volumes()["Volumes"] or ()}
+    words = {"outer": level_image, "old": bookworm, "new": forky, "preload": TINY_IMAGE}
+    file.write_text(TREE.format(**words, directory=tmp_path, port=PORT))
+    try:
+        subprocess.run((INCEPTION, "up", "--spec", file), check=True)
+        subprocess.run((INCEPTION, "down", "engines"), check=True)
+        yield file
+    finally:
+        for volume in {it["Name"] for it in engine.client.volumes()["Volumes"] or ()} - before:
+            engine.client.remove_volume(volume)
+        engine.client.remove_image(TINY_IMAGE)
+
+
+@pytest.mark.usefixtures("unchanged_host")
+def test_engines_of_two_versions_are_children_of_a_third(tree: Path, run_inception: RunInception) -> None:
+    def done(*words: str) -> str:
+        ended = run_inception(*words, timeout_s=LIMIT_S)
+        assert ended.returncode == 0, ended.stderr.decode()
+        return ended.stdout.decode()
+
+    planned = json.loads(done("plan", "--spec", str(tree), "--json"))
+    assert [it["parent"] for it in planned["levels"]] == [0, 1, 1]
+    done("up", "--spec", str(tree))
+    try:
+        _check(
+            run_inception, [("26.1.", "overlay2", "runc"), ("20.10.", "overlay2", "runc"), ("28.", "overlayfs", "runc")]
+        )
+        assert [line.split()[1:3] for line in done("tree", "engines").splitlines() if " ready" in line] == [
+            ["1", "host"],
+            ["2", "old"],
+            ["3", "new"],
+        ]
+        for child in ("old", "new"):
+            script = f"docker run --rm {TINY_IMAGE} bash -c 'echo preloaded'; echo {child} >>/here/said"
+            assert done("exec", f"engines/{child}", "--", "sh", "-c", script) == "preloaded\n"
+        assert (tree.parent / "said").read_text() == "old\nnew\n"
+        serve = f"({HTTP.format(port=80, address='127.0.0.1')}) </dev/null >/dev/null 2>&1 &"
+        done("exec", "engines/new", "--", "sh", "-c", serve)
+        assert fetch(PORT, "hostname") == b"engines-3\n"
     finally:
         run_inception("down", "engines")
