@@ -9,13 +9,14 @@ ENGINE_TESTS ?= tests/integration/test_descent.py tests/integration/test_detache
 WORKERS ?= 3
 MINUTES ?= 10
 PREFIX ?= /usr/local
+JOB_SUITE ?= trixie
 BIN := .venv/bin
 PYTHON_HERE := $(CURDIR)/$(BIN)/python
 # Each worker of pytest-xdist is a process in namespaces of its own, which only root can make.
 ISOLATED := $(if $(filter 0,$(shell id -u)),--dist=worksteal --tx='$(WORKERS)*popen//python=$(PYTHON_HERE) -m tests.isolated -- $(PYTHON_HERE)')
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-integration test-vm test-engines engine-table test-inner test-engine-chain fuzz test-public check docs man install uninstall release-check sbom deb test-deb recordings bench profile bench-deep image venv clean host-packages
+.PHONY: help run test test-unit test-integration test-vm test-engines engine-table test-inner test-engine-chain fuzz test-public check docs man install uninstall release-check sbom deb test-deb test-gitlab recordings bench profile bench-deep image venv clean host-packages
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -90,6 +91,9 @@ deb: release-check ## Make a Debian package of the release: dist/inception_*.deb
 
 test-deb: host-packages ## Install, run and remove the Debian package in a Debian 13 root, as root
 	$(BIN)/python -m tests.isolated -- sh tests/release/deb_in_root.sh dist/inception_*.deb /var/tmp
+
+test-gitlab: host-packages ## Do the manual's GitLab job in a root of Debian JOB_SUITE (trixie), with the release in dist, as root
+	$(BIN)/python -m tests.isolated -- sh tests/release/gitlab_job_in_root.sh dist/inception_dind-*.whl /var/tmp $(JOB_SUITE)
 
 recordings: host-packages .venv/dev.stamp ## Record the manual's pictures of the terminal from real runs
 	$(BIN)/python -m docs.tools.record

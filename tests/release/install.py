@@ -22,9 +22,21 @@ class Installed:
 
 
 def pythons() -> list[Path]:
-    """Return the Pythons of this machine that the package supports, the oldest first."""
-    found = (shutil.which(f"python{version}") for version in _VERSIONS)
-    return [Path(it) for it in found if it is not None and _runs(it)] or [Path(sys.executable)]
+    """Return the Pythons that the package supports, on the path or of pyenv, the oldest first; name those not found."""
+    found = {version: _find(version) for version in _VERSIONS}
+    if missing := [version for version, python in found.items() if python is None]:
+        print(f"not tried, since it is not here: Python {', '.join(missing)}")
+    return [it for it in found.values() if it is not None] or [Path(sys.executable)]
+
+
+def _find(version: str) -> Path | None:
+    home = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    on_path = shutil.which(f"python{version}")
+    places = [
+        *([on_path] if on_path else []),
+        *map(str, sorted(home.glob(f"versions/{version}.*/bin/python{version}"))),
+    ]
+    return next((Path(it) for it in places if _runs(it)), None)
 
 
 def _runs(python: str) -> bool:
