@@ -5,6 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from docutils import nodes
+from sphinx.application import Sphinx
+
 _ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(_ROOT))
 
@@ -24,6 +27,7 @@ release = version = __version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
 exclude_patterns = ["tools", "reference/commands/*.inc"]
 nitpicky = True
+smartquotes_action = "q"  # Dashes and dots stay: two dashes begin an option.
 # Types of annotations that have no page here: those of other packages, and our own that a reader meets as text.
 nitpick_ignore_regex = [("py:.*", r"(?!inception\.(api|errors|chain\.level_clients|pytest_plugin)\b).*")]
 
@@ -46,3 +50,13 @@ man_pages = [
     *((f"reference/commands/{it.stem}", it.stem, it.summary, [], 1) for it in command_pages()),
 ]
 man_show_urls = True
+
+
+def setup(app: Sphinx) -> None:
+    """Have the dash between a parameter and its meaning be one: Sphinx writes two, and options keep theirs."""
+    app.connect("doctree-read", _dash_of_parameters)
+
+
+def _dash_of_parameters(_app: Sphinx, page: nodes.document) -> None:
+    for text in [it for it in page.findall(nodes.Text) if it == " -- "]:
+        text.parent.replace(text, nodes.Text(" \N{EN DASH} "))

@@ -60,6 +60,8 @@ def descend(
 ) -> Iterator[Levels]:
     """Start a chain of `depth` levels, give its engines, and unwind it in the end, whatever happens inside.
 
+    For example::
+
         with descend(depth=3, storage="tmpfs") as levels:
             levels.bottom.containers.run(levels.image, ["docker", "version"])
 
@@ -139,6 +141,8 @@ def usual_arguments() -> dict[str, object]:
 
 def attach(name: str | None = None) -> Levels:
     """Return the engines of the chain `name`, by default the only one, which stays when they are closed.
+
+    For example::
 
         with attach("dream") as levels:
             levels[1].ping()

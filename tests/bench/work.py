@@ -85,8 +85,13 @@ def print_table(found: dict[int, dict[str, float]]) -> None:
     print("| work of a container | " + " | ".join(f"level {level}" for level in levels) + " |")
     print("| --- |" + " --- |" * len(levels))
     for name, least in found[levels[0]].items():
-        deeper = (f" {found[level][name]:.3g} ({found[level][name] / least:.2f} times) |" for level in levels[1:])
-        print(f"| {name} | {least:.3g} |" + "".join(deeper))
+        deeper = (f" {_digits(found[level][name])} ({found[level][name] / least:.2f} times) |" for level in levels[1:])
+        print(f"| {name} | {_digits(least)} |" + "".join(deeper))
+
+
+def _digits(value: float) -> str:
+    """Return `value` to three digits, and to whole numbers from a thousand on, never as a power of ten."""
+    return f"{value:.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def main() -> None:
