@@ -24,6 +24,7 @@ class Drawing:
         self._drawing = False
         self._missed: list[Event] = []
         self._ascent_begun_s: float | None = None
+        self._gone_before = 0
         self._lock = threading.RLock()
 
     def start(self) -> None:
@@ -67,16 +68,23 @@ class Drawing:
         try:
             yield
         finally:
-            self._ascend()
+            with self._lock:
+                # Shells that ended took their levels with them, while the chain lives.
+                if any(it.number == 1 for it in self._progress.in_state(LevelProgressState.READY)):
+                    self._gone_before = self._unwound()
+                self._ascend()
             self.start()
 
     def finish(self) -> None:
         """Sum up the unwinding, and stop drawing."""
-        unwound = len(self._progress.in_state(LevelProgressState.UNWOUND))
+        unwound = self._unwound() - self._gone_before
         if unwound and self._ascent_begun_s is not None:
             self.stop(f"{_levels(unwound)} unwound in {self._clock() - self._ascent_begun_s:.1f} s")
         else:
             self.stop()
+
+    def _unwound(self) -> int:
+        return len(self._progress.in_state(LevelProgressState.UNWOUND))
 
     def _ascend(self) -> None:
         if self._ascent_begun_s is None:

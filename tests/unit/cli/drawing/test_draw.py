@@ -87,6 +87,24 @@ def test_nothing_is_written_while_a_session_has_the_terminal() -> None:
     ]
 
 
+@pytest.mark.parametrize("kicked", [True, False])
+def test_a_level_that_its_shell_took_along_is_not_counted_again(kicked: bool) -> None:
+    drawing, stream, _ = plain(2)
+    show_descent(drawing, 2)
+    with drawing.paused():
+        for phase, state in ((Phase.CREATE, State.BEGIN), (Phase.READY, State.END), (Phase.UNWIND, State.BEGIN)):
+            drawing.show(event(3, 3, phase, state, seconds=0.0))
+        drawing.show(event(4, 3, Phase.UNWIND, State.END, seconds=0.5))
+    before = stream.getvalue()
+    if not kicked:
+        show_ascent(drawing, 2)
+    drawing.finish()
+    told = stream.getvalue()[len(before) :].splitlines()
+    assert [line for line in told if "unwound in" in line] == (
+        [] if kicked else ["inception: 2 levels unwound in 0.0 s"]
+    )
+
+
 def test_a_descent_without_a_ready_level_has_no_summary() -> None:
     drawing, stream, _ = plain(4)
     drawing.show(event(1, 1, Phase.CREATE, State.BEGIN))
