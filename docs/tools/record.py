@@ -78,7 +78,8 @@ def main(names: Sequence[str]) -> int:
 
 def record(script: Script) -> list[Frame]:
     """Type the lines of `script` into a shell and return what its terminal showed, without long pauses."""
-    environment = {**os.environ, "PS1": _OUTER, "TERM": "xterm-256color", "COLUMNS": str(_COLUMNS)}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "PS1": _OUTER, "TERM": "xterm-256color", "COLUMNS": str(_COLUMNS)}
     shell = pexpect.spawn(
         "bash",
         ["--norc", "-i"],

@@ -18,6 +18,7 @@ def test_recording_shows_what_its_script_types(name: str) -> None:
     for typed in SCRIPTS[name].lines:
         # A line that is longer than the terminal goes on in the next one.
         assert any(typed[:60] in line for line in lines), typed
+    assert not any("command not found" in line for line in lines)
 
 
 def test_no_other_recordings_are_kept() -> None:
