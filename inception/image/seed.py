@@ -24,6 +24,7 @@ from docker.types import Mount
 from inception.engine.translate import reason, translated
 from inception.errors import ImageError
 from inception.image.preloads import opened
+from inception.image.seed_records import find_record, write_record
 from inception.level.containers import with_known_capabilities
 from inception.payload import payload_archive
 from inception.places import locked
@@ -92,9 +93,17 @@ def _remove_volume(client: docker.APIClient, volume: str) -> None:
 def _describe(client: docker.APIClient, seed: SeedPlan) -> dict[str, Any] | None:
     """Return the content of the seed's `seed.json`, or None if the seed is not complete."""
     try:
-        client.inspect_volume(seed.volume)
+        volume = client.inspect_volume(seed.volume)
     except docker.errors.NotFound:
         return None
+    if (recorded := find_record(volume)) is not None:
+        return recorded
+    if (description := _read_description(client, seed)) is not None:
+        write_record(volume, description)
+    return description
+
+
+def _read_description(client: docker.APIClient, seed: SeedPlan) -> dict[str, Any] | None:
     with _container(client, seed, command=["true"]) as container:
         try:
             chunks, _ = client.get_archive(container, str(SEED_DIRECTORY / "seed.json"))

@@ -30,8 +30,8 @@ STOCK_CGROUP = "docker"
 """Made by any dockerd for its first container, and kept by it."""
 STOCK_MOUNT = "docker/netns/default"
 """Made by any dockerd for its first container in the host's network, and kept likewise."""
-KEPT = re.compile(r".*\.lock|endpoint\.key|byte-code(/.*)?|engine(/(data|containerd)(/.*)?|/\w+\.log)?")
-"""In the state directory: locks, the key of proofs, levels' byte code, and the private engine's logs and data."""
+KEPT = re.compile(r".*\.lock|endpoint\.key|byte-code(/.*)?|seeds(/.*)?|engine(/(data|containerd)(/.*)?|/\w+\.log)?")
+"""In the state directory: locks, the key of proofs, byte code, records of seeds, the private engine's logs and data."""
 SYSCTLS = (
     "fs/inotify/max_user_instances",
     "fs/inotify/max_user_watches",
