@@ -71,7 +71,7 @@ def test_options_without_a_command_are_those_of_run(given: list[str], meant: lis
         (["image"], "missing command: see inception image --help"),
         (
             ["image", "build", "--method", "x"],
-            "'x' is not one of 'auto', 'dockerfile', 'mmdebstrap': see inception image build",
+            "'x' is not one of 'auto', 'dockerfile', 'mmdebstrap', 'own-root': see inception image build",
         ),
         (["image", "rm"], "image rm needs either images or --all: see inception image ls"),
         (["--depth", "-1"], "depth -1 is not between 0 and"),

@@ -23,10 +23,12 @@ from tests.factories import plans
 
 @pytest.fixture
 def plan(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ChainPlan:
-    """Give the plan of a detached chain of a run root and a state directory in `tmp_path`."""
+    """Give the plan of a detached chain with its run directory, of a run root and a state directory in `tmp_path`."""
     monkeypatch.setenv("INCEPTION_RUN_ROOT", str(tmp_path / "runs"))
     monkeypatch.setenv("INCEPTION_STATE_DIR", str(tmp_path / "state"))
-    return plans.plan(2, replace(plans.FACTS, run_root=str(tmp_path / "runs")), attached=False)
+    made = plans.plan(2, replace(plans.FACTS, run_root=str(tmp_path / "runs")), attached=False)
+    Path(made.run_directory).mkdir(parents=True)
+    return made
 
 
 def _engine(plan: ChainPlan, labels: dict[str, str] | None = None) -> Mock:
@@ -71,6 +73,7 @@ def test_the_data_of_level_1_are_held_by_a_container_that_is_no_level(
     mounts = engine.create_host_config.call_args.kwargs["mounts"]
     assert [it["Source"] for it in mounts] == ["data", *(seed.volume for seed in plan.seeds)]
     down.assert_called_once_with(engine, plan)
+    assert Path(plan.paths.kept).exists()
     assert stopped_plan("dream") == replace(plan, data_volume="data")
 
 
@@ -82,6 +85,7 @@ def test_a_chain_whose_data_cannot_be_held_goes_on(plan: ChainPlan, monkeypatch:
         stop(engine, _chain(plan))
     down.assert_not_called()
     assert stopped_names() == []
+    assert not Path(plan.paths.kept).exists()
 
 
 @pytest.mark.parametrize(
