@@ -45,6 +45,8 @@ def main(arguments: list[str]) -> int:
     status = _run(command)
     if save and status == 0:
         _wait_until_alone()
+        # Its other mounts keep it in use: unmounting this one writes nothing back.
+        subprocess.run(("sync", "--file-system", mounted), check=True)
         subprocess.run(("umount", mounted), check=True)
         subprocess.run(("cp", "--sparse=always", disk_file, save), check=True)
     return status
