@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
@@ -16,7 +17,9 @@ from inception.plan.engine.proxies import mask_credentials
 from inception.plan.engine.seeds import preloads_in
 from inception.plan.estimate import Estimate
 from inception.plan.formats.size import show_size
-from inception.stress.report.compare import Comparison
+
+if TYPE_CHECKING:
+    from inception.stress.report.compare import Comparison  # It would cost `plan` a fifth of its time.
 
 _WIDE = 160
 _HEADINGS = (
