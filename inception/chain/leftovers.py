@@ -184,11 +184,16 @@ def _volumes(client: docker.APIClient) -> Iterator[Leftover]:
 
 def _seeds(client: docker.APIClient) -> Iterator[Leftover]:
     """Yield the seeds with preloads that no container uses: each set of images has made one."""
-    for volume in client.volumes(filters={"label": LABEL_PRELOADS, "dangling": True}).get("Volumes") or ():
+    for volume in _unused(client, LABEL_PRELOADS):
         yield Leftover(kind=Kind.SEED, handle=volume["Name"], chain="")
 
 
 def _fleet_volumes(client: docker.APIClient) -> Iterator[Leftover]:
     """Yield the volumes of fleets' tasks that no container uses: an engine that leaves its Swarm keeps them."""
-    for volume in client.volumes(filters={"label": LABEL_FLEET, "dangling": True}).get("Volumes") or ():
+    for volume in _unused(client, LABEL_FLEET):
         yield Leftover(kind=Kind.FLEET_VOLUME, handle=volume["Name"], chain=volume["Labels"][LABEL_FLEET])
+
+
+def _unused(client: docker.APIClient, label: str) -> list[Mapping[str, Any]]:
+    """Return the volumes with a label that no container uses."""
+    return client.volumes(filters={"label": label, "dangling": True}).get("Volumes") or []

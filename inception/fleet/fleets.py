@@ -11,6 +11,8 @@ from inception.fleet.follow import FleetReader
 
 LABEL_ARGUMENTS = "inception.fleet.arguments"
 """Label or annotation of a fleet: its options of `inception stress`, as JSON."""
+NODE_SOCKET = "/var/run/docker.sock"
+"""Usual socket of an engine, on a node and in the container of a task."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +26,7 @@ class FleetJob:
     image: str
     arguments: tuple[str, ...]
     labels: tuple[str, ...] = ()
-    socket: str = "/var/run/docker.sock"
+    socket: str = NODE_SOCKET
     nodes: int | None = None
 
     def check(self) -> None:

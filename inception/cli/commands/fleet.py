@@ -15,6 +15,7 @@ import typer
 from inception.cli import options
 from inception.cli.output import print_json, print_table, say, say_unless
 from inception.errors import UsageError
+from inception.fleet.fleets import NODE_SOCKET
 
 if TYPE_CHECKING:
     from inception.fleet.fleets import Fleet, FleetJob, Scheduler
@@ -28,7 +29,6 @@ app = typer.Typer(
 
 _PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True}
 """Context settings of a command whose other options are those of `inception stress`."""
-_CLIENTS = "/var/run/docker.sock"
 _OF_THE_CLIENT = frozenset(
     {
         "engine",
@@ -99,7 +99,7 @@ def run(
         int | None,
         typer.Option(metavar="N", help="Nodes of the cluster.  [default: all that take pods]", show_default=False),
     ] = None,
-    node_socket: Annotated[str, typer.Option(metavar="PATH", help="Socket of each node of the Swarm.")] = _CLIENTS,
+    node_socket: Annotated[str, typer.Option(metavar="PATH", help="Socket of each node of the Swarm.")] = NODE_SOCKET,
     wait: _Wait = None,
     output: _Output = None,
     fail_under: _FailUnder = None,

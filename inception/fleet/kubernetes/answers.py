@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inception.engine.translate import one_line
 from inception.errors import EngineError
+
+if TYPE_CHECKING:
+    from kubernetes.client import ApiClient
 
 ANSWER_S = 30.0
 """Time that the cluster has for an answer."""
@@ -30,17 +33,15 @@ def answered(what: str) -> Iterator[None]:
         ) from error
 
 
-def plain(answer: object) -> dict[str, Any]:
+def plain(api: ApiClient, answer: object) -> dict[str, Any]:
     """Return an object of the client as the API has it, with the API's own names; what is not set is not there."""
-    from kubernetes.client import ApiClient
-
-    found: dict[str, Any] = ApiClient.sanitize_for_serialization(ApiClient(), answer)  # type: ignore[no-untyped-call]
+    found: dict[str, Any] = api.sanitize_for_serialization(answer)  # type: ignore[no-untyped-call]
     return found
 
 
-def items(answer: object) -> list[dict[str, Any]]:
+def items(api: ApiClient, answer: object) -> list[dict[str, Any]]:
     """Return the objects of a list, as `plain` does."""
-    found: list[dict[str, Any]] = plain(answer)["items"]
+    found: list[dict[str, Any]] = plain(api, answer)["items"]
     return found
 
 

@@ -33,6 +33,7 @@ class Cluster:
     def __init__(self, api: ApiClient, namespace: str) -> None:
         from kubernetes.client import BatchV1Api, CoreV1Api
 
+        self._api = api
         self._jobs = BatchV1Api(api)
         self._core = CoreV1Api(api)
         self._namespace = namespace
@@ -54,20 +55,23 @@ class Cluster:
     def _count_nodes(self, labels: Sequence[str]) -> int:
         """Return the number of nodes with these labels that take pods."""
         with answered("listing the cluster's nodes"):
-            nodes = items(self._core.list_node(label_selector=",".join(labels) or None, _request_timeout=ANSWER_S))
+            nodes = items(
+                self._api, self._core.list_node(label_selector=",".join(labels) or None, _request_timeout=ANSWER_S)
+            )
         return sum(map(_takes_pods, nodes))
 
     def fleets(self) -> tuple[Fleet, ...]:
         """Return the fleets of the namespace, by their names."""
         with answered("listing the cluster's Jobs"):
             jobs = items(
-                self._jobs.list_namespaced_job(self._namespace, label_selector=LABEL_FLEET, _request_timeout=ANSWER_S)
+                self._api,
+                self._jobs.list_namespaced_job(self._namespace, label_selector=LABEL_FLEET, _request_timeout=ANSWER_S),
             )
         return tuple(sorted(map(_fleet_of, jobs), key=lambda it: it.name))
 
     def reader(self, fleet: Fleet) -> JobReader:
         """Return what reads the state of a fleet."""
-        return JobReader(self._jobs, self._core, namespace=self._namespace, fleet=fleet)
+        return JobReader(self._api, namespace=self._namespace, fleet=fleet)
 
     def remove(self, fleet: Fleet) -> None:
         """Remove the Job, and wait until its pods have unwound."""

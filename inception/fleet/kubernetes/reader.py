@@ -11,11 +11,11 @@ from inception.errors import EngineError
 from inception.fleet.fleets import Fleet
 from inception.fleet.kubernetes.answers import ANSWER_S, answered, items, plain
 from inception.fleet.kubernetes.state import node_states
-from inception.fleet.nodes import Logs, NodeState
+from inception.fleet.nodes import Logs, NodeState, said_by
 from inception.plan.chain import LABEL_FLEET
 
 if TYPE_CHECKING:
-    from kubernetes.client import BatchV1Api, CoreV1Api
+    from kubernetes.client import ApiClient
 
 _OVERLAP_S = 5
 """So far back the logs are read again: a line may arrive late."""
@@ -27,9 +27,12 @@ _log = logging.getLogger(__name__)
 class JobReader:
     """Reads one fleet from the cluster's API."""
 
-    def __init__(self, jobs: BatchV1Api, core: CoreV1Api, *, namespace: str, fleet: Fleet) -> None:
-        self._jobs = jobs
-        self._core = core
+    def __init__(self, api: ApiClient, *, namespace: str, fleet: Fleet) -> None:
+        from kubernetes.client import BatchV1Api, CoreV1Api
+
+        self._api = api
+        self._jobs = BatchV1Api(api)
+        self._core = CoreV1Api(api)
         self._namespace = namespace
         self._fleet = fleet
         self._logs = Logs()
@@ -38,13 +41,18 @@ class JobReader:
     def read(self) -> tuple[NodeState, ...]:
         """Return the state of each node now. Raises EngineError."""
         with answered(f"following the fleet {self._fleet.name}"):
-            job = plain(self._jobs.read_namespaced_job(self._fleet.handle, self._namespace, _request_timeout=ANSWER_S))
+            job = plain(
+                self._api,
+                self._jobs.read_namespaced_job(self._fleet.handle, self._namespace, _request_timeout=ANSWER_S),
+            )
             selector = f"{LABEL_FLEET}={self._fleet.name}"
             pods = items(
-                self._core.list_namespaced_pod(self._namespace, label_selector=selector, _request_timeout=ANSWER_S)
+                self._api,
+                self._core.list_namespaced_pod(self._namespace, label_selector=selector, _request_timeout=ANSWER_S),
             )
         for pod in pods:
-            if pod["status"].get("phase") in _BEGUN:
+            # A report is the last that a node writes: with it the log is whole.
+            if pod["status"].get("phase") in _BEGUN and said_by(self._logs, pod["metadata"]["name"]).report is None:
                 self._read_log(pod)
         return node_states(job, pods, self._logs)
 

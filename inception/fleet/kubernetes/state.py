@@ -7,13 +7,13 @@ from typing import Any
 
 from inception.fleet.nodes import Logs, NodeState, Phase, names_of_nodes, said_by
 
-INDEX = "batch.kubernetes.io/job-completion-index"
+_INDEX = "batch.kubernetes.io/job-completion-index"
 """Annotation of an Indexed Job's pod: which of its completions it is."""
 
 
 def node_states(job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]], logs: Logs) -> tuple[NodeState, ...]:
     """Return the state of each pod of the Job, named after its node, and of each completion that failed without one."""
-    latest = {index_of(pod): pod for pod in sorted(pods, key=lambda it: str(it["metadata"]["creationTimestamp"]))}
+    latest = {_index_of(pod): pod for pod in sorted(pods, key=lambda it: str(it["metadata"]["creationTimestamp"]))}
     failed = set(indexes(job["status"].get("failedIndexes", "")))
     waiting = [it for it in range(job["spec"]["completions"]) if it not in latest and it not in failed]
     names = names_of_nodes(
@@ -27,9 +27,9 @@ def node_states(job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]], logs:
     return tuple(sorted(states, key=lambda it: it.name))
 
 
-def index_of(pod: Mapping[str, Any]) -> int:
+def _index_of(pod: Mapping[str, Any]) -> int:
     """Return which completion of its Job a pod is."""
-    return int(pod["metadata"].get("annotations", {}).get(INDEX, "0"))
+    return int(pod["metadata"].get("annotations", {}).get(_INDEX, "0"))
 
 
 def indexes(text: str) -> Iterator[int]:

@@ -12,12 +12,11 @@ from docker.types import ContainerSpec, DriverConfig, Mount, Placement, RestartP
 
 from inception.engine.translate import translated
 from inception.errors import EngineError, UsageError
-from inception.fleet.fleets import LABEL_ARGUMENTS, Fleet, FleetJob, choose, refuse_another
+from inception.fleet.fleets import LABEL_ARGUMENTS, NODE_SOCKET, Fleet, FleetJob, choose, refuse_another
 from inception.fleet.swarm.reader import SwarmReader
 from inception.plan.chain import LABEL_FLEET
 from inception.plan.request import is_name
 
-_SOCKET = "/var/run/docker.sock"
 _RUN_ROOT = "/run/inception"
 _GRACE_NS = 90 * 10**9
 """Time for a node's chains to unwind before the task is killed; one that is killed leaves nothing either."""
@@ -94,7 +93,7 @@ def _template(job: FleetJob) -> TaskTemplate:
         image=job.image,
         args=["inception", "fleet", "node", *job.arguments],
         mounts=[
-            Mount(target=_SOCKET, source=job.socket, type="bind"),
+            Mount(target=NODE_SOCKET, source=job.socket, type="bind"),
             # Without a name the volume ends with the task's container, unless its node leaves the Swarm.
             Mount(target=_RUN_ROOT, source=None, type="volume", labels={LABEL_FLEET: job.name}),
         ],

@@ -31,7 +31,7 @@ contexts: [{{name: test, context: {{cluster: test, user: test, namespace: {names
 
 
 class Cluster:
-    """What the server has: Jobs by their names, pods with the lines of their logs, and nodes."""
+    """Keeps the server's Jobs by their names, its pods with the lines of their logs, and its nodes."""
 
     def __init__(self) -> None:
         self.jobs: dict[str, dict[str, Any]] = {}
