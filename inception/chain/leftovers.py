@@ -9,7 +9,6 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -26,6 +25,7 @@ from inception.image.seed import LABEL_PRELOADS, LABEL_SEED
 from inception.linux import lifeline
 from inception.places import run_root
 from inception.plan.chain import LABEL_CHAIN, LABEL_FLEET, LABEL_KEPT, LABEL_LEVEL, LABEL_STOPPED, ChainPlan
+from inception.plan.light_dataclasses import dataclass
 from inception.plan.request import is_name
 from inception.plan.run_root import RunRootSource
 from inception.probe.surroundings import Surroundings, find_surroundings

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 from inception.chain.level_engines import level_0_engine, level_client
@@ -25,6 +24,7 @@ from inception.level.failure import PhaseError
 from inception.plan.chain import ChainPlan
 from inception.plan.engine.options import LevelRange
 from inception.plan.engine.preloads import Preload, show_preload
+from inception.plan.light_dataclasses import dataclass
 
 _AT_ONCE = 8
 """Engines that load at the same time: each of them takes a processor, and reads and writes the same disk."""

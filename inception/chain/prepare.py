@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 
 from inception.engine.connect import Engine
 from inception.engine.translate import translated
@@ -22,6 +21,7 @@ from inception.plan.chain import ChainPlan
 from inception.plan.engine.preloads import Preload
 from inception.plan.engine.seeds import ImageFacts, SeedPlan
 from inception.plan.facts import Facts
+from inception.plan.light_dataclasses import replace
 from inception.plan.planner import plan_chain
 from inception.plan.refusal import Refusal, check_request
 from inception.plan.request import Request

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from inception.linux import files, lifeline
 from inception.places import run_root
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase
+from inception.plan.light_dataclasses import dataclass
 from inception.plan.request import NAME_LIMIT, is_name
 
 _START = '{"time_s"'

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import takewhile
 
 import docker
@@ -16,6 +15,7 @@ from inception.engine.connect import Engine
 from inception.engine.translate import translated
 from inception.errors import EngineError
 from inception.image.recipe import LABEL_WITHOUT
+from inception.plan.light_dataclasses import dataclass
 from inception.plan.request import Request
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from inception.errors import InceptionError
+from inception.plan.light_dataclasses import dataclass
 
 ERRORS = "errors"
 """Topic of the page that has a section for each error."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from enum import StrEnum
 
 import docker
@@ -18,6 +17,7 @@ from inception.engine.ssh import is_ssh
 from inception.engine.translate import is_denied
 from inception.errors import EngineUnreachable, UsageError
 from inception.places import state_directory
+from inception.plan.light_dataclasses import dataclass
 
 
 class EngineChoice(StrEnum):

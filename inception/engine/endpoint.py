@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from inception.engine.ssh import SshTarget, is_ssh
 from inception.engine.translate import reason
 from inception.errors import UsageError
 from inception.linux.mounts import parse_mountinfo
+from inception.plan.light_dataclasses import dataclass
 
 DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
 _UNIX = "unix://"

@@ -13,7 +13,6 @@ import socket
 import subprocess
 import tempfile
 import threading
-from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 import docker
@@ -22,6 +21,7 @@ import urllib3
 from docker.transport.basehttpadapter import BaseHTTPAdapter
 
 from inception.errors import EngineError
+from inception.plan.light_dataclasses import dataclass
 
 CONNECT_TIMEOUT_S = 30
 """Seconds for ssh to connect, and for the engine's first answer: as much as the Docker CLI gives it."""

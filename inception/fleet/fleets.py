@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from inception.errors import UsageError
 from inception.fleet.follow import FleetReader
+from inception.plan.light_dataclasses import dataclass
 
 LABEL_ARGUMENTS = "inception.fleet.arguments"
 """Label or annotation of a fleet: its options of `inception stress`, as JSON."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Protocol
 
 from inception.errors import EngineError
 from inception.fleet.nodes import NodeState, Phase
+from inception.plan.light_dataclasses import replace
 
 _PAUSE_S = 1.0
 _REST = 4.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import docker
 from docker.utils import parse_repository_tag
@@ -19,6 +18,7 @@ from inception.image.recipe import LABEL_RECIPE, LABEL_WAY, LABEL_WITHOUT, Recip
 from inception.image.staging import staging_directory
 from inception.image.store import find_image, remove_superseded
 from inception.places import locked
+from inception.plan.light_dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

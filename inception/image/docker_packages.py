@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import urllib.request
-from dataclasses import dataclass
 from pathlib import Path
 
 from inception.errors import ImageError, UsageError
+from inception.plan.light_dataclasses import dataclass
 
 DOCKER_URL = "https://download.docker.com/linux/debian"
 """Address of the repository that Docker keeps for Debian."""

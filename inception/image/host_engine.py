@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from inception.errors import ImageError
+from inception.plan.light_dataclasses import dataclass
 
 _PLACES = {
     "dockerd": "usr/sbin",

@@ -11,13 +11,13 @@ import hashlib
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from inception.errors import ImageError, UsageError
 from inception.image.docker_packages import DockerPackages
 from inception.image.host_engine import HostFile, copy_host_engine, find_host_engine
 from inception.image.method import DEFAULT_SUITE, LACKING, NEEDED, Suite
+from inception.plan.light_dataclasses import dataclass
 
 REPOSITORY = "inception-level"
 LABEL_RECIPE = "inception.recipe"

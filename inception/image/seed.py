@@ -15,7 +15,6 @@ import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import IO, Any
 
 import docker
@@ -30,6 +29,7 @@ from inception.payload import payload_archive
 from inception.places import locked
 from inception.plan.engine.preloads import Preload, show_preload
 from inception.plan.engine.seeds import SeedPlan, without_preloads
+from inception.plan.light_dataclasses import replace
 from inception.plan.paths import PLAIN_SEED_DIRECTORY, SEED_DIRECTORY, preload_file
 from inception.plan.privileges import Privileges
 from inception.plan.protocol import Program

@@ -7,7 +7,6 @@ import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import docker
@@ -16,6 +15,7 @@ from inception.engine.translate import reason, translated
 from inception.errors import ImageError
 from inception.image.recipe import LABEL_ENGINE, LABEL_MADE_OF, LABEL_RECIPE, LABEL_WAY
 from inception.plan.engine.seeds import ImageFacts, is_seed_of
+from inception.plan.light_dataclasses import dataclass
 
 _CHUNK_BYTES = 1 << 20
 _LOADED = re.compile(r"Loaded image(?: ID)?: (\S+)")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import docker
@@ -16,6 +15,7 @@ from inception.level.engine.client import id_of_image, load_as
 from inception.level.failure import PhaseError
 from inception.plan.chain import ChainPlan
 from inception.plan.engine.seeds import distinct
+from inception.plan.light_dataclasses import replace
 
 _CHUNK_BYTES = 1 << 20
 

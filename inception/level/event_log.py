@@ -7,12 +7,12 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 
 from inception.level.failure import LevelFailure, explain
 from inception.linux import files
 from inception.plan.events import Event, Phase, State
+from inception.plan.light_dataclasses import replace
 from inception.plan.paths import RunDirectory, previous_log
 
 _TAIL_LINES = 12

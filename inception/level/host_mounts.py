@@ -36,7 +36,7 @@ def operations(
     carried = [(_CARRIED / str(index), mount) for index, mount in enumerate(plan.mounts)]
     targets = [it.target for it in mounts]
     restricted = [
-        MakeReadOnly(source)
+        MakeReadOnly(target=source)
         for source, mount in carried
         if number == 1 and mount.read_only and any(source in target.parents for target in targets)
     ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Timer
@@ -27,6 +26,7 @@ from inception.linux import cgroups, lifeline
 from inception.linux.mounts import RemountWritable, ShareMounts, parse_mountinfo
 from inception.plan.chain import ChainPlan, LevelPlan
 from inception.plan.events import Phase, State
+from inception.plan.light_dataclasses import dataclass
 from inception.plan.paths import DATA_ROOT
 from inception.plan.protocol import RunnerExit, Variable
 
@@ -36,43 +36,24 @@ if TYPE_CHECKING:
 _DATA_ROOT = Path(DATA_ROOT)
 
 
-@dataclass(kw_only=True)
 class Context:
     """A level while it lives. `engine` and `children` come as it boots, so that half a boot can be unwound, too."""
 
-    plan_file: Path
-    plan: ChainPlan
-    level: LevelPlan
-    shutdown: Shutdown
-    mailbox: Mailbox
-    events: EventLog
-    own_lifeline: lifeline.Lifeline
-    alive: int
-    """Descriptor of the lock that is held until this process ends."""
-    early: EarlyDaemons
-    engine: LevelEngine | None = None
-    children: Children | None = None
-
-    @classmethod
-    def of_level(cls, plan_file: Path, number: int, early: EarlyDaemons) -> Context:
+    def __init__(self, plan_file: Path, number: int, early: EarlyDaemons) -> None:
         """Read the plan, take over the signals, open the event file and hold the locks of level `number`."""
-        plan = ChainPlan.from_json(plan_file.read_text())
-        shutdown = Shutdown()
-        mailbox = Mailbox()
-        events = EventLog(plan.paths, number)
-        own_lifeline = lifeline.Lifeline(Path(plan.paths.lifeline(number)))
-        own_lifeline.take()
-        return cls(
-            plan_file=plan_file,
-            plan=plan,
-            level=plan.level(number),
-            shutdown=shutdown,
-            mailbox=mailbox,
-            events=events,
-            own_lifeline=own_lifeline,
-            alive=lifeline.hold(Path(plan.paths.alive(number))),
-            early=early,
-        )
+        self.plan_file = plan_file
+        self.plan = ChainPlan.from_json(plan_file.read_text())
+        self.level = self.plan.level(number)
+        self.shutdown = Shutdown()
+        self.mailbox = Mailbox()
+        self.events = EventLog(self.plan.paths, number)
+        self.own_lifeline = lifeline.Lifeline(Path(self.plan.paths.lifeline(number)))
+        self.own_lifeline.take()
+        self.alive = lifeline.hold(Path(self.plan.paths.alive(number)))
+        """Descriptor of the lock that is held until this process ends."""
+        self.early = early
+        self.engine: LevelEngine | None = None
+        self.children: Children | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +86,7 @@ def main(number: int, early: EarlyDaemons) -> None:
 
 def run(plan_file: Path, number: int, early: EarlyDaemons) -> RunnerExit:
     """Run level `number` of the plan in `plan_file` until it ends; return the exit status."""
-    context = Context.of_level(plan_file, number, early)
+    context = Context(plan_file, number, early)
     failed = False
     try:
         engine = boot(context)
@@ -219,7 +200,7 @@ def prepare(plan: ChainPlan, level: LevelPlan) -> None:
 
     Its mounts are shared last, with those made before. Raises PhaseError or OSError.
     """
-    RemountWritable(Path("/sys")).execute()
+    RemountWritable(target=Path("/sys")).execute()
     mounts = parse_mountinfo(Path("/proc/self/mountinfo").read_text())
     cgroups.open_hierarchies(level.cgroup_namespace, mounts)
     install_commands(plan.paths)
@@ -227,4 +208,4 @@ def prepare(plan: ChainPlan, level: LevelPlan) -> None:
     open_network(plan, level)
     open_storage(level.storage, _DATA_ROOT)
     open_mounts(plan, level.number)
-    ShareMounts(Path("/")).execute()
+    ShareMounts(target=Path("/")).execute()

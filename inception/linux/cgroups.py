@@ -59,7 +59,7 @@ def plan_mounts(namespace: CgroupNamespace, mounts: Iterable[MountPoint]) -> tup
     """Return the mount operations that make the cgroup hierarchies among `mounts` writable (v1, hybrid or v2)."""
     hierarchies = [mount for mount in mounts if mount.filesystem in {"cgroup", "cgroup2"}]
     if namespace is CgroupNamespace.PRIVATE:
-        return tuple(RemountWritable(mount.target) for mount in hierarchies)
+        return tuple(RemountWritable(target=mount.target) for mount in hierarchies)
     return tuple(
         RemountCgroup(
             target=mount.target,

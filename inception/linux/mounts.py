@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+from inception.plan.light_dataclasses import dataclass
 
 # include/uapi/linux/mount.h
 _MS_RDONLY = 0x1
@@ -48,7 +49,7 @@ def unmount(target: Path, *, lazily: bool = False) -> None:
         raise OSError(number, os.strerror(number), str(target))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RemountWritable:
     """Make a mount writable that the engine above made read-only in this mount namespace."""
 
@@ -63,7 +64,7 @@ class RemountWritable:
         _mount("none", self.target, None, _MS_REMOUNT | _MS_BIND, None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BindReadOnly:
     """Bind `source` to `target`, read-only. Both exist already."""
 
@@ -97,7 +98,7 @@ class BindRecursively:
         _mount(str(self.source), self.target, None, _MS_BIND | _MS_REC, None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MakeReadOnly:
     """Make the mount at `target` and all below it read-only, their other flags kept: mount_setattr(2), Linux 5.12."""
 
@@ -117,7 +118,7 @@ class MakeReadOnly:
             raise OSError(number, os.strerror(number), str(self.target))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ShareMounts:
     """Share the mounts at and below `target` with the containers of this mount namespace, and with no other one.
 
@@ -137,7 +138,7 @@ class ShareMounts:
             _mount("none", self.target, None, _MS_REC | propagation, None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RemountCgroup:
     """Mount a control group hierarchy anew, as this cgroup namespace sees it. `options` is its v1 name; v2 has none.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from ipaddress import IPv4Network, collapse_addresses
@@ -13,6 +12,7 @@ from inception.plan.engine.proxies import LOCAL, Proxies
 from inception.plan.engine.seeds import SeedPlan
 from inception.plan.estimate import Estimate
 from inception.plan.formats import codec
+from inception.plan.light_dataclasses import dataclass
 from inception.plan.mounts import HostMount
 from inception.plan.network import Subnet
 from inception.plan.paths import RunDirectory

@@ -7,10 +7,10 @@ inside) with images of 300 MB; `docker load` grows with the image.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inception.plan.formats.size import show_size
+from inception.plan.light_dataclasses import dataclass
 from inception.plan.request import ImageTransfer, Storage
 from inception.plan.resources import ResourceLimit, resources_of
 from inception.plan.tree import Shape

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from inception.plan.formats import codec
+from inception.plan.light_dataclasses import dataclass
 
 
 class Phase(StrEnum):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from inception.plan.engine.preloads import Preload
 from inception.plan.engine.proxies import Proxies
 from inception.plan.engine.seeds import ImageFacts, SeedPlan
+from inception.plan.light_dataclasses import dataclass
 from inception.plan.run_root import RunRootSource
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TypeVar
 
 from inception.plan.chain import ChainPlan
 from inception.plan.engine.options import DaemonJson, DockerdArgument, LevelImage, LevelRange, LevelRuntime
 from inception.plan.engine.seeds import ImageFacts, distinct
 from inception.plan.facts import Facts
+from inception.plan.light_dataclasses import replace
 from inception.plan.planner import plan_chain
 from inception.plan.refusal import Refusal
 from inception.plan.request import LevelStore, Request

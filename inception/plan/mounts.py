@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import combinations
 from pathlib import PurePosixPath
 
 from inception.plan.engine.options import LevelRange, split_levels
+from inception.plan.light_dataclasses import dataclass
 from inception.plan.paths import DATA_ROOT
 
 _MODES = {"rw": False, "ro": True}

@@ -8,10 +8,10 @@ comes first, the rest is for networks that users make there, some 30 as with a s
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from ipaddress import IPv4Network, collapse_addresses
 from itertools import islice
 
+from inception.plan.light_dataclasses import dataclass
 from inception.plan.request import NetworkMode
 
 DEFAULT_POOL = "10.208.0.0/12"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 
 from inception.plan.engine.options import (
@@ -15,6 +14,7 @@ from inception.plan.engine.options import (
     split_levels,
 )
 from inception.plan.engine.proxies import Proxies
+from inception.plan.light_dataclasses import dataclass
 from inception.plan.mounts import HostMount
 from inception.plan.resources import ResourceLimit
 from inception.plan.tree import Place, Shape, line

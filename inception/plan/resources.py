@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from inception.plan.engine.options import LevelRange, split_levels
 from inception.plan.formats.size import parse_size, show_size
+from inception.plan.light_dataclasses import dataclass
 
 _LEAST_CPUS = 0.01
 """Docker refuses less."""

@@ -9,9 +9,8 @@ image. Each level must therefore hold its own data and the whole image of the ne
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from inception.plan.formats.size import GIB, MIB
+from inception.plan.light_dataclasses import dataclass
 from inception.plan.request import ImageTransfer, Storage
 
 MKFS_OPTIONS = (

@@ -6,7 +6,8 @@ The levels of a tree are numbered so that those below a level follow it: a branc
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from inception.plan.light_dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,11 +8,11 @@ its own bounding set lacks, and the container then fails to start.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 import docker
 from docker.errors import APIError, NotFound
 
+from inception.plan.light_dataclasses import dataclass
 from inception.plan.privileges import NAMES
 
 _ABSENT_IMAGE = "inception/asks-about-capabilities:none"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from inception.plan.estimate import USUAL_IMAGE_SIZE, Budget, budgets
 from inception.plan.facts import HostFacts
+from inception.plan.light_dataclasses import dataclass
 from inception.plan.refusal import GREATEST_DEPTH
 from inception.plan.request import ImageTransfer, PidMode, Storage
 from inception.probe.doctor_facts import HostLimits

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import docker
 
 from inception.plan.engine.proxies import hides_proxy, proxies_of_engine
 from inception.plan.facts import EngineFacts
+from inception.plan.light_dataclasses import dataclass
 from inception.probe.capabilities import ask_known, decide
 from inception.probe.surroundings import Surroundings, find_surroundings
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from inception.plan.facts import HostFacts
+from inception.plan.light_dataclasses import dataclass
 from inception.probe import machine, network, overlay, pids
 from inception.probe.image_store import read_image_space
 from inception.probe.namespaces import at_home

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
+
+from inception.plan.light_dataclasses import dataclass
 
 _V1_LIMIT = Path("sys/fs/cgroup/memory/memory.limit_in_bytes")
 _V1_USAGE = Path("sys/fs/cgroup/memory/memory.usage_in_bytes")

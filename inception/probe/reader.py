@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from inception.plan.formats.codec import from_json, to_line
+from inception.plan.light_dataclasses import dataclass
 from inception.probe.daemon import engine_processes
 from inception.probe.doctor_facts import HostLimits
 from inception.probe.host import MachineReading, Subject, read_host

@@ -10,13 +10,13 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import docker
 
 from inception.linux.mounts import MountPoint, parse_mountinfo
+from inception.plan.light_dataclasses import dataclass
 from inception.plan.run_root import RunRootSource
 from inception.probe.daemon import find_daemon, sees_directory
 

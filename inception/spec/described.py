@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
 from inception.chain.forwarding.forward import Exposure, Forward
 from inception.chain.publishing.publish import Publication, parse_publications
 from inception.errors import UsageError
+from inception.plan.light_dataclasses import dataclass
 from inception.plan.request import Request
 from inception.spec.options import LOOPBACK
 from inception.spec.request import make_request

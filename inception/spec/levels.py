@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain, count
 from typing import Any
 
+from inception.plan.light_dataclasses import dataclass
 from inception.plan.request import is_name
 from inception.plan.tree import Place
 from inception.spec.places import KeyPath

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from inception.chain.forwarding.forward import Exposure, Forward, parse_forward
 from inception.errors import UsageError
 from inception.plan.engine.options import split_levels
 from inception.plan.engine.preloads import names_file
+from inception.plan.light_dataclasses import dataclass, replace
 from inception.plan.tree import Place, Shape
 from inception.spec.keys import option_keys, spec_type
 from inception.spec.levels import LevelTable, Setting, WrongTable, level_settings, listed, place_levels

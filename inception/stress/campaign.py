@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from itertools import count
 
 from inception.errors import UsageError
+from inception.plan.light_dataclasses import dataclass, replace
 from inception.plan.request import NAME_LIMIT, Request
 from inception.stress.chaos import Kill, kill_for
 

@@ -7,8 +7,9 @@ descent on any machine, fast or slow.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 from enum import StrEnum
+
+from inception.plan.light_dataclasses import dataclass
 
 GREATEST_DELAY_S = 0.6
 """The level below the trigger is created and boots within this time: kills hit each of its phases."""

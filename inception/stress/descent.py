@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import docker
@@ -18,6 +17,7 @@ from inception.level.containers import stop_timeout_s
 from inception.level.engine.client import ENGINE_GONE
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
+from inception.plan.light_dataclasses import dataclass, replace
 from inception.plan.pids import PidNamespace
 from inception.plan.request import NetworkMode
 from inception.stress.campaign import Campaign, ChainTask

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from statistics import median
 
 from inception.plan.estimate import SECONDS_PER_LEVEL
+from inception.plan.light_dataclasses import dataclass, replace
 from inception.stress.campaign import Campaign
 
 MEASURE_S = 0.8

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from statistics import median
 
@@ -17,6 +16,7 @@ from inception.places import run_root
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
 from inception.plan.facts import Facts
+from inception.plan.light_dataclasses import dataclass, replace
 from inception.probe.image_store import find_image_directory
 from inception.stress.campaign import Campaign, Cycle, cycles
 from inception.stress.descent import CampaignContext, Descent

@@ -9,7 +9,6 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from inception.engine.connect import Engine
@@ -17,6 +16,7 @@ from inception.engine.private.layout import EngineDirectory
 from inception.engine.translate import translated
 from inception.linux.mounts import parse_mountinfo
 from inception.places import run_root, state_directory
+from inception.plan.light_dataclasses import dataclass
 from inception.stress.loop_devices import loop_devices as used_loop_devices
 
 PROC = Path("/proc")

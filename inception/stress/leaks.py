@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from inception.plan.light_dataclasses import dataclass
 from inception.stress.inventory import Thing
 
 _CONTAINER = "container"

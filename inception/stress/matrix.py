@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from inception.errors import InceptionError, Interrupted, UsageError
 from inception.plan.engine.options import LevelImage, LevelRange
+from inception.plan.light_dataclasses import dataclass, replace
 from inception.plan.request import ImageStore, LevelStore, Request
 from inception.stress.campaign import Campaign
 from inception.stress.report.matrix import MATRIX_VERSION, EngineRecord, Matrix, PairRecord, pair_record

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from inception.chain.prepare import facts_on, images_on, prepare
 from inception.engine.connect import Engine
 from inception.errors import Interrupted, PlanError
+from inception.plan.light_dataclasses import dataclass
 from inception.stress.assemble import assemble, assemble_refusal, environment_of, level_engines
 from inception.stress.campaign import Campaign
 from inception.stress.execute import Execution

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from statistics import median
 
 import docker
@@ -15,6 +14,7 @@ import docker
 from inception.engine.translate import one_line
 from inception.level.engine.client import ENGINE_GONE, connect_level
 from inception.plan.chain import ChainPlan
+from inception.plan.light_dataclasses import dataclass
 from inception.plan.protocol import Program
 from inception.stress.chaos import Kill, Target
 from inception.stress.report.codec import from_json

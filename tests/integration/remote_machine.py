@@ -20,7 +20,7 @@ _BOOT_S = 60
 
 def main(port: str, certificates: str) -> None:
     """Make the container fit for an engine, start containerd, and become dockerd."""
-    RemountWritable(Path("/sys")).execute()
+    RemountWritable(target=Path("/sys")).execute()
     cgroups.open_hierarchies(CgroupNamespace.PRIVATE, parse_mountinfo(Path("/proc/self/mountinfo").read_text()))
     containerd = start_containerd(Path("/var/lib/docker"), Path("/run/containerd.log"))
     daemons.wait_for_socket(daemons.CONTAINERD_SOCKET, containerd, _BOOT_S)

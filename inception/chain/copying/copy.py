@@ -12,7 +12,6 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Literal
@@ -26,6 +25,7 @@ from inception.chain.session.run import run_session
 from inception.chain.session.streams import Streams
 from inception.engine.translate import one_line
 from inception.errors import InceptionError, Interrupted, UsageError
+from inception.plan.light_dataclasses import dataclass
 
 # Relative paths begin at the root, as with docker cp. Messages are compared with English ones.
 _OPTIONS = ExecOptions(environment={"LC_ALL": "C"}, workdir="/", terminal=False)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from ipaddress import ip_address
 
 from inception.errors import UsageError
+from inception.plan.light_dataclasses import dataclass
 
 LOOPBACK = "127.0.0.1"
 _GREATEST_PORT = 65535

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from inception.errors import UsageError
 from inception.plan.engine.options import LevelRange
+from inception.plan.light_dataclasses import replace
 from inception.plan.mounts import HostMount, parse_mount
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from inception.errors import ChainError, UsageError
 from inception.linux import files
 from inception.plan.chain import ChainPlan
 from inception.plan.formats import codec
+from inception.plan.light_dataclasses import dataclass
 from inception.plan.tree import Shape
 
 _PUBLISHED = re.compile(r"(?:(?P<level>\d+):)?(?P<port>\d+)")

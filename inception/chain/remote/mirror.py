@@ -9,7 +9,6 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +16,7 @@ from inception.linux import lifeline
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
 from inception.plan.formats.mirroring import CaughtUp, Clocks, FileChange, LockChange, Report
+from inception.plan.light_dataclasses import dataclass, replace
 from inception.plan.paths import RunDirectory
 
 _OWNER_ONLY = 0o600

@@ -7,9 +7,9 @@ the command. Where the engine cannot run even that shell, its reason comes in pl
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from inception.chain.session.terminal import Size
+from inception.plan.light_dataclasses import dataclass
 
 _SCRIPT = """echo $$
 [ $# -gt 0 ] && exec "$@"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import replace
 from typing import Protocol, Self
 
 from inception.chain import resize
@@ -19,6 +18,7 @@ from inception.chain.status import find_chain
 from inception.errors import ChainError, Interrupted
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event
+from inception.plan.light_dataclasses import replace
 from inception.plan.protocol import Action, ControlRequest, Variable
 
 

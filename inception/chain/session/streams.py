@@ -6,7 +6,8 @@ import os
 import select
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from inception.plan.light_dataclasses import dataclass
 
 STDOUT = 1
 STDERR = 2

@@ -7,9 +7,10 @@ import termios
 import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
+
+from inception.plan.light_dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,6 @@ levels below.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import docker
@@ -22,6 +21,7 @@ from inception.engine.translate import translated
 from inception.errors import ChainError
 from inception.level.containers import create_level, data_volume_of
 from inception.plan.chain import LABEL_KEPT, LABEL_STOPPED, ChainPlan
+from inception.plan.light_dataclasses import replace
 from inception.plan.request import Storage
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from typing import Any
 
 import docker
@@ -14,6 +13,7 @@ from inception.chain.level_engines import level_client
 from inception.chain.status import ChainStatus, LevelState, is_paused
 from inception.errors import EngineError
 from inception.plan.chain import LABEL_LEVEL, CgroupNamespace, ChainPlan
+from inception.plan.light_dataclasses import dataclass, replace
 
 _AT_ONCE = 16
 """Levels measured at the same time."""

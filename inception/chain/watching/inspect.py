@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 
 import docker
 from requests.exceptions import RequestException
@@ -14,6 +13,7 @@ from inception.chain.level_engines import level_client
 from inception.chain.status import ChainStatus, LevelStatus, is_paused
 from inception.errors import EngineError
 from inception.plan.chain import LABEL_LEVEL
+from inception.plan.light_dataclasses import dataclass
 
 _AT_ONCE = 16
 """Levels inspected at the same time."""

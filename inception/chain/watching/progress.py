@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from inception.plan.events import Event, Phase, State
+from inception.plan.light_dataclasses import dataclass, replace
 
 
 class LevelProgressState(StrEnum):

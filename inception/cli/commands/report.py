@@ -129,11 +129,10 @@ def merge(
 
 def _read_and_merge(directories: Sequence[Path], earlier: Path | None) -> FleetReport:
     """Return the fleet of the machines' reports, set against the `earlier` one if there is one. Raises UsageError."""
-    from dataclasses import replace
-
     from inception.fleet.report.compare import compare_fleets
     from inception.fleet.report.files import read_fleet, read_machines
     from inception.fleet.report.merge import merge as merge_reports
+    from inception.plan.light_dataclasses import replace
 
     before = None if earlier is None else read_fleet(earlier)
     found = read_machines(directories)

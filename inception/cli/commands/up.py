@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from inception.chain.forwarding.forward import Exposure, Forward
 from inception.cli import options
+from inception.plan.light_dataclasses import replace
 from inception.plan.request import Request
 from inception.spec.options import LOOPBACK, seconds
 

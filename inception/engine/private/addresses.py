@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from ipaddress import IPv4Network
+
+from inception.plan.light_dataclasses import dataclass
 
 POOL = IPv4Network("10.204.0.0/14")
 """Range next to the levels' default pool, `plan.network.DEFAULT_POOL`."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
 from pathlib import Path
 
 from inception.engine.private.network import rules, run
 from inception.errors import EngineError
 from inception.plan.formats import codec
+from inception.plan.light_dataclasses import dataclass
 
 _FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")

@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,6 +24,7 @@ from inception.engine.translate import reason
 from inception.errors import EngineError, EngineUnreachable
 from inception.linux.flock import Mode, is_free, opened, release, take_within, try_take
 from inception.linux.retry import wait_until
+from inception.plan.light_dataclasses import dataclass
 
 START_TIMEOUT_S = 150.0
 """Seconds for an engine to start, with both its daemons at their slowest."""

@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from ipaddress import IPv4Interface
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -21,6 +20,7 @@ from inception.engine.private.kernel import CLONE_NEWNET, unshare
 from inception.engine.translate import one_line, reason
 from inception.errors import EngineError
 from inception.linux.flock import Mode, take_within
+from inception.plan.light_dataclasses import dataclass
 
 _LOCK_TIMEOUT_S = 20.0
 _COMMAND_TIMEOUT_S = 20.0

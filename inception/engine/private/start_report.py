@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from inception.plan.formats import codec
+from inception.plan.light_dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from inception.fleet.kubernetes.answers import ANSWER_S, answered, items
 from inception.fleet.kubernetes.manifest import manifest
 from inception.fleet.kubernetes.reader import JobReader
 from inception.plan.chain import LABEL_FLEET
+from inception.plan.light_dataclasses import replace
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient

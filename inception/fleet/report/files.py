@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from inception.errors import InceptionError, UsageError
@@ -12,6 +11,7 @@ from inception.fleet.report.merge import check_numbers
 from inception.fleet.report.page import page
 from inception.fleet.report.record import FleetReport, MissingMachine
 from inception.fleet.transport import from_lines, is_carrier
+from inception.plan.light_dataclasses import dataclass
 from inception.stress.report.files import REPORT, read_report
 from inception.stress.report.record import Report
 

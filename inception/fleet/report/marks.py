@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 
 from inception.fleet.report.contrast import MIN_MACHINES, outliers
 from inception.fleet.report.record import REACHED, Machine, Trait, TraitGroup, count_of
+from inception.plan.light_dataclasses import dataclass, replace
 from inception.stress.report.costs import COSTS
 
 _Marks = dict[str, list[str]]

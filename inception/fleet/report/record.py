@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
+from inception.plan.light_dataclasses import dataclass
 from inception.stress.report.codec import from_versioned_json, json_schema, to_json
 from inception.stress.report.compare import Difference
 from inception.stress.report.record import Ending, Status

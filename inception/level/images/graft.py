@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from inception.linux.copying import copy_metadata
 from inception.linux.mounts import BindReadOnly, unmount
+from inception.plan.light_dataclasses import dataclass
 from inception.plan.paths import CONTAINERD_ROOT, preload_file
 from inception.plan.request import ImageStore
 
@@ -172,7 +172,7 @@ def _plan_overlay2(seed: Seed, data_root: Path) -> Graft:
         if layer.name == "l" or not (layer / "diff").is_dir():
             continue
         target = data_root / _DRIVER / layer.name
-        binds.append(BindReadOnly(layer / "diff", target / "diff"))
+        binds.append(BindReadOnly(source=layer / "diff", target=target / "diff"))
         copies.extend((layer / name, target / name) for name in _LAYER_FILES if (layer / name).exists())
     return Graft(tops=(data_root / "image", data_root / _DRIVER), copies=tuple(copies), binds=tuple(binds))
 

@@ -7,7 +7,6 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +35,7 @@ from inception.plan.engine.settings import (
     port_security,
 )
 from inception.plan.engine.versions import parse_engine_version
+from inception.plan.light_dataclasses import replace
 from inception.plan.time_limits import TimeLimits
 
 _LOG = Path("/var/log/docker.log")

@@ -12,7 +12,6 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -30,6 +29,7 @@ from inception.linux.iptables import choose_iptables
 from inception.linux.mounts import MountPoint, RemountWritable, ShareMounts, parse_mountinfo
 from inception.linux.overlay import carries_overlay
 from inception.plan.chain import CgroupNamespace
+from inception.plan.light_dataclasses import replace
 from inception.plan.paths import DATA_ROOT
 
 _DATA_ROOT = Path(DATA_ROOT)
@@ -133,7 +133,7 @@ def prepare(storage_size: int | None) -> bool:
     with _translated(f"give it a volume at {_DATA_ROOT}, room, and {_OPTIONS}"):
         on_image = _open_data_root(storage_size)
     with _translated(_OPTIONS):
-        ShareMounts(Path("/")).execute()
+        ShareMounts(target=Path("/")).execute()
     return on_image
 
 
@@ -146,7 +146,7 @@ def _open_settings(mounts: Sequence[MountPoint]) -> None:
     """Make settings and control groups writable. Raises OSError."""
     for mount in mounts:
         if mount.target in {Path("/sys"), Path("/proc/sys")}:
-            RemountWritable(mount.target).execute()
+            RemountWritable(target=mount.target).execute()
     # By default `docker run` gives no namespace of its own on v1: see `take_namespace`.
     cgroups.open_hierarchies(CgroupNamespace.PRIVATE, mounts)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from inception.plan.formats.size import GIB, parse_size, show_size
+from inception.plan.light_dataclasses import dataclass
 from inception.plan.storage import OWN_DATA, holding
 
 DEFAULT_SIZE = 5 * 1000**3

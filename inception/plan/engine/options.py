@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
 from inception.plan.engine.settings import SettingsFile
+from inception.plan.light_dataclasses import dataclass
 
 _PREFIXED = re.compile(
     r"(?P<levels>(?P<first>\d{1,6})(?P<upto>-(?P<last>\d{1,6})?)?)(?P<separator>[:=])(?P<value>.*)", re.DOTALL

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inception.plan.engine.proxies import NO_PROXIES, Proxies, is_loopback, mask_credentials
+from inception.plan.light_dataclasses import dataclass
 from inception.plan.request import Inherit, Request
 
 if TYPE_CHECKING:

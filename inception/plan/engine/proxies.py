@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
+
+from inception.plan.light_dataclasses import dataclass
 
 _HIDDEN_CREDENTIALS = "xxxxx:xxxxx@"
 """Text that an engine's answer to `GET /info` has in place of a proxy's user and password (moby, `MaskCredentials`)."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 
 from inception.plan.engine.preloads import Preload, digest_of, distinct_preloads
 from inception.plan.engine.versions import has_containerd_store
+from inception.plan.light_dataclasses import dataclass, replace
 from inception.plan.request import ImageStore, Request
 
 _PREFIX = "inception-seed-"

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
 
 from inception.plan.engine.versions import has_network_options
+from inception.plan.light_dataclasses import dataclass
 
 Settings = Mapping[str, Any]
 """Content of a daemon.json: names of settings to their values, parsed JSON."""
@@ -86,7 +86,7 @@ _SHORT = {
 class SettingsFile:
     """A user's daemon.json: `text` is its content, `source` its name in messages."""
 
-    source: str = field(compare=False)
+    source: str
     text: str
 
     def settings(self) -> Settings:

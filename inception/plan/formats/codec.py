@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from inception.plan.light_dataclasses import MISSING, defaults_of
 
 T = TypeVar("T")
 Json = Any
@@ -68,16 +69,16 @@ def _name(kind: object) -> str:
 
 def encode(value: Json) -> Json:
     """Return `value` in what JSON has: dicts, lists, strings, numbers, booleans and None."""
-    if is_dataclass(value):
-        return {field.name: encode(getattr(value, field.name)) for field in fields(value)}
+    if (defaults := defaults_of(type(value))) is not None:
+        return {name: encode(getattr(value, name)) for name in defaults}
     if isinstance(value, tuple):
         return [encode(item) for item in value]
     return value.value if isinstance(value, Enum) else value
 
 
 def _encode_changed(value: Json) -> dict[str, Json]:
-    items = ((field, getattr(value, field.name)) for field in fields(value))
-    return {field.name: encode(item) for field, item in items if item != field.default}
+    items = ((name, default, getattr(value, name)) for name, default in (defaults_of(type(value)) or {}).items())
+    return {name: encode(item) for name, default, item in items if item != default}
 
 
 class _WrongField(ValueError):
@@ -102,7 +103,7 @@ def _decoder(kind: Kind) -> Decoder:
         return _optional(*(it for it in arguments if it is not NoneType))
     if origin is tuple:
         return _sequence(_decoder(arguments[0]))
-    if is_dataclass(kind):
+    if defaults_of(kind) is not None:
         return _record(kind)
     return _enumeration(kind) if issubclass(kind, Enum) else _plain(kind)
 
@@ -168,8 +169,9 @@ def _shortened(value: Json) -> str:
 
 def _record(kind: Kind) -> Decoder:
     hints = get_type_hints(kind)
-    decoders = {field.name: _decoder(hints[field.name]) for field in fields(kind)}
-    needed = {it.name for it in fields(kind) if it.default is MISSING and it.default_factory is MISSING}
+    defaults = defaults_of(kind) or {}
+    decoders = {name: _decoder(hints[name]) for name in defaults}
+    needed = {name for name, default in defaults.items() if default is MISSING}
 
     def decode(value: Json) -> object:
         if type(value) is not dict:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 
+from inception.plan.light_dataclasses import dataclass
 from inception.probe.doctor_facts import DoctorFacts
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
+
+from inception.plan.light_dataclasses import dataclass
 
 T = TypeVar("T")
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
+from inception.plan.light_dataclasses import dataclass
 from inception.stress.report.costs import COSTS, by_level
 from inception.stress.report.record import ChainRecord, Report
 from inception.stress.report.trend import Change, compare_pairs

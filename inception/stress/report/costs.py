@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from statistics import median
 
+from inception.plan.light_dataclasses import dataclass
 from inception.stress.report.record import ChainRecord, LevelRecord
 
 

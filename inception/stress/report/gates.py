@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from inception.plan.light_dataclasses import dataclass
 from inception.stress.report.compare import Comparison, Difference
 from inception.stress.report.matrix import Matrix
 from inception.stress.report.record import Report

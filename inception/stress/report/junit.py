@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from inception.plan.light_dataclasses import dataclass
 from inception.stress.report.record import ChainRecord, CycleRecord, Report
 from inception.stress.report.rendering import render
 

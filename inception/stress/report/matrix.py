@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
+from inception.plan.light_dataclasses import dataclass
 from inception.stress.report.codec import to_json
 from inception.stress.report.record import Ending, Report
 

@@ -7,10 +7,10 @@ module prepares the values; the template `page.html` writes and escapes them.
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from inception.plan.formats.size import show_size
+from inception.plan.light_dataclasses import dataclass
 from inception.stress.report.charts import charts, show_seconds
 from inception.stress.report.costs import COSTS, by_level, median_or_none
 from inception.stress.report.page_tables import (

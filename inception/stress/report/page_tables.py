@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from inception.plan.formats.size import show_size
+from inception.plan.light_dataclasses import dataclass
 from inception.stress.report.charts import show_seconds
 from inception.stress.report.costs import median_or_none
 from inception.stress.report.record import CycleRecord, LevelRecord, Report

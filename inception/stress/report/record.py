@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
+from inception.plan.light_dataclasses import dataclass
 from inception.stress.report.codec import from_versioned_json, json_schema, to_json
 from inception.stress.report.trend import Drift, PowerFit
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import combinations
+
+from inception.plan.light_dataclasses import dataclass
 
 MAD_TO_SIGMA = 1.4826
 """Standard deviation of a normal distribution, as a multiple of its median absolute deviation."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 
+from inception.plan.light_dataclasses import dataclass
 from inception.stress.evidence import Evidence
 
 PID_NAMESPACE_LIMIT = 32

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from inception.plan.formats.size import KIB, MIB, show_size
+from inception.plan.light_dataclasses import dataclass
 from inception.plan.symptoms import SYMPTOMS
 from inception.stress.wall.model import PID_NAMESPACE_LIMIT, Cause, Incident
 

@@ -6,8 +6,7 @@ PID namespaces. So each cause is known by the message, by the host's counters, o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from inception.plan.light_dataclasses import dataclass
 from inception.stress.wall import predicates
 from inception.stress.wall.model import Cause
 from inception.stress.wall.predicates import SYMPTOM_BY_CAUSE, Prove

@@ -37,7 +37,9 @@ def test_a_level_has_the_mounts_of_its_range_outer_targets_first() -> None:
 
 def test_level_1_alone_makes_mounts_below_a_read_only_one_read_only() -> None:
     mounts = (BELOW_READ_ONLY, BELOW_WRITABLE)
-    assert [it for it in operations(PLAN, 1, mounts) if isinstance(it, MakeReadOnly)] == [MakeReadOnly(CARRIED / "0")]
+    assert [it for it in operations(PLAN, 1, mounts) if isinstance(it, MakeReadOnly)] == [
+        MakeReadOnly(target=CARRIED / "0")
+    ]
     assert not [it for it in operations(PLAN, 2, mounts) if isinstance(it, MakeReadOnly)]
     assert not [it for it in operations(PLAN, 1, ()) if isinstance(it, MakeReadOnly)]
 

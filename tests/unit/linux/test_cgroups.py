@@ -23,23 +23,23 @@ V2 = "77 76 0:29 / /sys/fs/cgroup ro,nosuid,nodev,noexec,relatime shared:9 - cgr
 def test_hierarchies_of_a_private_namespace_are_made_writable() -> None:
     mounts = plan_mounts(CgroupNamespace.PRIVATE, parse_mountinfo(HYBRID))
     assert mounts == (
-        RemountWritable(Path("/sys/fs/cgroup/cpu,cpuacct")),
-        RemountWritable(Path("/sys/fs/cgroup/systemd")),
-        RemountWritable(Path("/sys/fs/cgroup/unified")),
+        RemountWritable(target=Path("/sys/fs/cgroup/cpu,cpuacct")),
+        RemountWritable(target=Path("/sys/fs/cgroup/systemd")),
+        RemountWritable(target=Path("/sys/fs/cgroup/unified")),
     )
 
 
 def test_a_shared_namespace_has_its_v1_hierarchies_mounted_anew_by_name() -> None:
     mounts = plan_mounts(CgroupNamespace.SHARED, parse_mountinfo(V1))
     assert mounts == (
-        RemountCgroup(Path("/sys/fs/cgroup/cpu,cpuacct"), "cgroup", "cpu,cpuacct"),
-        RemountCgroup(Path("/sys/fs/cgroup/systemd"), "cgroup", "none,name=systemd"),
+        RemountCgroup(target=Path("/sys/fs/cgroup/cpu,cpuacct"), filesystem="cgroup", options="cpu,cpuacct"),
+        RemountCgroup(target=Path("/sys/fs/cgroup/systemd"), filesystem="cgroup", options="none,name=systemd"),
     )
 
 
 def test_a_shared_namespace_has_its_v2_hierarchy_mounted_anew() -> None:
     (mount,) = plan_mounts(CgroupNamespace.SHARED, parse_mountinfo(V2))
-    assert mount == RemountCgroup(Path("/sys/fs/cgroup"), "cgroup2")
+    assert mount == RemountCgroup(target=Path("/sys/fs/cgroup"), filesystem="cgroup2")
     assert mount.describe() == "umount -l /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup"
 
 

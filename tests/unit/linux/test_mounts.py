@@ -14,13 +14,13 @@ _UNSHARE = ("unshare", "--user", "--map-root-user", "--mount", "--propagation", 
 _SHARE = f"""
 from pathlib import Path
 from inception.linux.mounts import ShareMounts
-{ShareMounts(Path("/"))!r}.execute()
+{ShareMounts(target=Path("/"))!r}.execute()
 print(Path("/proc/self/mountinfo").read_text(), end="")
 """
 
 
 def test_sharing_names_the_equivalent_command() -> None:
-    assert ShareMounts(Path("/")).describe() == "mount --make-rprivate / && mount --make-rshared /"
+    assert ShareMounts(target=Path("/")).describe() == "mount --make-rprivate / && mount --make-rshared /"
 
 
 def test_shared_mounts_have_no_master_and_peers_of_their_own() -> None:
@@ -53,7 +53,7 @@ for directory in (source / "below", target):
     directory.mkdir(parents=True)
 subprocess.run(["mount", "-t", "tmpfs", "-o", "nosuid", "tmpfs", source / "below"], check=True)
 BindRecursively(source=source, target=source).execute()
-MakeReadOnly(source).execute()
+MakeReadOnly(target=source).execute()
 BindRecursively(source=source, target=target).execute()
 for place in (target / "new", target / "below/new"):
     try:

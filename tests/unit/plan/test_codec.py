@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event
 from inception.plan.formats.codec import decode, encode, from_json, to_json
+from inception.plan.light_dataclasses import dataclass
 from inception.plan.request import Storage
 from tests.factories.plans import plan
 

@@ -32,7 +32,7 @@ def test_each_layer_is_bound_and_its_metadata_copied(seed: Seed, tmp_path: Path)
     target = tmp_path / "data-root"
     graft = plan_graft(seed, target)
     assert graft.binds == tuple(
-        BindReadOnly(seed.data_root / "overlay2" / layer / "diff", target / "overlay2" / layer / "diff")
+        BindReadOnly(source=seed.data_root / "overlay2" / layer / "diff", target=target / "overlay2" / layer / "diff")
         for layer in ("aa", "bb")
     )
     copied = {to.relative_to(target).as_posix() for _, to in graft.copies}
