@@ -26,7 +26,7 @@ _GREATEST_PID = 4194304
 _UNKNOWN_CAPABILITY = re.compile(r"unknown capability: \"?(?:CAP_)?(?P<name>[A-Z_]+)")
 # tini reaps orphans, also where it is not process 1 (-s): the daemons' children in a shared PID namespace.
 # The shell opens the runner's log, so that its first error is in there, too.
-_SCRIPT = f'PYTHONPATH="$0" exec python3 -m {Program.RUNNER} "$2" "$3" >>"$1" 2>&1'
+_SCRIPT = f'PYTHONPATH="$0" exec python3 -S -m {Program.RUNNER} "$2" "$3" >>"$1" 2>&1'
 _ENTRYPOINT = ("tini", "-s", "--", "sh", "-c", _SCRIPT)
 Mount: TypeAlias = dict[str, Any]
 """A mount in the form of the API."""

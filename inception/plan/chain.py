@@ -131,7 +131,7 @@ class ChainPlan:
     @property
     def paths(self) -> RunDirectory:
         """Paths in the chain's run directory."""
-        return RunDirectory(PurePosixPath(self.run_directory))
+        return RunDirectory(root=PurePosixPath(self.run_directory))
 
     @property
     def proxies(self) -> Proxies:

@@ -20,13 +20,12 @@ if the event file cannot be written.
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
 
-DATA_ROOT = PurePosixPath("/var/lib/docker")
+from inception.plan import directories
+from inception.plan.light_dataclasses import dataclass
+
+DATA_ROOT = PurePosixPath(directories.DATA_ROOT)
 """Data-root of each level's engine."""
-
-CONTAINERD_ROOT = "containerd-root"
-"""Directory of containerd's content in a data-root."""
 
 SEED_DIRECTORY = PurePosixPath("/var/lib/inception/seed")
 """Directory of the seed where it is made: `seed.json`, `image.tar`, `data-root/` and archives of preloads."""
@@ -43,7 +42,7 @@ MOUNTS_DIRECTORY = PurePosixPath("/var/lib/inception/mounts")
 IMAGE_DIRECTORY = PurePosixPath("/var/lib/inception/storage")
 """Mount point of the volume that holds the image of a level's file system, if it has one."""
 
-DATABASES_DIRECTORY = PurePosixPath("/var/lib/inception/databases")
+DATABASES_DIRECTORY = PurePosixPath(directories.DATABASES_DIRECTORY)
 """Mount point of the tmpfs that holds the databases of a level's engine, if they are kept in memory."""
 
 SOCKET_PATH_LIMIT = 107
@@ -63,11 +62,9 @@ def previous_log(log: Path) -> Path:
     return log.with_name(f"{log.name}.1")
 
 
-class RunDirectory(NamedTuple):
-    """Paths inside one chain's run directory. Creates none of them.
-
-    A named tuple, since a level's first steps need it, and importing `dataclasses` takes longer than they do.
-    """
+@dataclass(frozen=True, kw_only=True)
+class RunDirectory:
+    """Paths inside one chain's run directory. Creates none of them."""
 
     root: PurePosixPath
 
@@ -123,4 +120,4 @@ class RunDirectory(NamedTuple):
 
     def log(self, number: int, program: str) -> PurePosixPath:
         """Return the log of `program` (runner, containerd or dockerd) at level `number`."""
-        return self.level(number) / f"{program}.log"
+        return PurePosixPath(directories.log_of(str(self.level(number)), program))

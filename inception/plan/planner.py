@@ -28,7 +28,7 @@ def plan_chain(request: Request, facts: Facts) -> ChainPlan:
     """Plan the chain that `request` asks for on the host that `facts` describe. Raises Refusal."""
     check_request(request)
     _check_run_root(request, facts)
-    run_directory = RunDirectory(PurePosixPath(facts.run_root) / request.name)
+    run_directory = RunDirectory(root=PurePosixPath(facts.run_root) / request.name)
     _check_socket_paths(run_directory, request.depth)
     _check_mounts(request, facts)
     pids = _pid_namespaces(request, facts)

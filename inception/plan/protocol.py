@@ -1,14 +1,12 @@
-"""All that the client outside and the programs inside a level agree on: names, signals, exit statuses, lines.
-
-`descend` starts at a prompt, and imports this: named tuples here, since `dataclasses` would add 8 ms to each start.
-"""
+"""All that the client outside and the programs inside a level agree on: names, signals, exit statuses, lines."""
 
 from __future__ import annotations
 
 import json
 import signal
 from enum import IntEnum, StrEnum
-from typing import NamedTuple
+
+from inception.plan.light_dataclasses import dataclass
 
 
 class Variable(StrEnum):
@@ -78,7 +76,8 @@ class Action(StrEnum):
     KICK = "kick"
 
 
-class ControlRequest(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class ControlRequest:
     """Request of a program in level `level` to the client: to kick the chain, or to open a shell `by` levels deeper."""
 
     action: Action
@@ -102,7 +101,8 @@ class ControlRequest(NamedTuple):
         return request
 
 
-class ControlReply(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class ControlReply:
     """Reply of the client: the exit status for the program that asked, or the message of the error in its way."""
 
     status: int | None = None
@@ -140,7 +140,8 @@ class SocketUse(StrEnum):
     LISTEN = "listen"
 
 
-class SocketRequest(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class SocketRequest:
     """Request for a socket connected to `host` and `port` in a level's network, or for ones that listen on `port`."""
 
     use: SocketUse

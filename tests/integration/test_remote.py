@@ -179,7 +179,7 @@ def test_sockets_of_levels_are_here_and_each_way_ends_alone(
     far: RemoteEngine, own_run_root: Path, inception_environment: dict[str, str], run_inception: RunInception
 ) -> None:
     with sleeping_chain("far-socket", own_run_root, inception_environment):
-        paths = RunDirectory(own_run_root / "far-socket")  # type: ignore[arg-type]
+        paths = RunDirectory(root=own_run_root / "far-socket")  # type: ignore[arg-type]
         with closing(docker.APIClient(base_url=f"unix://{paths.socket(2)}", version="1.41")) as bottom:
             assert bottom.info()["Name"] == "far-socket-2"
         given = bytes(range(250)) * (MEGABYTES_5 // 250)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import time
-from collections.abc import Collection
-from contextlib import suppress
-from pathlib import Path
+from errno import ENXIO, ETIMEDOUT
 
 from inception.level.early.databases import move_databases
 from inception.level.early.processes import Daemon, start_daemon
-from inception.plan.paths import CONTAINERD_ROOT, DATA_ROOT, DATABASES_DIRECTORY, RunDirectory
+from inception.plan.directories import CONTAINERD_ROOT, DATA_ROOT, DATABASES_DIRECTORY, log_of
 
-CONTAINERD_CONFIG = Path("/run/inception-containerd.toml")
-DOCKERD_SETTINGS = Path("/run/inception-daemon.json")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+CONTAINERD_CONFIG = "/run/inception-containerd.toml"
+DOCKERD_SETTINGS = "/run/inception-daemon.json"
 _OOM_SCORE = -500
 _CAP_SYS_RESOURCE = 24  # include/uapi/linux/capability.h
 _POLL_S = 0.001
@@ -53,36 +54,42 @@ class EarlyDaemons:
             self._daemons.popitem()[1].stop(_STOP_S)
 
 
-def start_early(paths: RunDirectory, number: int, steps: Collection[str]) -> EarlyDaemons:
-    """Take those of `Early` that `steps` names for level `number`, and return the daemons.
+def start_early(level_directory: str, steps: Collection[str]) -> EarlyDaemons:
+    """Take those of `Early` that `steps` names for the level with this directory, and return the daemons.
 
     One that cannot be started is left out: the runner tries again, and reports why.
     """
     daemons = []
-    data_root = Path(DATA_ROOT)
-    with suppress(OSError):
+    try:
         if "databases" in steps:
-            move_databases(data_root, Path(DATABASES_DIRECTORY))
+            move_databases(DATA_ROOT, DATABASES_DIRECTORY)
         if "containerd" in steps:
-            daemons.append(start_containerd(data_root, Path(paths.log(number, "containerd"))))
-    with suppress(OSError):
+            daemons.append(start_containerd(DATA_ROOT, log_of(level_directory, "containerd")))
+    except OSError:
+        pass
+    try:
         if "dockerd" in steps:
-            daemons.append(start_waiting_dockerd(Path(paths.log(number, "dockerd"))))
+            daemons.append(start_waiting_dockerd(log_of(level_directory, "dockerd")))
+    except OSError:
+        pass
     return EarlyDaemons(daemons)
 
 
-def containerd_config(root: Path, *, oom_score: int) -> str:
+def containerd_config(root: str, *, oom_score: int) -> str:
     """Return the configuration of a level's containerd: its content is under `root`, its state in /run as usual."""
     disabled = ", ".join(f'"{plugin}"' for plugin in _UNUSED_PLUGINS)
     return f'version = 2\nroot = "{root}"\noom_score = {oom_score}\ndisabled_plugins = [{disabled}]\n'
 
 
-def start_containerd(data_root: Path, log: Path) -> Daemon:
+def start_containerd(data_root: str | os.PathLike[str], log: str | os.PathLike[str]) -> Daemon:
     """Start containerd; it is ready when its socket answers. Raises OSError."""
     # Without the capability to lower it (proc_pid_oom_score_adj(5)), containerd would log an error.
-    oom_score = _OOM_SCORE if holds_sys_resource(Path("/proc/self/status").read_text()) else 0
-    CONTAINERD_CONFIG.write_text(containerd_config(data_root / CONTAINERD_ROOT, oom_score=oom_score))
-    return start_daemon("containerd", ["containerd", "--config", str(CONTAINERD_CONFIG)], log)
+    with open("/proc/self/status") as status:
+        oom_score = _OOM_SCORE if holds_sys_resource(status.read()) else 0
+    root = os.path.join(data_root, CONTAINERD_ROOT)
+    with open(CONTAINERD_CONFIG, "w") as config:
+        config.write(containerd_config(root, oom_score=oom_score))
+    return start_daemon("containerd", ["containerd", "--config", CONTAINERD_CONFIG], log)
 
 
 def holds_sys_resource(status: str) -> bool:
@@ -94,7 +101,7 @@ def holds_sys_resource(status: str) -> bool:
     return bool(int(effective.split()[1], 16) >> _CAP_SYS_RESOURCE & 1)
 
 
-def start_waiting_dockerd(log: Path, settings: Path = DOCKERD_SETTINGS) -> Daemon:
+def start_waiting_dockerd(log: str, settings: str = DOCKERD_SETTINGS) -> Daemon:
     """Start a dockerd that initialises itself and then waits for `give_settings`. Raises OSError.
 
     Its file of settings is a named pipe, which opens once both ends are there (fifo(7)): until then it does nothing.
@@ -103,12 +110,12 @@ def start_waiting_dockerd(log: Path, settings: Path = DOCKERD_SETTINGS) -> Daemo
     return start_daemon("dockerd", dockerd_command(settings), log)
 
 
-def dockerd_command(settings: Path = DOCKERD_SETTINGS) -> list[str]:
+def dockerd_command(settings: str = DOCKERD_SETTINGS) -> list[str]:
     """Return the command of a dockerd with the file `settings`."""
     return ["dockerd", f"--config-file={settings}"]
 
 
-def give_settings(dockerd: Daemon, text: str, *, timeout_s: float, settings: Path = DOCKERD_SETTINGS) -> None:
+def give_settings(dockerd: Daemon, text: str, *, timeout_s: float, settings: str = DOCKERD_SETTINGS) -> None:
     """Give a waiting dockerd its settings, and leave them in a file, as it reads them again on SIGHUP.
 
     Raises OSError. If it does not read within `timeout_s` seconds, it is stopped, and TimeoutError raised.
@@ -118,17 +125,21 @@ def give_settings(dockerd: Daemon, text: str, *, timeout_s: float, settings: Pat
         try:
             pipe = os.open(settings, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
-            if error.errno != errno.ENXIO:
+            if error.errno != ENXIO:
                 raise
             if time.monotonic() > deadline_s:
                 dockerd.stop(_STOP_S)
-                raise TimeoutError(errno.ETIMEDOUT, "dockerd does not read its settings", str(settings)) from error
+                raise TimeoutError(ETIMEDOUT, "dockerd does not read its settings", settings) from error
             time.sleep(_POLL_S)
             continue
         os.set_blocking(pipe, True)
-        with suppress(BrokenPipeError), os.fdopen(pipe, "w") as file:  # It has ended, which its waiters report.
-            file.write(text)
+        try:
+            with os.fdopen(pipe, "w") as file:
+                file.write(text)
+        except BrokenPipeError:  # It has ended, which its waiters report.
+            pass
         break
-    whole = settings.with_suffix(".whole")
-    whole.write_text(text)
-    whole.replace(settings)
+    whole = f"{settings}.whole"
+    with open(whole, "w") as file:
+        file.write(text)
+    os.replace(whole, settings)

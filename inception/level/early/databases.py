@@ -6,9 +6,9 @@ where they are.
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
-from inception.plan.paths import CONTAINERD_ROOT
+from inception.plan.directories import CONTAINERD_ROOT
 
 _DATABASES = (
     f"{CONTAINERD_ROOT}/io.containerd.metadata.v1.bolt/meta.db",
@@ -24,14 +24,21 @@ _DATABASES = (
 _DIRECTORY_MODE = 0o711
 
 
-def move_databases(data_root: Path, memory: Path) -> None:
+def move_databases(data_root: str | os.PathLike[str], memory: str | os.PathLike[str]) -> None:
     """Replace the databases in `data_root` by links to ones in `memory`, with what they hold. Raises OSError."""
     for name in _DATABASES:
-        link, target = data_root / name, memory / name.replace("/", "_")
-        if link.is_symlink():
+        link = os.path.join(data_root, name)
+        target = os.path.join(memory, name.replace("/", "_"))
+        if os.path.islink(link):
             continue
-        link.parent.mkdir(_DIRECTORY_MODE, parents=True, exist_ok=True)
-        if link.exists():
-            target.write_bytes(link.read_bytes())
-            link.unlink()
-        link.symlink_to(target)
+        os.makedirs(os.path.dirname(link), _DIRECTORY_MODE, exist_ok=True)
+        try:
+            with open(link, "rb") as found:
+                content = found.read()
+        except FileNotFoundError:
+            pass
+        else:
+            with open(target, "wb") as moved:
+                moved.write(content)
+            os.unlink(link)
+        os.symlink(target, link)

@@ -101,14 +101,14 @@ def image_settings() -> tuple[SettingsFile, ...]:
 
 def start_dockerd(configuration: DockerdConfiguration, log: Path | None) -> Daemon:
     """Start dockerd as configured. Without a `log` it writes to this process's standard error. Raises OSError."""
-    DOCKERD_SETTINGS.write_text(configuration.settings)
+    Path(DOCKERD_SETTINGS).write_text(configuration.settings)
     return start_daemon("dockerd", [*dockerd_command(), *configuration.arguments], log)
 
 
 def reload_without_live_restore(dockerd: Daemon) -> None:
     """Have a running dockerd that `start_dockerd` started give up live-restore, some milliseconds later."""
-    settings = json.loads(DOCKERD_SETTINGS.read_text())
-    DOCKERD_SETTINGS.write_text(json.dumps({**settings, "live-restore": False}))
+    file = Path(DOCKERD_SETTINGS)
+    file.write_text(json.dumps({**json.loads(file.read_text()), "live-restore": False}))
     dockerd.process.send_signal(signal.SIGHUP)
 
 

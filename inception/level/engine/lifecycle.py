@@ -6,6 +6,7 @@ Imports inside of methods take a while: they come where dockerd boots meanwhile,
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from contextlib import nullcontext, suppress
 from pathlib import Path
@@ -42,6 +43,14 @@ _CONTAINERS_S = 2.0
 """Seconds for containers to end whose data go with the level: they may still write to a directory of the host."""
 _RELOAD_LIMIT_S = 3.0
 _RELOAD_PAUSE_S = 0.02
+
+
+def find_installed_modules() -> None:
+    """Add the image's own modules, as the Docker SDK, to those that this process finds: a runner starts without."""
+    if sys.flags.no_site and "site" not in sys.modules:
+        import site
+
+        site.main()
 
 
 class LevelEngine:
@@ -93,7 +102,7 @@ class LevelEngine:
             # containerd reads the databases of its own store as it starts. Another store is grafted while it boots.
             grafted = self._seed.store is ImageStore.CONTAINERD and self._graft()
             if databases_in_memory(self._plan):
-                move_databases(self.data_root, Path(DATABASES_DIRECTORY))
+                move_databases(self.data_root, DATABASES_DIRECTORY)
             containerd = self._early.take("containerd") or start_containerd(self.data_root, self._log("containerd"))
             self._daemons.append(containerd)
             grafted = grafted or (self._seed.store is not ImageStore.CONTAINERD and self._graft())
@@ -158,6 +167,7 @@ class LevelEngine:
                 raise PhaseError(f"the engine does not know the grafted {what}", remedy=_REMEDY_OF_GRAFT)
         if grafted:
             self._events.note(Phase.VERIFY, f"the engine does not know the grafted {what}: loading it instead")
+        find_installed_modules()
         from inception.level.engine.client import connect_level, load_preload
 
         with self._events.phase(Phase.IMAGE, log="dockerd"), connect_level(self._plan, self._level.number) as client:
@@ -180,6 +190,7 @@ class LevelEngine:
 
         A graft needs a dockerd that has not started yet. Raises PhaseError, OSError, and what the SDK raises.
         """
+        find_installed_modules()
         from inception.level.engine.client import connect_level
 
         self._events.note(

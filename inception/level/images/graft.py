@@ -17,8 +17,9 @@ from pathlib import Path
 
 from inception.linux.copying import copy_metadata
 from inception.linux.mounts import BindReadOnly, unmount
+from inception.plan.directories import CONTAINERD_ROOT
 from inception.plan.light_dataclasses import dataclass
-from inception.plan.paths import CONTAINERD_ROOT, preload_file
+from inception.plan.paths import preload_file
 from inception.plan.request import ImageStore
 
 _DRIVER = "overlay2"

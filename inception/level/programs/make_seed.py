@@ -26,9 +26,10 @@ from inception.level.engine.daemons import (
 from inception.level.failure import PhaseError
 from inception.level.images.graft import data_root_in, tarball_in
 from inception.level.images.store import store_in_use, store_settings
+from inception.plan.directories import CONTAINERD_ROOT
 from inception.plan.engine.settings import DockerdConfiguration, SettingsFile, configure
 from inception.plan.engine.versions import has_containerd_store, parse_engine_version
-from inception.plan.paths import CONTAINERD_ROOT, PLAIN_SEED_DIRECTORY, SEED_DIRECTORY, preload_file
+from inception.plan.paths import PLAIN_SEED_DIRECTORY, SEED_DIRECTORY, preload_file
 from inception.plan.request import ImageStore
 from inception.plan.time_limits import TimeLimits
 

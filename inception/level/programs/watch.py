@@ -34,7 +34,7 @@ def main() -> None:
     which is reported. Without a lifeline nobody is interested any more, and this program ends.
     """
     what, directory = sys.argv[1:]
-    paths = RunDirectory(PurePosixPath(directory))
+    paths = RunDirectory(root=PurePosixPath(directory))
     held = lifeline.hold(Path(paths.lifeline(0))) if what == "hold" else None
     threading.Thread(target=_await_end_of_input, args=(held,), daemon=True).start()
     watch(Watched(paths), _send)

@@ -16,7 +16,7 @@ from inception.plan.paths import RunDirectory
 @pytest.fixture
 def paths(tmp_path: Path) -> RunDirectory:
     (tmp_path / "2").mkdir()
-    return RunDirectory(PurePosixPath(tmp_path))
+    return RunDirectory(root=PurePosixPath(tmp_path))
 
 
 def _events(paths: RunDirectory) -> list[Event]:

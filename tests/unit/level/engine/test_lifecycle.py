@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any, cast
 from unittest.mock import Mock
 
 import pytest
@@ -53,6 +53,12 @@ def _daemon(name: str, *command: str) -> Daemon:
     return Daemon(name, process)
 
 
+def _output(daemon: Daemon) -> IO[bytes]:
+    assert isinstance(daemon.process, subprocess.Popen)
+    assert daemon.process.stdout
+    return daemon.process.stdout
+
+
 def _engine(*daemons: Daemon) -> tuple[LevelEngine, _Notes]:
     engine = cast("Any", object.__new__(LevelEngine))
     notes = _Notes()
@@ -70,8 +76,7 @@ def test_stop_kills_a_dockerd_that_has_lost_its_containerd() -> None:
     containerd = _daemon("containerd", "sh", "-c", "kill -KILL $$")
     containerd.process.wait()
     dockerd = _daemon("dockerd", sys.executable, "-c", _STUBBORN)
-    assert dockerd.process.stdout
-    assert dockerd.process.stdout.readline() == b"deaf\n"
+    assert _output(dockerd).readline() == b"deaf\n"
     engine, notes = _engine(containerd, dockerd)
     begun_s = time.monotonic()
     engine.stop()
@@ -79,8 +84,7 @@ def test_stop_kills_a_dockerd_that_has_lost_its_containerd() -> None:
     assert dockerd.process.returncode == -9
     assert notes.messages == ["dockerd did not stop in time and was killed"]
     for daemon in (containerd, dockerd):
-        assert daemon.process.stdout
-        daemon.process.stdout.close()
+        _output(daemon).close()
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
@@ -91,8 +95,7 @@ def test_stop_reports_no_daemon_that_stops_in_time(count: int) -> None:
     assert notes.messages == []
     for daemon in daemons:
         assert daemon.process.returncode == -15
-        assert daemon.process.stdout
-        daemon.process.stdout.close()
+        _output(daemon).close()
 
 
 @pytest.mark.parametrize("kept", [False, True])
@@ -107,9 +110,8 @@ def test_containers_of_a_chain_that_is_kept_get_the_time_that_dockerd_gives_them
     monkeypatch.setattr(lifecycle, "_CONTAINERS_S", 0.01)
     monkeypatch.setattr(last_containers, "_kill_containers", lambda: killed.append(True))
     dockerd = _daemon("dockerd", sys.executable, "-c", _SLOW)
-    assert dockerd.process.stdout
-    with dockerd.process.stdout:
-        assert dockerd.process.stdout.readline() == b"slow\n"
+    with _output(dockerd):
+        assert _output(dockerd).readline() == b"slow\n"
         engine._daemons = [dockerd]
         engine.stop()
     assert killed == ([] if kept else [True])

@@ -57,7 +57,7 @@ def test_processes_belong_to_a_level_by_their_environment(monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("command", "name"),
     [
-        ("python3\0-m\0inception.level\x001\0", "runner"),
+        ("python3\0-S\0-m\0inception.level\x001\0", "runner"),
         ("python3\0-m\0inception.level.programs.measure\0", None),
         ("containerd\0--config\0/run/x\0", "containerd"),
         ("/usr/bin/containerd-shim-runc-v2\0-namespace\0moby\0", "containerd-shim"),

@@ -25,7 +25,7 @@ LIMIT_S = 10
 def paths(tmp_path: Path) -> RunDirectory:
     for number in range(2):
         (tmp_path / str(number)).mkdir()
-    return RunDirectory(PurePosixPath(tmp_path))
+    return RunDirectory(root=PurePosixPath(tmp_path))
 
 
 def test_events_are_reported_as_they_are_appended(paths: RunDirectory) -> None:
