@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
+from contextlib import nullcontext
 
 import docker
 
 from inception.linux.capabilities import names_in
 from inception.plan.facts import Facts
+from inception.probe import pids
 from inception.probe.engine import EngineAnswers, ask_engine, describe_engine
 from inception.probe.host import MachineReading, NotAllowed, Subject, read_host
 from inception.probe.image_store import parse_containerd
@@ -21,8 +24,10 @@ def read_facts(client: docker.APIClient, *, endpoint: str, local: bool, image_id
     `local`: the engine listens on this machine; the facts call it local only if it also sees the client's `run_root`.
     Raises docker.errors.APIError if the engine refuses an answer, EngineError if its machine cannot be read.
     """
-    answers = ask_engine(client, endpoint=endpoint, local=local, run_root=run_root)
-    reading = _read_machine(client, answers, image_id)
+    # It takes as long as the engine does to answer.
+    with pids.nesting_pids() if local else nullcontext() as nesting:
+        answers = ask_engine(client, endpoint=endpoint, local=local, run_root=run_root)
+        reading = _read_machine(client, answers, image_id, nesting)
     return Facts(
         engine=describe_engine(answers, names_in(reading.bounding_set)),
         host=reading.host,
@@ -31,11 +36,13 @@ def read_facts(client: docker.APIClient, *, endpoint: str, local: bool, image_id
     )
 
 
-def _read_machine(client: docker.APIClient, answers: EngineAnswers, image_id: str) -> MachineReading:
+def _read_machine(
+    client: docker.APIClient, answers: EngineAnswers, image_id: str, nesting: subprocess.Popen[str] | None
+) -> MachineReading:
     """Read the engine's machine through its process, or else from a container."""
     if (daemon := answers.surroundings.daemon) is not None:
         try:
-            return read_host(subject_of(answers, daemon))
+            return read_host(subject_of(answers, daemon), nesting)
         except NotAllowed:
             pass
     owner_uid, owner_gid = os.getuid(), os.getgid()

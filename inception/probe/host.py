@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+from contextlib import nullcontext
 from pathlib import Path
 
 from inception.plan.facts import HostFacts
@@ -52,10 +54,14 @@ class Subject:
         return root if os.access(root / "etc", os.R_OK) else Path("/")
 
 
-def read_host(subject: Subject) -> MachineReading:
-    """Read this machine. Raises NotAllowed, and OSError where /proc is not as Linux has it."""
+def read_host(subject: Subject, nesting: subprocess.Popen[str] | None = None) -> MachineReading:
+    """Read this machine. `nesting` is a trial of `pids.nesting_pids` that has begun already.
+
+    Raises NotAllowed, and OSError where /proc is not as Linux has it.
+    """
     process = subject.process
-    with pids.nesting_pids() as nesting, overlay.trying_overlay(subject.data_root, process) as trial:
+    begun = pids.nesting_pids() if nesting is None else nullcontext(nesting)
+    with begun as pid_trial, overlay.trying_overlay(subject.data_root, process) as trial:
         bounding_set = machine.parse_bounding_set((process / "status").read_text())
         space = _free_space(subject)
         # A private engine has a network namespace of its own, whose packets are routed through this one.
@@ -66,7 +72,7 @@ def read_host(subject: Subject) -> MachineReading:
         memory = machine.read_memory_available(subject.root)
         may_raise = bool(bounding_set >> _CAP_SYS_RESOURCE & 1)
         open_files = machine.read_open_files_limit(process, may_raise=may_raise)
-        free = pids.nested(nesting)
+        free = pids.nested(pid_trial)
         image_space = _image_space(subject)
         carries = overlay.worked(trial) if trial else _has_overlays(subject)
     if free is None:
