@@ -23,7 +23,6 @@ from inception.level.engine.daemons import (
     start_dockerd,
     wait_for_socket,
 )
-from inception.level.engine.last_containers import killing_containers
 from inception.level.event_log import EventLog
 from inception.level.failure import PhaseError
 from inception.level.images.graft import Seed, is_used, plan_graft, plan_regraft
@@ -225,7 +224,10 @@ class LevelEngine:
         bereft = any(daemon.process.poll() is not None for daemon in self._daemons)
         limit_s = _BEREFT_STOP_S if bereft else self._plan.limits.level_stop_s
         # Containers whose data are kept get the time that dockerd gives them.
-        with nullcontext() if Path(self._plan.paths.kept).exists() else killing_containers(_CONTAINERS_S):
+        from inception.level.engine.last_containers import ending_containers
+
+        kept = Path(self._plan.paths.kept).exists()
+        with nullcontext() if kept else ending_containers(self.data_root, _CONTAINERS_S):
             for daemon in reversed(self._daemons):
                 if not daemon.stop(limit_s):
                     self._events.note(Phase.UNWIND, f"{daemon.name} did not stop in time and was killed")

@@ -18,7 +18,7 @@ from inception.level.engine.daemons import (
     start_dockerd,
     wait_for_socket,
 )
-from inception.level.engine.last_containers import killing_containers
+from inception.level.engine.last_containers import ending_containers
 from inception.level.engine.log_rotation import rotate
 from inception.level.event_log import tail
 from inception.level.failure import PhaseError
@@ -112,7 +112,7 @@ class StandaloneEngine:
         """Stop both daemons, dockerd with its containers first; report one that had to be killed."""
         self._stopping = True
         limits = {"dockerd": _DOCKERD_S, "containerd": _CONTAINERD_S}
-        with killing_containers(_CONTAINERS_S):
+        with ending_containers(self._data_root, _CONTAINERS_S):
             for daemon in reversed(self._daemons):
                 if not daemon.stop(limits[daemon.name]):
                     on_message(f"warning: {daemon.name} did not stop in time and was killed")

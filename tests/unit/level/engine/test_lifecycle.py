@@ -66,6 +66,7 @@ def _engine(*daemons: Daemon) -> tuple[LevelEngine, _Notes]:
     engine._level = engine._plan.level(1)
     engine._events = cast("EventLog", notes)
     engine._daemons = list(daemons)
+    engine.data_root = Path("/nowhere")
     engine._stopping = False
     engine._replacing = threading.Lock()
     return engine, notes
@@ -108,13 +109,15 @@ def test_containers_of_a_chain_that_is_kept_get_the_time_that_dockerd_gives_them
         Path(engine._plan.paths.kept).touch()
     killed: list[bool] = []
     monkeypatch.setattr(lifecycle, "_CONTAINERS_S", 0.01)
-    monkeypatch.setattr(last_containers, "_kill_containers", lambda: killed.append(True))
+    monkeypatch.setattr(last_containers, "_DEAF_S", 0.0)
+    monkeypatch.setattr(last_containers, "_last_processes", lambda: iter(()))
+    monkeypatch.setattr(last_containers, "_kill", lambda processes: killed.append(not list(processes)))
     dockerd = _daemon("dockerd", sys.executable, "-c", _SLOW)
     with _output(dockerd):
         assert _output(dockerd).readline() == b"slow\n"
         engine._daemons = [dockerd]
         engine.stop()
-    assert killed == ([] if kept else [True])
+    assert killed == ([] if kept else [True, True])
 
 
 @pytest.mark.parametrize("store", [ImageStore.OVERLAY2, ImageStore.CONTAINERD])
