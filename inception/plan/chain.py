@@ -143,7 +143,9 @@ class ChainPlan:
     def environment(self) -> dict[str, str]:
         """Environment variables of every level for the ways outward: proxies and certificate authorities."""
         trusted = {"SSL_CERT_FILE": AUTHORITIES_FILE} if self.outward.authorities else {}
-        return {**self.proxies.environment(), **trusted}
+        # Without a proxy the levels' networks need not be collected, which each level would do for all of them.
+        proxies = self.proxies.environment() if self.outward.proxies.addresses else {}
+        return {**proxies, **trusted}
 
     def level(self, number: int) -> LevelPlan:
         """Return the plan of level `number`, counted from 1."""
