@@ -48,7 +48,10 @@ def _with_file(client: docker.APIClient, tag: str, content: str) -> None:
 
 @pytest.fixture(scope="module")
 def archive(engine: Engine, level_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Give an archive of two images that level 0 no longer has; make the seeds with and without them."""
+    """Give an archive of two images that level 0 no longer has, while it has the tiny one by two names.
+
+    Both stores have the plain seed, so that no test makes one.
+    """
     client = engine.client
     file = tmp_path_factory.mktemp("archive") / "two.tar"
     import_tiny_image(client)
@@ -62,8 +65,7 @@ def archive(engine: Engine, level_image: str, tmp_path_factory: pytest.TempPathF
         client.remove_image(tag)
     before = {it["Name"] for it in client.volumes()["Volumes"] or ()}
     for store in STORES:
-        for preloads in ((TINY_IMAGE, str(file)), ()):
-            preparing.prepare(engine, _request(level_image, store, preloads), print)
+        preparing.prepare(engine, _request(level_image, store, ()), print)
     yield file
     for volume in {it["Name"] for it in client.volumes()["Volumes"] or ()} - before:
         client.remove_volume(volume)
@@ -71,15 +73,24 @@ def archive(engine: Engine, level_image: str, tmp_path_factory: pytest.TempPathF
         client.remove_image(tag)
 
 
+@pytest.fixture
+def seeded(engine: Engine, level_image: str, archive: Path, request: pytest.FixtureRequest) -> str:
+    """Give the store that the test asks for, after the seed with the preloads is made in it: no other test needs it."""
+    store: str = request.param
+    preparing.prepare(engine, _request(level_image, store, (TINY_IMAGE, str(archive))), print)
+    return store
+
+
 def _request(image: str, store: str, preload: tuple[str, ...]) -> Request:
     return Request(depth=2, name="warm-up", image=image, image_store=(parse_level_store(store),), preload=preload)
 
 
-@pytest.mark.parametrize("store", STORES)
-@pytest.mark.usefixtures("unchanged_host")
+@pytest.mark.parametrize("seeded", STORES, indirect=True)
 def test_preloads_are_in_every_level_and_in_those_that_come_later(
-    run_inception: RunInception, archive: Path, engine: Engine, store: str
+    run_inception: RunInception, archive: Path, engine: Engine, seeded: str, unchanged_host: None
 ) -> None:
+    del unchanged_host  # It looks after the seed is made, and that one stays.
+    store = seeded
     options = ("--preload", TINY_IMAGE, "--preload", str(archive), "--image-store", store, "--image-transfer", "graft")
     started = run_inception("up", "--depth", "3", "--name", "full", *options)
     assert started.returncode == 0, started.stderr
@@ -197,14 +208,15 @@ def test_a_preload_that_is_none_is_refused_in_one_line_and_leaves_nothing(
     (tmp_path / "text.tar").write_text("no archive")
     with tarfile.open(tmp_path / "empty.tar", "w"):
         pass
-    for preload, said in (
-        ("nosuch:1", "preload nosuch:1 is no image of level 0: `docker pull`"),
-        ("No Such", "preload No Such is no image of level 0: "),
-        (str(tmp_path / "nosuch.tar"), "there is no such file: "),
-        (str(tmp_path / "text.tar"), "text.tar is no archive, or not a whole one: "),
-        (str(tmp_path / "empty.tar"), "empty.tar holds no image: "),
+    commands = (("up", "--quiet", "--depth", "2"), ("plan", "--depth", "2"), ("--quiet", "--depth", "2"))
+    for tried, preload, said in (
+        (commands, "nosuch:1", "preload nosuch:1 is no image of level 0: `docker pull`"),
+        (commands[:1], "No Such", "preload No Such is no image of level 0: "),
+        (commands[1:2], str(tmp_path / "nosuch.tar"), "there is no such file: "),
+        (commands[2:], str(tmp_path / "text.tar"), "text.tar is no archive, or not a whole one: "),
+        (commands[:1], str(tmp_path / "empty.tar"), "empty.tar holds no image: "),
     ):
-        for command in (("--quiet", "--depth", "2"), ("plan", "--depth", "2"), ("up", "--quiet", "--depth", "2")):
+        for command in tried:
             refused = run_inception(*command, "--preload", preload)
             assert refused.returncode in {2, 125}
             (line,) = [it for it in refused.stderr.decode().splitlines() if "private" not in it]
