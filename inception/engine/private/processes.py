@@ -40,8 +40,9 @@ def kill_until_none(find: Callable[[], Collection[int]]) -> None:
 
     def kill_round() -> Collection[int]:
         found = find()
-        # The oldest first: with the first process of a PID namespace the kernel kills all others in it.
-        for process in sorted(found):
+        # The oldest first: with the first process of a PID namespace the kernel kills all others in it, and so none of
+        # a level has the time to tell that another one of it is gone.
+        for process in sorted(found, key=_age_key):
             _kill(process, find)
         return found
 
@@ -51,6 +52,16 @@ def kill_until_none(find: Callable[[], Collection[int]]) -> None:
     except RetryError as error:
         left = ", ".join(map(str, error.last_attempt.result()))
         raise EngineError(f"processes {left} of the private engine do not end", remedy=_REMEDY) from error
+
+
+def _age_key(process: int) -> tuple[int, int]:
+    """Return what sorts processes by their start: ids do not, since the kernel begins anew with low ones."""
+    try:
+        stat = (_PROC / str(process) / "stat").read_bytes()
+    except OSError:  # It ended meanwhile.
+        return 0, process
+    # The name, in parentheses, may hold anything; the start is the 22nd field (proc_pid_stat(5)).
+    return int(stat.rpartition(b")")[2].split()[19]), process
 
 
 def _kill(process: int, find: Callable[[], Collection[int]]) -> None:

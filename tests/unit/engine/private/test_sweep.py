@@ -49,6 +49,19 @@ def test_processes_are_killed_until_there_is_none(tmp_path: Path) -> None:
     assert [process.wait() for process in started] == [-9, -9, -9]
 
 
+def test_the_oldest_is_killed_first_whatever_its_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    starts = {20_001: 50, 301: 70, 302: 60}
+    for number, start in starts.items():
+        (tmp_path / str(number)).mkdir()
+        stat = f"{number} (a) b (c) S {' '.join('0' for _ in range(18))} {start} 0 0\n"
+        (tmp_path / str(number) / "stat").write_text(stat)
+    killed: list[int] = []
+    monkeypatch.setattr(processes, "_PROC", tmp_path)
+    monkeypatch.setattr(processes, "_kill", lambda process, _find: killed.append(process))
+    processes.kill_until_none(lambda: set(starts).difference(killed))
+    assert killed == [20_001, 302, 301]
+
+
 def test_a_process_that_cannot_be_killed_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "_KILL_TIMEOUT_S", 0.05)
     monkeypatch.setattr(processes, "_kill", lambda *_args: None)
