@@ -1,4 +1,4 @@
-"""A detached chain of 4 with one break: `ls` and `tree` report it within 5 s, and in the end nothing is left.
+"""A detached chain of 3 with one break: `ls` and `tree` report it within 5 s, and in the end nothing is left.
 
 A level that breaks ends, and with it every level below; those above it live on.
 """
@@ -26,14 +26,14 @@ from tests.integration.conftest import RunInception
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.usefixtures("level_image")]
 
-_DEPTH = 4
+_DEPTH = 3
 _NAME = "faulty"
 _NOTICED_S = 5.0
 
 
 @pytest.fixture
 def chain(unchanged_host: None, own_run_root: Path, run_inception: RunInception) -> str:
-    """A chain of 4."""
+    """A chain of 3: its first level, its last, and one between two others."""
     del unchanged_host, own_run_root
     assert run_inception("up", "--depth", str(_DEPTH), "--name", _NAME).returncode == 0
     return _NAME
