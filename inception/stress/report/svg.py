@@ -8,8 +8,9 @@ shows a number has a title, which a browser shows under the pointer.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from inception.stress.report.rendering import render
 
@@ -21,11 +22,8 @@ _MAX_DOUBLINGS = 8
 _MAX_BAR_WIDTH = 72.0
 _MIN_GREATEST = 1e-280
 """A smaller greatest value cannot be divided into ticks: floats end at 5e-324."""
-_MOST_LABELS = 20
-"""Positions that are all labelled."""
-_MOST_ROUND_LABELS = 14
-"""Labels of more positions, which have up to four digits."""
-_LABEL_STEPS = (2, 5, 10, 20, 50, 100)
+_LABEL_GLYPH = 7.0
+"""Estimated width of one digit of a position's label, of which one is between labels, too."""
 _LEGEND_Y = HEIGHT - 26
 _LEGEND_STEP = 20
 _LEGEND_GLYPH = 7.0
@@ -324,13 +322,35 @@ def _titles(across: Axis, up: Axis) -> tuple[Mark, Mark]:
 
 
 def _position_labels(positions: Sequence[int]) -> list[Mark]:
-    count = len(positions)
-    every = 1 if count <= _MOST_LABELS else next(it for it in _LABEL_STEPS if count <= it * _MOST_ROUND_LABELS)
-    # Multiples of the step are easier to read than every so many from the first; the first is labelled in any case.
-    shown = [index for index, it in enumerate(positions) if it % every == 0 or every == 1]
-    if every > 1 and 0 not in shown and (not shown or shown[0] > every / 2):
+    if not positions:
+        return []
+    shown = next((it for it in _rounder_and_rounder(positions) if _have_room(it, positions)), [0])
+    # The first is labelled, too, where there is room.
+    if shown[0] > 0 and _have_room([0, *shown], positions):
         shown.insert(0, 0)
     return [_text((_centre(index, len(positions)), HEIGHT - _BOTTOM + 17), str(positions[index])) for index in shown]
+
+
+def _rounder_and_rounder(positions: Sequence[int]) -> Iterator[list[int]]:
+    """Yield the indices of all positions, then of the multiples of 2, 5, 10, 20, ..., as long as there are some.
+
+    They are easier to read than every so many from the first.
+    """
+    power = 1
+    while power <= max(positions, default=0):
+        for every in (power, 2 * power, 5 * power):
+            if shown := [index for index, it in enumerate(positions) if it % every == 0]:
+                yield shown
+        power *= 10
+
+
+def _have_room(shown: Sequence[int], positions: Sequence[int]) -> bool:
+    """Return whether labels below these indices of `positions` do not run into each other."""
+    pitch = _pitch(len(positions))
+    return all(
+        (right - left) * pitch > (len(f"{positions[left]}{positions[right]}") / 2 + 1) * _LABEL_GLYPH
+        for left, right in pairwise(shown)
+    )
 
 
 def _legend(names: Sequence[str]) -> list[Mark]:
