@@ -101,3 +101,12 @@ def test_a_file_or_a_pipe_that_another_user_has_made_is_refused(shared: Path, ma
 def test_an_own_directory_that_was_opened_to_others_is_refused(shared: Path) -> None:
     assert as_user(OWNER, lambda: (shared / f"inception-{OWNER}").mkdir(mode=0o755)) == "None"
     assert "is not a directory that only this user can enter" in as_user(OWNER, make_run_root)
+
+
+def test_a_place_that_the_user_names_is_taken_as_it_is(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    named = shared / "named"
+    as_user(OTHER, lambda: named.mkdir(mode=0o777))
+    monkeypatch.setenv("INCEPTION_RUN_ROOT", str(named))
+    monkeypatch.setenv("INCEPTION_STATE_DIR", str(named))
+    assert as_user(OWNER, make_run_root) == str(named)
+    assert as_user(OWNER, places.state_directory) == str(named)

@@ -84,10 +84,13 @@ class LiveCanvas:
     def _condensed(self, levels: Sequence[LevelProgress], shown: Sequence[LevelProgress]) -> Text:
         """Return one line for `levels`, with how many of all levels `shown` are in which state."""
         counts = Counter(level.state for level in shown if level.state is not LevelProgressState.BOOTING)
-        states = ", ".join(f"{count} of {self._depth} {state}" for state, count in counts.items())
+        states = [f"{count} of {self._depth} {state}" for state, count in counts.most_common()]
         row = self._row(str(levels[-1].number), levels[-1].ready_s)
-        text = f"  and {len(levels) - 1} above: {states}"
-        row.append(text if row.cell_len + len(text) <= self._console.width else f"  {states}", style="dim")
+        # On a narrow terminal the rarest state goes first: levels that fail or unwind have lines of their own below.
+        texts = [f"  and {len(levels) - 1} above: {', '.join(states)}"]
+        texts += [f"  {', '.join(states[:kept])}" for kept in range(len(states), 0, -1)]
+        room = self._console.width - row.cell_len
+        row.append(next((text for text in texts if len(text) <= room), texts[-1]), style="dim")
         return row
 
     def _level(self, level: LevelProgress, now_s: float) -> Text:

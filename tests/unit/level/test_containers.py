@@ -9,6 +9,7 @@ from unittest.mock import Mock
 import docker
 import pytest
 
+from inception.chain.publishing.publish import certificates_of
 from inception.level.api.client import EngineApi, NotFoundError
 from inception.level.containers import create_level, recreate_level, stop_timeout_s
 from inception.plan.chain import ChainPlan
@@ -49,6 +50,13 @@ def test_a_deeper_level_has_the_chain_s_directory_only_and_shares_the_cgroup_nam
         ("bind", f"/var/lib/inception/seeds/{seed_volume_name(IMAGE_ID)}"),
         ("volume", "/var/lib/docker"),
     ]
+
+
+def test_every_level_can_read_the_keys_of_published_engines() -> None:
+    made = plan()
+    for number in range(1, made.levels[-1].number + 1):
+        places = [Path(it["Target"]) for it in _created(made, number)["HostConfig"]["Mounts"]]
+        assert any(certificates_of(made).is_relative_to(place) for place in places)
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,18 @@ def test_a_deep_chain_says_how_far_it_has_come_in_a_narrow_window(make_screen: C
     assert screen.rows[0] == "   29   0.75 s  30 of 40 ready"
 
 
+def test_a_deep_chain_that_fails_still_says_how_far_it_has_come_in_a_narrow_window(
+    make_screen: Callable[..., Screen],
+) -> None:
+    screen = make_screen(depth=256, height=5, width=40)
+    for level in range(1, 31):
+        screen.boot(level)
+    screen.show(31, 31, Phase.CREATE, State.BEGIN)
+    screen.show(31.5, 31, Phase.CREATE, State.FAIL, 0.5)
+    screen.show(31.6, 30, Phase.UNWIND, State.BEGIN)
+    assert screen.rows[0] == "    29   0.75 s  29 of 256 ready"
+
+
 def test_a_narrow_window_cuts_lines_and_does_not_fold_them(make_screen: Callable[..., Screen]) -> None:
     screen = make_screen(width=20)
     screen.boot(1)
