@@ -27,6 +27,8 @@ _LONGEST_S = 2.0
 """Seconds of a pause in which nothing changes; longer ones are cut."""
 _LIMIT_S = 300
 _OUTER = "# "
+ERROR = "inception: error:"
+"""Begins a line of a run that is not worth a recording."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,10 +67,16 @@ SCRIPTS = {
 
 
 def main(names: Sequence[str]) -> int:
-    """Record the named scripts, or all of them, and return 0. Raises pexpect.ExceptionPexpect if one hangs."""
+    """Record the named scripts, or all of them, and return 0.
+
+    Raises pexpect.ExceptionPexpect if one hangs, SystemExit if one fails.
+    """
     PLACE.mkdir(exist_ok=True)
     for name in names or SCRIPTS:
         frames = record(SCRIPTS[name])
+        shown = ("".join(run.text for run in line) for frame in frames for line in frame.lines)
+        if error := next((line for line in shown if line.startswith(ERROR)), None):
+            sys.exit(f"{name}: {error}")
         rows = SCRIPTS[name].rows
         (PLACE / f"{name}.svg").write_text(animated(frames, _COLUMNS, rows, pause_s=3.0), encoding="utf-8")
         (PLACE / f"{name}-still.svg").write_text(still(frames[-1], _COLUMNS, rows), encoding="utf-8")
