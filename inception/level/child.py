@@ -31,6 +31,7 @@ class ChildLevel:
         self._events = events
         self._above = plan.level(number).above
         self._name = plan.level(number).container
+        self._alive = Path(plan.paths.alive(number))
         self._may_exist = False
         self._started = False
         self._ended = threading.Event()
@@ -67,16 +68,30 @@ class ChildLevel:
         self._ended.set()
         return status
 
-    def outlive(self) -> None:
-        """Wait until it has ended, as it does when the lifeline above it is released; kill it when its time is up."""
+    def outlive(self, *, container_too: bool) -> None:
+        """Wait until it has ended, as it does when the lifeline above it is released; kill it when its time is up.
+
+        Without `container_too` the end of its runner is enough: its container is about to end with this level.
+        """
         if not self._may_exist:
             return
         limit_s = stop_timeout_s(self._plan, self._number)
-        # A started container is waited for already: a second request would do no more.
-        if not (self._wait_seen(limit_s) if self._started else self._wait_asked(limit_s)):
+        if not self._started:
+            ended = self._wait_asked(limit_s)
+        elif not container_too and lifeline.was_held(self._alive):  # A runner that has just started holds none yet.
+            ended = self._wait_for_runner(limit_s)
+        else:  # It is waited for already: a second request would do no more.
+            ended = self._wait_seen(limit_s)
+        if not ended:
             self._events.note(Phase.UNWIND, f"level {self._number} did not end in time and was killed")
             with suppress(*ENGINE_GONE):  # Without an engine to kill it, it ends with this level.
                 level_api(self._plan, self._above).kill(self._name)
+
+    def _wait_for_runner(self, limit_s: float) -> bool:
+        """Wait until the process of the child's runner has ended; return whether that took `limit_s` at most."""
+        gone = threading.Event()
+        lifeline.call_when_free(self._alive, gone.set)
+        return gone.wait(limit_s)
 
     def _wait_asked(self, limit_s: int) -> bool:
         """Have the engine wait for a container that may not exist; return whether it ended within `limit_s` seconds."""
@@ -92,10 +107,9 @@ class ChildLevel:
 
     def _wait_seen(self, limit_s: float) -> bool:
         """Wait until `wait` has returned, or the level's runner is gone; return whether that took `limit_s` at most."""
-        alive = Path(self._plan.paths.alive(self._number))
         deadline_s = time.monotonic() + limit_s
         while not self._ended.wait(POLL_S):
-            if not lifeline.is_held(alive):
+            if not lifeline.is_held(self._alive):
                 self._ended.wait(_ENGINE_GRACE_S)
                 return True
             if time.monotonic() > deadline_s:

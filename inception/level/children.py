@@ -60,12 +60,15 @@ class Children:
         for slot in self._slots:
             slot.clear()
 
-    def outlive(self) -> None:
-        """Wait until all children have ended, as they do side by side once the lifeline of this level is released."""
+    def outlive(self, *, container_too: bool) -> None:
+        """Wait until all children have ended, as they do side by side once the lifeline of this level is released.
+
+        Without `container_too` the end of their runners is enough.
+        """
         for start in self._starts:
             start.join()  # One that has begun is not left behind; the lifeline ends it at once.
         for slot in self._slots:
-            slot.outlive()
+            slot.outlive(container_too=container_too)
 
 
 class ChildSlot:
@@ -123,10 +126,10 @@ class ChildSlot:
         if self._child is not None and self._ended:
             self._remove(self._child)
 
-    def outlive(self) -> None:
-        """Wait until the child has ended, as it does once the lifeline of this level is released."""
+    def outlive(self, *, container_too: bool) -> None:
+        """Wait until the child, or its runner, has ended, as it does once the lifeline of this level is released."""
         if self._child is not None:
-            self._child.outlive()
+            self._child.outlive(container_too=container_too)
 
     def _start(self, plan: ChainPlan, *, fate_shared: bool) -> None:
         child = self._child = ChildLevel(plan, self._number, self._events)
@@ -141,7 +144,7 @@ class ChildSlot:
     def _stop(self, child: ChildLevel) -> None:
         self._stopping.set()
         self._own_lifeline.release()
-        child.outlive()
+        child.outlive(container_too=True)
         self._own_lifeline.take()
         self._remove(child)
 

@@ -28,7 +28,9 @@ from inception.plan.chain import ChainPlan, LevelPlan
 from inception.plan.events import Phase, State
 from inception.plan.light_dataclasses import dataclass
 from inception.plan.paths import DATA_ROOT
+from inception.plan.pids import PidNamespace
 from inception.plan.protocol import RunnerExit, Variable
+from inception.plan.request import Storage
 
 if TYPE_CHECKING:
     from inception.level.children import Children
@@ -158,16 +160,34 @@ def unwind(context: Context) -> bool:
     try:
         with context.events.phase(Phase.UNWIND):
             context.own_lifeline.release()
+            # Asked while the levels below unwind.
+            whole = ends_whole(context)
             if context.children is not None:
-                context.children.outlive()
+                context.children.outlive(container_too=not whole)
             if context.engine is not None:
-                context.engine.stop()
+                if whole:
+                    context.engine.kill()
+                else:
+                    context.engine.stop()
             context.early.stop()
             close_network(context.plan, context.level)
             close_storage(context.level.storage, _DATA_ROOT)
     except LevelFailure:
         return False
     return True
+
+
+def ends_whole(context: Context) -> bool:
+    """Return whether all of a level that ends on purpose may end with its container, by the kernel, at one moment.
+
+    So it is where its data go, its processes have a PID namespace of their own, and no container but those of levels
+    runs in it, which would be asked to end.
+    """
+    plan, level = context.plan, context.level
+    on_purpose = not (context.shutdown.broken or context.shutdown.stopped)
+    kept = Path(plan.paths.kept).exists() or level.storage.kind is Storage.LOOPBACK
+    contained = level.pid_namespace is PidNamespace.PRIVATE
+    return on_purpose and not kept and contained and context.engine is not None and context.engine.runs_levels_alone()
 
 
 def clean_up(context: Context, outcome: Outcome) -> None:

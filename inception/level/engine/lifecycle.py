@@ -26,7 +26,7 @@ from inception.level.engine.daemons import (
 from inception.level.event_log import EventLog
 from inception.level.failure import PhaseError
 from inception.level.images.graft import Seed, is_used, plan_graft, plan_regraft
-from inception.plan.chain import ChainPlan
+from inception.plan.chain import LABEL_LEVEL, ChainPlan
 from inception.plan.engine.early import databases_in_memory
 from inception.plan.events import Phase
 from inception.plan.paths import DATABASES_DIRECTORY, SEEDS_DIRECTORY
@@ -40,6 +40,8 @@ _BEREFT_STOP_S = 1.0
 """Seconds for a daemon to stop when the other one is gone."""
 _CONTAINERS_S = 2.0
 """Seconds for containers to end whose data go with the level: they may still write to a directory of the host."""
+_QUESTION_S = 2.0
+"""Seconds for an engine to say what runs in it."""
 _RELOAD_LIMIT_S = 3.0
 _RELOAD_PAUSE_S = 0.02
 
@@ -213,6 +215,23 @@ class LevelEngine:
             dockerd = self._daemons[-1] = self._start_dockerd()
         self._wait_for_dockerd(dockerd)
         return dockerd
+
+    def runs_levels_alone(self) -> bool:
+        """Return whether the containers of levels are all that runs in the engine; False if it does not say."""
+        from inception.level.api.client import ENGINE_GONE, EngineApi
+
+        socket = Path(self._plan.paths.socket(self._level.number))
+        try:
+            return not EngineApi(socket, timeout_s=_QUESTION_S).running_without(LABEL_LEVEL)
+        except ENGINE_GONE:
+            return False
+
+    def kill(self) -> None:
+        """Kill both daemons: what they keep goes with this level, and what they run ends with it."""
+        with self._replacing:
+            self._stopping = True
+        for daemon in self._daemons:
+            daemon.process.kill()
 
     def stop(self) -> None:
         """Stop both daemons, dockerd with its containers first. There is no child level any more."""

@@ -56,20 +56,45 @@ def _events(chain: ChainPlan) -> list[Event]:
     return [Event.from_line(line) for line in Path(chain.paths.events).read_text().splitlines()]
 
 
-@pytest.mark.parametrize("started", [False, True])
-def test_outlive_waits_for_a_level_whose_engine_is_gone(chain: ChainPlan, started: bool) -> None:
+@pytest.mark.parametrize(("started", "container_too"), [(False, True), (False, False), (True, True), (True, False)])
+def test_outlive_waits_for_a_level_whose_engine_is_gone(chain: ChainPlan, started: bool, container_too: bool) -> None:
     held = lifeline.hold(Path(chain.paths.alive(2)))
     threading.Timer(0.3, os.close, (held,)).start()
     begun_s = time.monotonic()
-    _child(chain, started=started).outlive()
+    _child(chain, started=started).outlive(container_too=container_too)
     assert time.monotonic() - begun_s > 0.2
     assert _events(chain) == []
 
 
-def test_outlive_reports_a_level_that_does_not_end_and_nothing_else(chain: ChainPlan) -> None:
+@pytest.mark.parametrize(("container_too", "grace_s"), [(True, 0.4), (False, 60.0)])
+def test_outlive_waits_for_the_container_only_where_it_has_to(
+    chain: ChainPlan, container_too: bool, grace_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "POLL_S", 0.01)
+    monkeypatch.setattr(child, "_ENGINE_GRACE_S", grace_s)  # The engine never says that the container has ended.
+    os.close(lifeline.hold(Path(chain.paths.alive(2))))
+    begun_s = time.monotonic()
+    _child(chain, started=True).outlive(container_too=container_too)
+    took_s = time.monotonic() - begun_s
+    assert took_s > grace_s / 2 if container_too else took_s < grace_s / 2
+
+
+def test_outlive_waits_for_the_container_of_a_runner_that_has_only_just_started(
+    chain: ChainPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "POLL_S", 0.01)
+    monkeypatch.setattr(child, "_ENGINE_GRACE_S", 0.4)
+    Path(chain.paths.alive(2)).touch()  # The client has made it, and nobody has held it yet.
+    begun_s = time.monotonic()
+    _child(chain, started=True).outlive(container_too=False)
+    assert time.monotonic() - begun_s > 0.3
+
+
+@pytest.mark.parametrize("container_too", [True, False])
+def test_outlive_reports_a_level_that_does_not_end_and_nothing_else(chain: ChainPlan, container_too: bool) -> None:
     impatient = replace(chain, limits=chain.limits.scaled(0.01))
     held = lifeline.hold(Path(chain.paths.alive(2)))
-    _child(impatient, started=True).outlive()
+    _child(impatient, started=True).outlive(container_too=container_too)
     os.close(held)
     (event,) = _events(chain)
     assert event.message == "level 2 did not end in time and was killed"

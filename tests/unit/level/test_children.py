@@ -52,7 +52,8 @@ class FakeChild:
         self.status = status
         self.ended.set()
 
-    def outlive(self) -> None:
+    def outlive(self, *, container_too: bool) -> None:
+        assert container_too
         assert self.ended.wait(_LIMIT_S)
 
     def remove(self) -> None:
@@ -117,7 +118,7 @@ def test_one_that_dies_is_reported_and_removed_alone(chain: ChainPlan) -> None:
 def test_all_are_waited_for(chain: ChainPlan) -> None:
     below = _children(chain, 1, Mock())
     below.converge(chain, fate_shared=False)
-    ended = threading.Thread(target=below.outlive)
+    ended = threading.Thread(target=below.outlive, kwargs={"container_too": True})
     ended.start()
     for number in (7, 2, 4):
         assert ended.is_alive()
