@@ -18,11 +18,22 @@ _REMEDY = "see what they wait for: ps -o pid,stat,wchan,args -p PID"
 
 
 def with_argument(paths: Iterable[Path]) -> Iterator[int]:
-    """Yield the ids of other processes that have one of `paths` as an argument of their command line."""
+    """Yield the ids of other processes in this PID namespace that have one of `paths` as an argument.
+
+    A container's processes are visible, too, and an engine of its own has the same paths in other directories.
+    """
     arguments = {os.fsencode(path) for path in paths}
     for entry in _PROC.iterdir():
-        if entry.name.isdecimal() and int(entry.name) != os.getpid() and not arguments.isdisjoint(_arguments(entry)):
+        other = entry.name.isdecimal() and int(entry.name) != os.getpid()
+        if other and not arguments.isdisjoint(_arguments(entry)) and _is_beside_us(entry):
             yield int(entry.name)
+
+
+def _is_beside_us(process: Path) -> bool:
+    try:
+        return (process / "ns/pid").readlink() == (_PROC / "self/ns/pid").readlink()
+    except OSError:  # It ended meanwhile.
+        return False
 
 
 def _arguments(process: Path) -> list[bytes]:

@@ -39,6 +39,19 @@ def test_a_process_is_found_by_a_whole_argument(tmp_path: Path) -> None:
             process.wait()
 
 
+def test_a_process_of_a_container_that_has_the_same_paths_is_not_found(tmp_path: Path) -> None:
+    code = "print(flush=True); import time; time.sleep(60)"
+    contained = ("unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child", sys.executable, "-c", code)
+    with subprocess.Popen((*contained, str(tmp_path)), stdout=subprocess.PIPE) as outside:
+        assert outside.stdout
+        outside.stdout.readline()
+        (inside,) = Path(f"/proc/{outside.pid}/task/{outside.pid}/children").read_text().split()
+        found = set(processes.with_argument((tmp_path,)))
+        outside.kill()
+    assert int(inside) not in found
+    assert outside.pid in found
+
+
 def test_this_process_is_not_found(tmp_path: Path) -> None:
     assert os.getpid() not in processes.with_argument((Path(sys.argv[0]), tmp_path))
 
