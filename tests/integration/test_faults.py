@@ -22,7 +22,7 @@ from inception.engine.connect import Engine, EngineChoice, connect
 from inception.engine.private.layout import EngineDirectory
 from inception.level.engine.watch import MAX_RESTARTS
 from inception.places import run_root
-from tests.integration.conftest import RunInception
+from tests.integration.conftest import RunInception, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.usefixtures("level_image")]
 
@@ -216,13 +216,23 @@ def test_a_containerd_is_not_restarted(run_inception: RunInception) -> None:
 
 @pytest.fixture(scope="module")
 def private_directory(engine: Engine, level_image: str) -> Iterator[EngineDirectory]:
-    """A private engine of this module's own that has the level image: it may break. It runs while somebody uses it."""
-    with tempfile.TemporaryDirectory(prefix="faults-") as home, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("INCEPTION_STATE_DIR", home)
-        with connect(EngineChoice.PRIVATE, on_message=print) as private:
-            for _ in private.client.load_image(engine.client.get_image(level_image)):
-                pass
+    """A private engine of this module's own that has the level image: it may break. It runs while somebody uses it.
+
+    Only the tests that ask for it use it: others may follow in the same process, in whatever order.
+    """
+    with tempfile.TemporaryDirectory(prefix="faults-") as home:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("INCEPTION_STATE_DIR", home)
+            with connect(EngineChoice.PRIVATE, on_message=print) as private:
+                for _ in private.client.load_image(engine.client.get_image(level_image)):
+                    pass
+        # Its supervisor gives up the lock before it ends, and would be missed by the first test's inventory.
+        wait_for(lambda: _no_process_names(home), 60, "the private engine goes on without a client")
         yield EngineDirectory(Path(home) / "engine")
+
+
+def _no_process_names(directory: str) -> bool:
+    return subprocess.run(["pgrep", "-f", directory], capture_output=True, check=False).returncode == 1
 
 
 @pytest.fixture
