@@ -54,9 +54,9 @@ SYMPTOMS = (
         remedy="let level 1 use /dev/loop-control and free loop devices (losetup -D), or use --storage volume",
     ),
     Symptom(
-        # attach_recursive_mnt answers ENOSPC when a mount namespace is full.
+        # attach_recursive_mnt answers ENOSPC when a mount namespace is full. A socket that is bound is a file.
         cause="mounts",
-        words=r"(mount|pivot|rootfs|unshare|bind).*no space left|no space left.*(mount|rootfs)",
+        words=r"(mount|pivot|rootfs|unshare|bind(?!: )).*no space left|no space left.*(mount|rootfs)",
         remedy="raise fs.mount-max, or free disk space",
     ),
     Symptom(

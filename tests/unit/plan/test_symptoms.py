@@ -15,6 +15,7 @@ from inception.plan.symptoms import find_symptom
         ("accept4: Too many open files in system", "open-files"),
         ("open /dev/ptmx: no space left on device", "ptys"),
         ("error mounting rootfs: no space left on device", "mounts"),
+        ("can't create unix socket /x/docker.sock: listen unix /x/docker.sock: bind: no space left on device", "disk"),
         ("write /var/lib/docker/x: No space left on device", "disk"),
         ("fork/exec /usr/bin/runc: cannot allocate memory", "memory"),
         ("RuntimeError: can't start new thread", "tasks"),
