@@ -1,4 +1,4 @@
-"""What these dataclasses share with those of the standard library, and that the runner needs no others."""
+"""Compare these dataclasses with those of the standard library, and check that a runner imports no others."""
 
 from __future__ import annotations
 
