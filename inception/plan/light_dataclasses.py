@@ -139,8 +139,16 @@ if not TYPE_CHECKING:
         return _as_dataclass
 
     def replace(record: T, /, **changes: object) -> T:
-        """Return `record` with other values in some fields. Raises TypeError for a field that it does not have."""
-        own = {name: getattr(record, name) for name in defaults_of(type(record)) or {}}
+        """Return `record` with other values in some fields. Raises TypeError for a field that it does not have.
+
+        It takes records of the standard library's dataclasses, too: a type checker cannot tell the two apart.
+        """
+        defaults = defaults_of(type(record))
+        if defaults is None:
+            from dataclasses import replace as replace_standard
+
+            return replace_standard(record, **changes)
+        own = {name: getattr(record, name) for name in defaults}
         return type(record)(**{**own, **changes})
 
 

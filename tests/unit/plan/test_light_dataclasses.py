@@ -94,6 +94,12 @@ def test_replace_changes_some_fields() -> None:
         replace(shelf, width=1)  # type: ignore[call-arg]
 
 
+def test_replace_keeps_the_other_fields_of_a_standard_dataclass() -> None:
+    assert replace(StandardShelf(boards=1, books=("Emma",)), boards=2) == StandardShelf(boards=2, books=("Emma",))
+    with pytest.raises(TypeError, match="width"):
+        replace(StandardShelf(boards=1), width=2)  # type: ignore[call-arg]
+
+
 def test_functions_of_the_standard_library_take_them() -> None:
     shelf = Shelf(boards=1, books=("Emma",))
     assert dataclasses.is_dataclass(shelf)
