@@ -15,6 +15,7 @@ from inception.engine.connect import Engine
 from inception.engine.private.layout import EngineDirectory
 from inception.engine.translate import translated
 from inception.linux.mounts import parse_mountinfo
+from inception.linux.process_stat import ZOMBIE, read_process_stat
 from inception.places import run_root, state_directory
 from inception.plan.light_dataclasses import dataclass
 from inception.stress.loop_devices import loop_devices as used_loop_devices
@@ -43,8 +44,8 @@ SYSCTLS = (
     "net/ipv4/ip_forward",
     "net/ipv6/conf/all/forwarding",
 )
-INIT = "1"
-KERNEL_THREADS = "2"
+INIT = 1
+KERNEL_THREADS = 2
 """The process number of their common parent, kthreadd."""
 LISTENING_UNIX = 0x10000
 """The flag __SO_ACCEPTCON in /proc/net/unix (include/linux/net.h)."""
@@ -127,18 +128,17 @@ def processes() -> Iterator[Name]:
             continue
         try:
             words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
-            name, _, rest = (entry / "stat").read_text().partition("(")[2].rpartition(")")
-            state, parent, *fields = rest.split()
-            if KERNEL_THREADS in {parent, entry.name}:
+            stat = read_process_stat(entry)
+            if KERNEL_THREADS in {stat.parent, int(entry.name)}:
                 continue
-            stray = _is_program(name, words) or _lives_elsewhere(entry, home)
+            stray = _is_program(stat.name, words) or _lives_elsewhere(entry, home)
         except PermissionError:
             hidden += 1
             continue
         except OSError:  # It ended meanwhile.
             continue
-        if stray and state != "Z":
-            yield f"{entry.name} started at {fields[17]}: {' '.join(words).strip()}"[:200]
+        if stray and stat.state != ZOMBIE:
+            yield f"{entry.name} started at {stat.started}: {' '.join(words).strip()}"[:200]
     if hidden:
         yield Unread(prefix=None, reason="the namespaces of some processes cannot be read")
 
@@ -147,12 +147,11 @@ def zombies() -> Iterator[str]:
     """Yield the processes that have ended and that nobody waited for. Those of init are left out: it waits in time."""
     for entry in PROC.iterdir():
         try:
-            name, _, rest = (entry / "stat").read_text().partition("(")[2].rpartition(")")
+            stat = read_process_stat(entry)
         except OSError:  # No process, or not any more.
             continue
-        state, parent, *_ = rest.split()
-        if state == "Z" and parent != INIT:
-            yield f"{entry.name} [{name}]"
+        if stat.state == ZOMBIE and stat.parent != INIT:
+            yield f"{entry.name} [{stat.name}]"
 
 
 def _is_program(name: str, words: list[str]) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from inception.errors import EngineError
+from inception.linux.process_stat import read_process_stat
 
 _PROC = Path("/proc")
 _KILL_TIMEOUT_S = 10.0
@@ -68,11 +69,9 @@ def kill_until_none(find: Callable[[], Collection[int]]) -> None:
 def _age_key(process: int) -> tuple[int, int]:
     """Return what sorts processes by their start: ids do not, since the kernel begins anew with low ones."""
     try:
-        stat = (_PROC / str(process) / "stat").read_bytes()
+        return read_process_stat(_PROC / str(process)).started, process
     except OSError:  # It ended meanwhile.
         return 0, process
-    # The name, in parentheses, may hold anything; the start is the 22nd field (proc_pid_stat(5)).
-    return int(stat.rpartition(b")")[2].split()[19]), process
 
 
 def _kill(process: int, find: Callable[[], Collection[int]]) -> None:

@@ -16,6 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from inception.linux.process_stat import read_process_stat
+
 _PROC = Path("/proc")
 _DEAF_S = 0.1
 """Seconds for dockerd to begin with the end of all its containers: it would restart one that ended before."""
@@ -64,9 +66,9 @@ def _last_processes() -> Iterator[LastProcess]:
     for entry in _PROC.iterdir():
         if entry.name.isdecimal():
             with suppress(OSError):  # It ended meanwhile.
-                name, _, rest = (entry / "stat").read_text().partition("(")[2].rpartition(")")
-                parents[int(entry.name)] = int(rest.split()[1])
-                if name.startswith("containerd-shim") and (entry / "ns/mnt").readlink() == ours:
+                stat = read_process_stat(entry)
+                parents[int(entry.name)] = stat.parent
+                if stat.name.startswith("containerd-shim") and (entry / "ns/mnt").readlink() == ours:
                     shims[int(entry.name)] = _container_of((entry / "cmdline").read_text())
     return (LastProcess(pid, shims[parent]) for pid, parent in parents.items() if parent in shims)
 
