@@ -28,10 +28,13 @@ from inception.plan.chain import LABEL_CHAIN, LABEL_FLEET, LABEL_KEPT, LABEL_LEV
 from inception.plan.light_dataclasses import dataclass
 from inception.plan.request import is_name
 from inception.plan.run_root import RunRootSource
+from inception.probe.helper_container import LABEL_HELPER
 from inception.probe.surroundings import Surroundings, find_surroundings
 
 _YOUNG_S = 5.0
 """Seconds within which a client that makes a run directory takes its lifeline."""
+_STEP_S = 60.0
+"""Seconds within which a client uses what a helper container has done."""
 _ENDED = frozenset({"created", "exited", "dead"})
 
 
@@ -40,6 +43,7 @@ class Kind(StrEnum):
 
     RUN_DIRECTORY = "run directory"
     CONTAINER = "container"
+    HELPER = "helper"
     VOLUME = "volume"
     SEED = "seed"
     FLEET_VOLUME = "fleet volume"
@@ -50,7 +54,8 @@ class Leftover:
     """One thing left of the chain named `chain`; `handle` is a path, or a name in the engine.
 
     A seed with preloads is made for a set of images that may not come again; it belongs to no chain. A fleet volume is
-    that of a task whose node left its Swarm; `chain` is its fleet.
+    that of a task whose node left its Swarm; `chain` is its fleet. A helper is a container that a client made for a
+    single step, and was killed then.
     """
 
     kind: Kind
@@ -61,6 +66,8 @@ class Leftover:
         """Return the leftover in words, as `inception prune` prints it."""
         if self.kind is Kind.SEED:
             return f"seed {self.handle} with preloads, which no chain uses"
+        if self.kind is Kind.HELPER:
+            return f"container {self.handle} of a client that was killed"
         if self.kind is Kind.FLEET_VOLUME:
             return f"volume {self.handle} of fleet {self.chain}, whose task is gone"
         return f"{self.kind} {self.handle} of chain {self.chain}"
@@ -76,13 +83,14 @@ def leftovers_on_engine(engine: Engine) -> tuple[Leftover, ...]:
             else Surroundings()
         )
         levels = _containers(client, partial(run_root_here, surroundings, root))
-        return (*levels, *_forgotten(client), *_volumes(client), *_seeds(client), *_fleet_volumes(client))
+        finders = (_forgotten, _helpers, _volumes, _seeds, _fleet_volumes)
+        return (*levels, *(it for find in finders for it in find(client)))
 
 
 def remove_leftover(client: docker.APIClient, leftover: Leftover) -> None:
     """Remove a container or a volume from its engine. Raises EngineError."""
     with translated(f"removing {leftover}"), suppress(docker.errors.NotFound):
-        if leftover.kind is Kind.CONTAINER:
+        if leftover.kind in {Kind.CONTAINER, Kind.HELPER}:
             client.remove_container(leftover.handle, force=True, v=True)
         else:
             client.remove_volume(leftover.handle)
@@ -151,6 +159,13 @@ def _forgotten(client: docker.APIClient) -> Iterator[Leftover]:
         if _is_forgotten(record, container["Labels"][LABEL_KEPT]):
             chain = container["Labels"][LABEL_KEPT]
             yield Leftover(kind=Kind.CONTAINER, handle=container["Names"][0].lstrip("/"), chain=chain)
+
+
+def _helpers(client: docker.APIClient) -> Iterator[Leftover]:
+    """Yield the ended helper containers that no client can still need: it removes its own when they end."""
+    for container in client.containers(all=True, filters={"label": LABEL_HELPER}):
+        if container["State"] in _ENDED and abs(time.time() - container["Created"]) > _STEP_S:
+            yield Leftover(kind=Kind.HELPER, handle=container["Names"][0].lstrip("/"), chain="")
 
 
 def _is_forgotten(record: Path, chain: str) -> bool:

@@ -17,6 +17,7 @@ from requests.exceptions import RequestException
 
 from inception.payload import payload_archive, payload_digest, payload_files
 from inception.places import locked, make_private, state_directory
+from inception.probe.helper_container import helper_container
 
 _PAYLOAD = "/opt/inception"
 # Files are compared with no source: they are found by the digest of all of it.
@@ -64,16 +65,13 @@ def _compile(client: docker.APIClient, image_id: str) -> bytes:
 
     Raises DockerException, also if it cannot be compiled, and RequestException.
     """
-    created = client.create_container(image_id, entrypoint=list(_COMPILE), network_disabled=True)
-    try:
-        client.put_archive(created["Id"], "/", payload_archive(_PAYLOAD.removeprefix("/")))
-        client.start(created["Id"])
-        if status := client.wait(created["Id"])["StatusCode"]:
+    with helper_container(client, image_id, _COMPILE) as container:
+        client.put_archive(container, "/", payload_archive(_PAYLOAD.removeprefix("/")))
+        client.start(container)
+        if status := client.wait(container)["StatusCode"]:
             raise docker.errors.DockerException(f"compileall ended with status {status}")
-        chunks, _ = client.get_archive(created["Id"], f"{_PAYLOAD}/inception")
+        chunks, _ = client.get_archive(container, f"{_PAYLOAD}/inception")
         return b"".join(chunks)
-    finally:
-        client.remove_container(created["Id"], force=True, v=True)
 
 
 def _unpack(archive: bytes, directory: Path) -> None:

@@ -26,6 +26,7 @@ from inception.errors import ImageError
 from inception.image.derived import DerivedImage, ensure_derived
 from inception.image.own_root import LEVEL_IMAGE_FILE
 from inception.image.recipe import find_recipe
+from inception.probe.helper_container import helper_container
 
 CLIENT_TAG = "inception-cli:latest"
 _DISTRIBUTION = "inception-dind"
@@ -131,18 +132,13 @@ def _owned_by_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
 
 def _python_of(client: docker.APIClient, image_id: str) -> tuple[str, str]:
     """Return the version of the image's Python, as 3.13, and its machine, as x86_64. Raises EngineError."""
-    with translated("asking the level image for its Python"):
-        created = client.create_container(
-            image_id,
-            entrypoint=["python3", "-c", _ASK_PYTHON],
-            host_config=client.create_host_config(network_mode="none"),
-        )["Id"]
-        try:
-            client.start(created)
-            client.wait(created)
-            major, minor, machine = client.logs(created, stderr=False).decode().split()
-        finally:
-            client.remove_container(created, force=True, v=True)
+    with (
+        translated("asking the level image for its Python"),
+        helper_container(client, image_id, ["python3", "-c", _ASK_PYTHON]) as asking,
+    ):
+        client.start(asking)
+        client.wait(asking)
+        major, minor, machine = client.logs(asking, stderr=False).decode().split()
     return f"{major}.{minor}", machine
 
 

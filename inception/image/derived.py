@@ -14,6 +14,7 @@ from inception.errors import ImageError
 from inception.image.recipe import LABEL_MADE_OF
 from inception.image.store import remove_superseded
 from inception.places import locked
+from inception.probe.helper_container import helper_container
 
 LABEL_PROGRAM = "inception.program"
 """Label of the image: the digest of the program in it."""
@@ -67,12 +68,7 @@ def ensure_derived(
 @contextmanager
 def _with_program(client: docker.APIClient, level_image_id: str, wanted: DerivedImage, archive: bytes) -> Iterator[str]:
     """Create a container of the level image with the compiled program; remove it after the block."""
-    created = client.create_container(
-        level_image_id,
-        entrypoint=[*_COMPILE, wanted.modules],
-        host_config=client.create_host_config(network_mode="none"),
-    )["Id"]
-    try:
+    with helper_container(client, level_image_id, [*_COMPILE, wanted.modules]) as created:
         client.put_archive(created, "/", archive)
         client.start(created)
         if (status := client.wait(created)["StatusCode"]) != 0:
@@ -82,5 +78,3 @@ def _with_program(client: docker.APIClient, level_image_id: str, wanted: Derived
                 remedy="build the level image again with --rebuild",
             )
         yield created
-    finally:
-        client.remove_container(created, force=True, v=True)

@@ -18,6 +18,7 @@ from inception.engine.translate import translated
 from inception.errors import ImageError
 from inception.image.recipe import LABEL_ENGINE
 from inception.plan.engine.versions import parse_engine_version
+from inception.probe.helper_container import helper_container
 
 LABEL_BUILD = "inception.build"
 """Label of a build's intermediate images; the final stage starts from scratch, so the image lacks it."""
@@ -61,13 +62,10 @@ def build_by_dockerfile(
 
 def _label_engine(client: docker.APIClient, tag: str) -> None:
     """Give the image `tag` the label of its engine's version, which nothing knew before it was built."""
-    asking = client.create_container(tag, entrypoint=["dockerd", "--version"], network_disabled=True)["Id"]
-    try:
+    with helper_container(client, tag, ["dockerd", "--version"]) as asking:
         client.start(asking)
         client.wait(asking)
         version = parse_engine_version(client.logs(asking, stderr=False).decode())
-    finally:
-        client.remove_container(asking, force=True, v=True)
     follow(
         client.build(
             fileobj=io.BytesIO(f"FROM {tag}\n".encode()),

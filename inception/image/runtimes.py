@@ -9,6 +9,7 @@ import docker
 from inception.engine.translate import translated
 from inception.errors import ImageError
 from inception.plan.request import Request
+from inception.probe.helper_container import helper_container
 
 _PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 """Directories of a level's programs."""
@@ -32,12 +33,8 @@ def check_runtimes(client: docker.APIClient, request: Request) -> None:
 def _has_program(client: docker.APIClient, image: str, program: str) -> bool:
     """Return whether the image has the program, a path or a name; nothing of the image is run."""
     places = (program,) if program.startswith("/") else tuple(f"{directory}/{program}" for directory in _PATH)
-    with translated(f"looking for {program} in {image}"):
-        container = client.create_container(image, ["true"])["Id"]
-        try:
-            return any(_exists(client, container, place) for place in places)
-        finally:
-            client.remove_container(container, force=True, v=True)
+    with translated(f"looking for {program} in {image}"), helper_container(client, image, ["true"]) as container:
+        return any(_exists(client, container, place) for place in places)
 
 
 def _exists(client: docker.APIClient, container: str, path: str) -> bool:

@@ -34,6 +34,7 @@ from inception.plan.paths import PLAIN_SEED_DIRECTORY, SEED_DIRECTORY, preload_f
 from inception.plan.privileges import Privileges
 from inception.plan.protocol import Program
 from inception.plan.request import ImageStore
+from inception.probe.helper_container import create_helper
 
 LABEL_SEED = "inception.seed"
 """Label of a seed's volume: the id of the image."""
@@ -154,21 +155,14 @@ def _create(client: docker.APIClient, seed: SeedPlan, command: list[str], plain:
     mounts = [Mount(str(SEED_DIRECTORY), seed.volume, type="volume", no_copy=True)]
     if plain is not None:
         mounts.append(Mount(str(PLAIN_SEED_DIRECTORY), plain, type="volume", no_copy=True, read_only=True))
-    created = client.create_container(
+    return create_helper(
+        client,
         # Engines with other image stores have other ids of one image.
-        image=seed.engine_image if seed.home else seed.engine_image_id,
-        # Any image can be a chain's, also one with an entrypoint, such as the standalone image.
-        entrypoint=command,
+        seed.engine_image if seed.home else seed.engine_image_id,
+        command,
         environment={"PYTHONPATH": _PAYLOAD},
-        labels={LABEL_SEED: seed.image_id},
-        host_config=client.create_host_config(
-            mounts=mounts,
-            network_mode="none",
-            tmpfs={"/run": "mode=755"},
-            **host_config,
-        ),
+        host_config={"mounts": mounts, "tmpfs": {"/run": "mode=755"}, **host_config},
     )
-    return str(created["Id"])
 
 
 def _fill(

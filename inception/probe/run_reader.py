@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import docker
@@ -13,6 +14,7 @@ from docker.types import LogConfig
 from inception.errors import EngineError
 from inception.payload import payload_archive
 from inception.plan.formats.codec import from_json, to_json
+from inception.probe.helper_container import helper_container
 from inception.probe.image_store import parse_containerd
 from inception.probe.reader import REQUEST_FILE, FullReading, ReadRequest
 
@@ -36,8 +38,7 @@ def read_in_container(
             f"the machine of engine {info['Name']} can only be read from a container, and the level image is missing",
             remedy="inception image build",
         )
-    container = _create(client, image_id)
-    try:
+    with _reader(client, image_id) as container:
         request = ReadRequest(
             container=container,
             data_root=info["DockerRootDir"],
@@ -51,8 +52,6 @@ def read_in_container(
         client.start(container)
         status = client.wait(container, timeout=_TIMEOUT_S)["StatusCode"]
         output = client.logs(container, stdout=status == 0, stderr=status != 0).decode(errors="replace")
-    finally:
-        client.remove_container(container, force=True, v=True)
     if status != 0:
         why = output.strip().splitlines()[-1] if output else f"status {status}"
         raise EngineError(
@@ -61,22 +60,20 @@ def read_in_container(
     return from_json(FullReading, output)
 
 
-def _create(client: docker.APIClient, image_id: str) -> str:
-    created = client.create_container(
+def _reader(client: docker.APIClient, image_id: str) -> AbstractContextManager[str]:
+    return helper_container(
+        client,
         image_id,
-        entrypoint=["python3", "-m", "inception.probe.reader"],
+        ["python3", "-m", "inception.probe.reader"],
         environment={"PYTHONPATH": f"/{_PAYLOAD}"},
-        labels={"inception.probe": ""},
-        host_config=client.create_host_config(
+        host_config={
             # `host` is the engine's own namespace, the one in which its containers start.
-            pid_mode="host",
-            network_mode="none",
-            cap_add=list(_CAPABILITIES),
-            security_opt=["seccomp=unconfined", "apparmor=unconfined", "label=disable"],
-            log_config=LogConfig(type=LogConfig.types.JSON),
-        ),
+            "pid_mode": "host",
+            "cap_add": list(_CAPABILITIES),
+            "security_opt": ["seccomp=unconfined", "apparmor=unconfined", "label=disable"],
+            "log_config": LogConfig(type=LogConfig.types.JSON),
+        },
     )
-    return str(created["Id"])
 
 
 def _archive_of(request: ReadRequest) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -17,6 +18,7 @@ from inception.image.seed import LABEL_PRELOADS
 from inception.linux import lifeline
 from inception.plan.chain import LABEL_CHAIN, LABEL_FLEET, LABEL_KEPT, LABEL_LEVEL, LABEL_STOPPED
 from inception.plan.run_root import RunRootSource
+from inception.probe.helper_container import LABEL_HELPER
 from inception.probe.surroundings import Surroundings
 from tests.factories import plans
 
@@ -58,6 +60,7 @@ class FakeEngine:
         self._root = root
         self.dangling: list[dict[str, Any]] = []
         self.stopped: list[dict[str, Any]] = []
+        self.helpers: list[dict[str, Any]] = []
         self._state = state
         self._level = str(level)
 
@@ -71,6 +74,8 @@ class FakeEngine:
     def containers(self, filters: dict[str, str], **_others: object) -> list[dict[str, Any]]:
         if filters == {"label": LABEL_STOPPED}:
             return self.stopped
+        if filters == {"label": LABEL_HELPER}:
+            return self.helpers
         mounts = [{"Type": "bind", "Source": str(self._root), "Destination": str(self._root)}]
         names = {"Names": ["/inception-dream-1"], "Labels": {LABEL_CHAIN: "dream", LABEL_LEVEL: self._level}}
         return [{**names, "State": self._state, "Mounts": mounts}]
@@ -141,3 +146,19 @@ def test_what_keeps_the_data_of_a_stopped_chain_is_a_leftover_only_without_the_c
             {"Names": [f"/inception-{name}-1-kept"], "Labels": {LABEL_KEPT: name, LABEL_STOPPED: str(record)}}
         )
     assert [leftover.handle for leftover in leftovers_on_engine(engine)] == ["inception-gone-1-kept"]
+
+
+def test_ended_container_of_a_client_that_was_killed_in_a_step_is_a_leftover_once_it_is_old(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(leftovers, "find_surroundings", lambda *_a, **_k: Surroundings())
+    fake = FakeEngine(ROOT, "running", 1)
+    engine = Engine(client=cast("docker.APIClient", fake), endpoint="unix:///engine.sock", local=True, private=False)
+    now = time.time()
+    states = (("old", "exited", 90), ("idle", "created", 90), ("new", "exited", 5), ("busy", "running", 90))
+    for name, state, age_s in states:
+        fake.helpers.append({"Names": [f"/{name}"], "State": state, "Created": now - age_s})
+    assert [str(it) for it in leftovers_on_engine(engine)] == [
+        "container old of a client that was killed",
+        "container idle of a client that was killed",
+    ]

@@ -23,7 +23,7 @@ def _engine(*programs: str) -> Mock:
             raise docker.errors.NotFound("404 Client Error")
         return [b""], None
 
-    return Mock(create_container=lambda image, _command: {"Id": image}, get_archive=archive)
+    return Mock(create_container=lambda image, **_: {"Id": image}, get_archive=archive)
 
 
 def test_each_image_is_searched_for_the_runtimes_of_its_levels() -> None:
