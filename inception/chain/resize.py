@@ -28,6 +28,7 @@ from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
 from inception.plan.growth import grown, images_in, request_grown, shrunk
 from inception.plan.protocol import SIGNAL_PLAN_CHANGED, Program
+from inception.plan.request import Request
 
 
 def grow(
@@ -36,17 +37,20 @@ def grow(
     on_event: Callable[[Event], None],
     *,
     image: str | None = None,
+    force: bool = False,
     on_message: Callable[[str], None] = ignore,
 ) -> ChainPlan:
     """Add `by` levels at the bottom of the chain and return its new plan once the new bottom is ready.
 
-    They run from `image` if it is given. `on_message` takes lines about steps that take long. Raises UsageError,
-    PlanError, ImageError, ChainError, EngineError, or LevelError if a new level fails. On an error the chain keeps its
-    depth.
+    They run from `image` if it is given; with `force` they need not fit by the estimates. `on_message` takes lines
+    about steps that take long. Raises UsageError, PlanError, ImageError, ChainError, EngineError, or LevelError if a
+    new level fails. On an error the chain keeps its depth.
     """
     with _exclusive(plan) as current:
         with level_0_engine(current, on_message) as engine:
-            deeper = _plan_and_supply(engine, current, by, image, on_message)
+            with refusals_as_errors():
+                request = request_grown(current, by, image, force=force)
+            deeper = _plan_and_supply(engine, current, request, on_message)
         for number in range(current.depth + 1, deeper.depth + 1):
             make_level_directory(deeper, number)
         events = Path(deeper.paths.events)
@@ -61,12 +65,8 @@ def grow(
         return deeper
 
 
-def _plan_and_supply(
-    engine: Engine, plan: ChainPlan, by: int, image: str | None, on_message: Callable[[str], None]
-) -> ChainPlan:
-    """Plan the growth, and give the engine of the bottom the images and seeds that it lacks for that."""
-    with refusals_as_errors():
-        request = request_grown(plan, by, image)
+def _plan_and_supply(engine: Engine, plan: ChainPlan, request: Request, on_message: Callable[[str], None]) -> ChainPlan:
+    """Plan what `request` asks for, and give the engine of the bottom the images and seeds that it lacks for that."""
     own = {it.name: it for it in images_in(plan)}
     new = images_on(engine, [name for name in request.images if name not in own])
     if any(not it.image_id for it in new):

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from inception.plan.formats.size import show_size
-from inception.plan.light_dataclasses import dataclass
+from inception.plan.light_dataclasses import dataclass, replace
 from inception.plan.request import ImageTransfer, Storage
 from inception.plan.resources import ResourceLimit, resources_of
 from inception.plan.tree import Shape
@@ -47,6 +47,16 @@ class Estimate:
     inodes: int
     tasks: int
     seconds: float
+
+    def share(self, levels: int, of: int) -> Estimate:
+        """Return what `levels` levels of a chain of `of` take: each takes as much."""
+        return Estimate(
+            memory=self.memory * levels // of,
+            disk=self.disk * levels // of,
+            inodes=self.inodes * levels // of,
+            tasks=self.tasks * levels // of,
+            seconds=self.seconds * levels / of,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +104,21 @@ def budgets(host: HostFacts, transfer: ImageTransfer, storage: Storage, image_si
         Budget(resource="disk", free=host.disk_free, per_level=each.disk, in_bytes=True),
         Budget(resource="inodes", free=host.inodes_free, per_level=each.inodes, in_bytes=False),
         Budget(resource="processes and threads", free=host.tasks_free, per_level=each.tasks, in_bytes=False),
+    )
+
+
+def without(host: HostFacts, chain: Estimate) -> HostFacts:
+    """Return `host` as it would be if a chain that takes that much did not run."""
+
+    def more(free: int | None, taken: int) -> int | None:
+        return None if free is None else free + taken
+
+    return replace(
+        host,
+        memory_available=more(host.memory_available, chain.memory),
+        disk_free=more(host.disk_free, chain.disk),
+        inodes_free=more(host.inodes_free, chain.inodes),
+        tasks_free=more(host.tasks_free, chain.tasks),
     )
 
 

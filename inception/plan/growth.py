@@ -7,6 +7,7 @@ from typing import TypeVar
 from inception.plan.chain import ChainPlan
 from inception.plan.engine.options import DaemonJson, DockerdArgument, LevelImage, LevelRange, LevelRuntime
 from inception.plan.engine.seeds import ImageFacts, distinct
+from inception.plan.estimate import without
 from inception.plan.facts import Facts
 from inception.plan.light_dataclasses import replace
 from inception.plan.planner import plan_chain
@@ -17,8 +18,11 @@ from inception.plan.resources import ResourceLimit
 _ForLevels = TypeVar("_ForLevels", DockerdArgument, DaemonJson, LevelImage, LevelStore, LevelRuntime, ResourceLimit)
 
 
-def request_grown(plan: ChainPlan, by: int, image: str | None = None) -> Request:
-    """Return the request of `plan` with `by` more levels, which run from `image` if it is given. Raises Refusal."""
+def request_grown(plan: ChainPlan, by: int, image: str | None = None, *, force: bool = False) -> Request:
+    """Return the request of `plan` with `by` more levels, which run from `image` if it is given. Raises Refusal.
+
+    With `force` they need not fit by the estimates.
+    """
     if by < 1:
         raise _no_change(by)
     _check_line(plan)
@@ -27,6 +31,7 @@ def request_grown(plan: ChainPlan, by: int, image: str | None = None) -> Request
         plan.request,
         depth=plan.depth + by,
         name=plan.name,
+        force=force or plan.request.force,
         places=(),
         level_images=(*plan.request.level_images, *chosen),
         # The file system of level 1 exists already, and new levels must fit inside it.
@@ -52,8 +57,11 @@ def grown(plan: ChainPlan, request: Request, facts: Facts) -> ChainPlan:
     """
     # The blocks of the levels that are there count as routed: the new levels get others.
     routed = facts.engine.networks + tuple(level.subnet.block for level in plan.levels)
+    # All levels of `request` must fit, and those that are there have taken what they need.
+    host = without(facts.host, plan.estimate)
     deeper = plan_chain(
-        _without_deeper(request), replace(facts, engine=replace(facts.engine, networks=routed), seeds=plan.seeds)
+        _without_deeper(request),
+        replace(facts, engine=replace(facts.engine, networks=routed), host=host, seeds=plan.seeds),
     )
     there = {seed.volume for seed in plan.seeds}
     new = [replace(seed, home=plan.depth) for seed in map(deeper.seed_of, range(plan.depth + 1, deeper.depth + 1))]
@@ -80,7 +88,7 @@ def shrunk(plan: ChainPlan, by: int) -> ChainPlan:
         )
     depth = plan.depth - by
     seeds = tuple(seed for seed in plan.seeds if seed.home <= depth)
-    return replace(plan, levels=plan.levels[:depth], seeds=seeds)
+    return replace(plan, levels=plan.levels[:depth], seeds=seeds, estimate=plan.estimate.share(depth, plan.depth))
 
 
 def _without_deeper(request: Request) -> Request:

@@ -33,6 +33,9 @@ def grow(
         str | None,
         typer.Option(metavar="TAG", help="Image of the new levels.  [default: as the chain was asked for]"),
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Grow although the levels, by the estimates, do not fit.")
+    ] = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Add N levels below a chain's bottom: grow [NAME] [+N]."""
@@ -45,7 +48,7 @@ def grow(
     chain = find_chain(name)
     _refuse_broken(chain)
     with raising_interrupted(), draw.descent(chain.plan.depth + by, quiet=quiet) as drawing:
-        resize.grow(chain.plan, by, drawing.show, image=image, on_message=drawing.progress)
+        resize.grow(chain.plan, by, drawing.show, image=image, force=force, on_message=drawing.progress)
 
 
 def shrink(*, arguments: NameAndAmount = None, quiet: options.Quiet = False) -> None:

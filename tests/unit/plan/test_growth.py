@@ -8,6 +8,7 @@ import pytest
 from inception.plan.chain import ChainPlan
 from inception.plan.engine.options import parse_dockerd_argument, parse_level_image
 from inception.plan.engine.seeds import ImageFacts
+from inception.plan.estimate import MEMORY_PER_LEVEL
 from inception.plan.facts import Facts
 from inception.plan.growth import grown, images_in, request_grown, shrunk
 from inception.plan.pids import PidNamespace
@@ -55,9 +56,26 @@ def test_growth_beyond_the_free_resources_is_refused() -> None:
         _grown(plan(4), 2, replace(FACTS, host=replace(HOST, memory_available=1 << 20)))
 
 
+def test_only_what_new_levels_take_has_to_be_free() -> None:
+    host = replace(HOST, memory_available=2 * MEMORY_PER_LEVEL)
+    deeper = _grown(plan(40), 2, replace(FACTS, host=host))
+    assert deeper.estimate.memory == 42 * MEMORY_PER_LEVEL
+    for before, deepest in ((plan(40), 42), (shrunk(plan(40), 36), 6)):
+        with pytest.raises(Refusal, match="of memory are free") as refused:
+            _grown(before, 3, replace(FACTS, host=host))
+        assert (refused.value.remedy or "").startswith(f"go {deepest} deep at most")
+
+
+def test_growth_by_force_need_not_fit() -> None:
+    facts = replace(FACTS, host=replace(HOST, memory_available=1 << 20))
+    before = plan(4)
+    assert grown(before, request_grown(before, 2, force=True), facts).depth == 6
+
+
 def test_shrunk_is_the_inverse_of_grown() -> None:
     before = plan(4)
-    assert shrunk(_grown(before, 3, FACTS), 3).levels == before.levels
+    after = shrunk(_grown(before, 3, FACTS), 3)
+    assert (after.levels, after.estimate) == (before.levels, before.estimate)
 
 
 @pytest.mark.parametrize("by", [4, 5])
