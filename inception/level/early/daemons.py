@@ -32,10 +32,17 @@ _UNUSED_PLUGINS = (
     "io.containerd.snapshotter.v1.devmapper",
     "io.containerd.snapshotter.v1.zfs",
     "io.containerd.internal.v1.opt",
+    "io.containerd.internal.v1.restart",
     "io.containerd.internal.v1.tracing",
     "io.containerd.tracing.processor.v1.otlp",
     "io.containerd.nri.v1.nri",
 )
+# By default containerd looks four times a second whether to collect garbage. Deletions tell it so; the rest has time.
+_GARBAGE_COLLECTION = """[plugins."io.containerd.gc.v1.scheduler"]
+pause_threshold = 0.0005
+deletion_threshold = 1
+schedule_delay = "250ms"
+"""
 
 
 class EarlyDaemons:
@@ -78,7 +85,8 @@ def start_early(level_directory: str, steps: Collection[str]) -> EarlyDaemons:
 def containerd_config(root: str, *, oom_score: int) -> str:
     """Return the configuration of a level's containerd: its content is under `root`, its state in /run as usual."""
     disabled = ", ".join(f'"{plugin}"' for plugin in _UNUSED_PLUGINS)
-    return f'version = 2\nroot = "{root}"\noom_score = {oom_score}\ndisabled_plugins = [{disabled}]\n'
+    head = f'version = 2\nroot = "{root}"\noom_score = {oom_score}\ndisabled_plugins = [{disabled}]\n'
+    return head + _GARBAGE_COLLECTION
 
 
 def start_containerd(data_root: str | os.PathLike[str], log: str | os.PathLike[str]) -> Daemon:

@@ -24,9 +24,11 @@ def rotate(log: Path, *, limit: int = LOG_LIMIT) -> None:
 
     Where there is no room for the copy, the content is lost. A missing log is passed over.
     """
-    with suppress(OSError), log.open("r+b") as file:
-        size = os.fstat(file.fileno()).st_size
-        if size > limit:
+    with suppress(OSError):
+        # Asked every other second at each level: opening the file would take five times as long.
+        if (size := log.stat().st_size) <= limit:
+            return
+        with log.open("r+b") as file:
             with suppress(OSError):
                 _copy(file, max(0, size - _KEPT * limit), previous_log(log))
             file.truncate(0)

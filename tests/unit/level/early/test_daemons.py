@@ -22,6 +22,10 @@ def test_the_containerd_configuration_is_toml() -> None:
     assert parsed["root"] == "/var/lib/docker/containerd-root"
     assert parsed["oom_score"] == -500
     assert "io.containerd.grpc.v1.cri" in parsed["disabled_plugins"]
+    # Every 5 ms of collecting by the greatest part of the time that it may take: 10 s, in place of a quarter of one.
+    collecting = parsed["plugins"]["io.containerd.gc.v1.scheduler"]
+    assert 0.005 / collecting["pause_threshold"] == 10
+    assert collecting["deletion_threshold"] == 1
 
 
 @pytest.mark.parametrize("mask", [0, (1 << 24) - 1, 1 << 24, (1 << 41) - 1])
