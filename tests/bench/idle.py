@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections import Counter
@@ -29,9 +30,12 @@ class Activity:
 
     @classmethod
     def read(cls) -> Activity:
-        """Return the activity of all tasks until now."""
+        """Return the activity until now of all tasks but those of this process, which reads it."""
         activity = cls()
+        ours = str(os.getpid())
         for task in _PROC.glob("[0-9]*/task/[0-9]*"):
+            if task.parents[1].name == ours:
+                continue
             with suppress(OSError):  # It ended meanwhile.
                 status = dict(line.split(":", 1) for line in (task / "status").read_text().splitlines() if ":" in line)
                 activity.cpu_ns[task.name] = int((task / "schedstat").read_text().split()[0])
