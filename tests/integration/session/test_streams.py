@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -91,9 +92,11 @@ def test_open_standard_input_does_not_delay_the_end(sessions: Sessions) -> None:
     assert time.monotonic() - begun_s < FINISH_S
 
 
-def test_input_that_the_command_does_not_read_is_left_for_the_next(sessions: Sessions) -> None:
+def test_input_that_the_command_does_not_read_is_left_for_the_next(sessions: Sessions, tmp_path: Path) -> None:
     """As with any pipe it may be read ahead a little, but a file's end is not waited for."""
-    ended = sessions.shell_line('(sleep 1; echo left) | ("$@" true; cat)')
+    over = tmp_path / "over"
+    wait = f"until [ -e {over} ]; do sleep 0.1; done"
+    ended = sessions.shell_line(f'({wait}; echo left) | ("$@" true; touch {over}; cat)')
     assert ended.stdout == b"left\n"
 
 
