@@ -7,9 +7,10 @@ import os
 import sys
 import time
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from inception.chain.running import RunningChain
 from inception.engine.connect import EngineChoice, connect
@@ -20,40 +21,42 @@ _SETTLE_S = 15.0
 """Seconds for a chain's programs to be done with what they do after their start."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Activity:
-    """CPU time, in ns, and wake-ups so far, by the id of each task, and the name of its program."""
+class Task(NamedTuple):
+    """What a task has taken so far: CPU time in ns, and wake-ups."""
 
-    cpu_ns: dict[str, int] = field(default_factory=dict)
-    wake_ups: dict[str, int] = field(default_factory=dict)
-    programs: dict[str, str] = field(default_factory=dict)
+    program: str
+    cpu_ns: int
+    wake_ups: int
 
-    @classmethod
-    def read(cls) -> Activity:
-        """Return the activity until now of all tasks but those of this process, which reads it."""
-        activity = cls()
-        ours = str(os.getpid())
-        for task in _PROC.glob("[0-9]*/task/[0-9]*"):
-            if task.parents[1].name == ours:
-                continue
-            with suppress(OSError):  # It ended meanwhile.
-                status = dict(line.split(":", 1) for line in (task / "status").read_text().splitlines() if ":" in line)
-                activity.cpu_ns[task.name] = int((task / "schedstat").read_text().split()[0])
-                activity.wake_ups[task.name] = int(status["voluntary_ctxt_switches"])
-                activity.programs[task.name] = (task.parents[1] / "comm").read_text().strip()
-        return activity
+
+def read_tasks() -> dict[str, Task]:
+    """Return all tasks by their id, but for those of this process, which reads them."""
+    tasks = {}
+    ours = str(os.getpid())
+    for task in _PROC.glob("[0-9]*/task/[0-9]*"):
+        process = task.parents[1]
+        if process.name == ours:
+            continue
+        with suppress(OSError):  # It ended meanwhile.
+            status = dict(line.split(":", 1) for line in (task / "status").read_text().splitlines() if ":" in line)
+            tasks[task.name] = Task(
+                program=(process / "comm").read_text().strip(),
+                cpu_ns=int((task / "schedstat").read_text().split()[0]),
+                wake_ups=int(status["voluntary_ctxt_switches"]),
+            )
+    return tasks
 
 
 def _say(line: str) -> None:
     sys.stderr.write(f"{line}\n")
 
 
-def _print(before: Activity, after: Activity, *, depth: int, seconds: float) -> None:
+def _print(before: Mapping[str, Task], after: Mapping[str, Task], *, depth: int, seconds: float) -> None:
     cpu_ns, wake_ups = Counter[str](), Counter[str]()
-    for task, program in after.programs.items():
-        if task in before.programs:
-            cpu_ns[program] += after.cpu_ns[task] - before.cpu_ns[task]
-            wake_ups[program] += after.wake_ups[task] - before.wake_ups[task]
+    for number in before.keys() & after.keys():
+        earlier, later = before[number], after[number]
+        cpu_ns[later.program] += later.cpu_ns - earlier.cpu_ns
+        wake_ups[later.program] += later.wake_ups - earlier.wake_ups
     print(f"{'program':<16} {'CPU, of a level':>16} {'wake-ups, of a level':>21}")
     for program, used_ns in [("all", cpu_ns.total()), *cpu_ns.most_common(6)]:
         woken = wake_ups.total() if program == "all" else wake_ups[program]
@@ -69,9 +72,9 @@ def main() -> None:
 
     def watch(_chain: RunningChain) -> None:
         time.sleep(_SETTLE_S)
-        before = Activity.read()
+        before = read_tasks()
         time.sleep(options.seconds)
-        _print(before, Activity.read(), depth=options.depth, seconds=options.seconds)
+        _print(before, read_tasks(), depth=options.depth, seconds=options.seconds)
 
     with connect(EngineChoice.AUTO, on_message=_say) as engine:
         descend(engine, make_request(options.depth, "idle"), _say, watch)
