@@ -59,6 +59,11 @@ class ChildLevel:
             client.start(self._name)
         self._started = True
 
+    @property
+    def started(self) -> bool:
+        """Whether its runner has begun to run, and holds the lock that says so, or held it until it ended."""
+        return self._started and lifeline.was_held(self._alive)
+
     def wait(self) -> int:
         """Wait until the started container has ended; return its exit status.
 
@@ -71,14 +76,15 @@ class ChildLevel:
     def outlive(self, *, container_too: bool) -> None:
         """Wait until it has ended, as it does when the lifeline above it is released; kill it when its time is up.
 
-        Without `container_too` the end of its runner is enough: its container is about to end with this level.
+        Without `container_too` the end of its runner, which has `started`, is enough: its container is about to end
+        with this level.
         """
         if not self._may_exist:
             return
         limit_s = stop_timeout_s(self._plan, self._number)
         if not self._started:
             ended = self._wait_asked(limit_s)
-        elif not container_too and lifeline.was_held(self._alive):  # A runner that has just started holds none yet.
+        elif not container_too:
             ended = self._wait_for_runner(limit_s)
         else:  # It is waited for already: a second request would do no more.
             ended = self._wait_seen(limit_s)

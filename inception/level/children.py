@@ -35,6 +35,11 @@ class Children:
         """Whether a child has ended unexpectedly."""
         return any(slot.broken for slot in self._slots)
 
+    @property
+    def started(self) -> bool:
+        """Whether the runner of each child has begun to run."""
+        return all(slot.started for slot in self._slots)
+
     def converge(self, plan: ChainPlan, *, fate_shared: bool) -> None:
         """Start or stop child levels, several at once, to match `plan`. Raises LevelFailure if one cannot start.
 
@@ -104,6 +109,11 @@ class ChildSlot:
         """Whether the child has ended unexpectedly."""
         self.failed = False
         """Whether the child could not be started beside others."""
+
+    @property
+    def started(self) -> bool:
+        """Whether the runner of the child has begun to run, if there is a child."""
+        return self._child is None or self._child.started
 
     def converge(self, plan: ChainPlan, *, fate_shared: bool) -> None:
         """Start or stop the child level so that it matches `plan`. Raises LevelFailure if it cannot be started."""

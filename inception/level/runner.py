@@ -159,16 +159,15 @@ def unwind(context: Context) -> bool:
     """End the child levels, then the engine, and undo `prepare`; return whether nothing failed."""
     try:
         with context.events.phase(Phase.UNWIND):
+            context.own_lifeline.mark_ending()
             context.own_lifeline.release()
-            # Asked while the levels below unwind.
-            whole = ends_whole(context)
+            # Before its child levels have ended: their shims would clear up after them, and be killed over it. A killed
+            # `runc kill --all` leaves processes frozen (cgroup v1), which then never end.
+            killed = context.engine is not None and may_be_killed(context) and context.engine.kill()
             if context.children is not None:
-                context.children.outlive(container_too=not whole)
-            if context.engine is not None:
-                if whole:
-                    context.engine.kill()
-                else:
-                    context.engine.stop()
+                context.children.outlive(container_too=not killed)
+            if context.engine is not None and not killed:
+                context.engine.stop()
             context.early.stop()
             close_network(context.plan, context.level)
             close_storage(context.level.storage, _DATA_ROOT)
@@ -177,17 +176,27 @@ def unwind(context: Context) -> bool:
     return True
 
 
-def ends_whole(context: Context) -> bool:
+def may_be_killed(context: Context) -> bool:
     """Return whether all of a level that ends on purpose may end with its container, by the kernel, at one moment.
 
-    So it is where its data go, its processes have a PID namespace of their own, and no container but those of levels
-    runs in it, which would be asked to end.
+    So it is where its data go, its PID namespace ends, too, and no child level is just being started.
     """
     plan, level = context.plan, context.level
     on_purpose = not (context.shutdown.broken or context.shutdown.stopped)
     kept = Path(plan.paths.kept).exists() or level.storage.kind is Storage.LOOPBACK
-    contained = level.pid_namespace is PidNamespace.PRIVATE
-    return on_purpose and not kept and contained and context.engine is not None and context.engine.runs_levels_alone()
+    started = context.children is None or context.children.started
+    return on_purpose and not kept and started and ends_with_its_pid_namespace(plan, level)
+
+
+def ends_with_its_pid_namespace(plan: ChainPlan, level: LevelPlan) -> bool:
+    """Return whether the PID namespace of a level that ends does so, too, and with it what the level leaves running.
+
+    The namespace is its own, or that of a level above, which then has marked its lifeline.
+    """
+    owner = level
+    while owner.pid_namespace is PidNamespace.SHARED:
+        owner = plan.level(owner.above)
+    return owner is level or lifeline.is_ending(Path(plan.paths.lifeline(owner.number)))
 
 
 def clean_up(context: Context, outcome: Outcome) -> None:

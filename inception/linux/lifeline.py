@@ -16,6 +16,7 @@ from inception.linux import files, flock
 
 _HELD = b"held\n"
 _READY = b"ready\n"
+_ENDING = b"ending\n"
 _POLL_S = 0.01
 _TAKE_LIMIT_S = 1.0
 """Seconds for a holder to take a lock: `is_held` of another process takes it for a moment."""
@@ -47,6 +48,12 @@ class Lifeline:
         if self._descriptor is None:
             self._descriptor = hold(self._path)
 
+    def mark_ending(self) -> None:
+        """Write into it that its holder itself unwinds, before it is released."""
+        if self._descriptor is not None:
+            with suppress(OSError):  # On a full disk nobody knows, and takes the longer way.
+                os.pwrite(self._descriptor, _ENDING, 0)
+
     def release(self) -> None:
         """Release it: the level below unwinds."""
         if self._descriptor is not None:
@@ -61,8 +68,17 @@ def mark_ready(descriptor: int) -> None:
 
 def is_ready(path: Path) -> bool:
     """Return whether the last holder of `path`'s lock has marked it ready."""
+    return _says(path, _READY)
+
+
+def is_ending(path: Path) -> bool:
+    """Return whether the last holder of `path`'s lock has marked that it unwinds."""
+    return _says(path, _ENDING)
+
+
+def _says(path: Path, mark: bytes) -> bool:
     try:
-        return files.read_start(path, len(_READY) + 1) == _READY
+        return files.read_start(path, len(mark) + 1) == mark
     except OSError:
         return False
 

@@ -66,8 +66,9 @@ class Descent:
         return self.process.returncode, errors.decode()
 
 
-def test_a_command_that_succeeds(run_inception: RunInception) -> None:
-    assert run_inception("--depth", str(_DEPTH), "--", "true").returncode == 0
+@pytest.mark.parametrize("pid", ["isolated", "shared"])
+def test_a_command_that_succeeds(run_inception: RunInception, pid: str) -> None:
+    assert run_inception("--depth", str(_DEPTH), "--pid", pid, "--", "true").returncode == 0
 
 
 def test_a_command_that_fails(run_inception: RunInception) -> None:
@@ -84,9 +85,10 @@ touch /here/runs; while :; do sleep 0.1; done'"""
 _STUBBORN = "docker run -d $INCEPTION_IMAGE sh -c 'trap : TERM; while :; do sleep 0.1; done'"
 
 
-def _down_s(run_inception: RunInception, directory: Path, *containers: str) -> float:
+def _down_s(run_inception: RunInception, directory: Path, *containers: str, pid: str = "isolated") -> float:
     """Return the seconds that the end of two levels takes, each with these containers."""
-    started = run_inception("up", "--depth", "2", "--name", "busy", "--mount", f"{directory}:/here")
+    options = ("--depth", "2", "--pid", pid, "--mount", f"{directory}:/here")
+    started = run_inception("up", "--name", "busy", *options)
     assert started.returncode == 0, started.stderr
     for level in ("1", "2"):
         ran = run_inception("exec", "busy", "--level", level, "--", "sh", "-c", " && ".join(containers))
@@ -105,10 +107,11 @@ def test_containers_that_pass_over_their_stop_signal_do_not_hold_the_end_up(
     assert _down_s(run_inception, tmp_path, _DEAF) < 2 * _OUR_GRACE_S
 
 
+@pytest.mark.parametrize("pid", ["isolated", "shared"])
 def test_containers_may_end_by_themselves_and_hold_the_end_up_for_seconds(
-    run_inception: RunInception, tmp_path: Path
+    run_inception: RunInception, tmp_path: Path, pid: str
 ) -> None:
-    took_s = _down_s(run_inception, tmp_path, _POLITE, _STUBBORN)
+    took_s = _down_s(run_inception, tmp_path, _POLITE, _STUBBORN, pid=pid)
     assert (tmp_path / "said").read_text() == "ended\n" * 2
     assert 2 * _OUR_GRACE_S < took_s < 2 * _DOCKERS_GRACE_S
 

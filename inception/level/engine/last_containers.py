@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from inception.level.engine.shims import is_shim
 from inception.linux.process_stat import read_process_stat
 
 _PROC = Path("/proc")
@@ -68,7 +69,7 @@ def _last_processes() -> Iterator[LastProcess]:
             with suppress(OSError):  # It ended meanwhile.
                 stat = read_process_stat(entry)
                 parents[int(entry.name)] = stat.parent
-                if stat.name.startswith("containerd-shim") and (entry / "ns/mnt").readlink() == ours:
+                if is_shim(stat) and (entry / "ns/mnt").readlink() == ours:
                     shims[int(entry.name)] = _container_of((entry / "cmdline").read_text())
     return (LastProcess(pid, shims[parent]) for pid, parent in parents.items() if parent in shims)
 

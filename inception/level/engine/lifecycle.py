@@ -216,22 +216,30 @@ class LevelEngine:
         self._wait_for_dockerd(dockerd)
         return dockerd
 
-    def runs_levels_alone(self) -> bool:
-        """Return whether the containers of levels are all that runs in the engine; False if it does not say."""
-        from inception.level.api.client import ENGINE_GONE, EngineApi
+    def kill(self) -> bool:
+        """Kill the engine at once, unless containers run in it that are no levels; return whether it is killed.
 
-        socket = Path(self._plan.paths.socket(self._level.number))
+        What it keeps has to go with this level, and what it runs has to end with it. One that does not answer is left.
+        """
+        from inception.level.api.client import ENGINE_GONE, EngineApi
+        from inception.level.engine.shims import kill_shim_of
+
+        api = EngineApi(Path(self._plan.paths.socket(self._level.number)), timeout_s=_QUESTION_S)
         try:
-            return not EngineApi(socket, timeout_s=_QUESTION_S).running_without(LABEL_LEVEL)
+            if api.running_without(LABEL_LEVEL):
+                return False
+            levels = [api.inspect_container(it)["State"]["Pid"] for it in api.running()]
         except ENGINE_GONE:
             return False
-
-    def kill(self) -> None:
-        """Kill both daemons: what they keep goes with this level, and what they run ends with it."""
         with self._replacing:
             self._stopping = True
+        # containerd has ended when the shims do: it would end their containers.
         for daemon in self._daemons:
             daemon.process.kill()
+            daemon.process.wait()
+        for process in levels:
+            kill_shim_of(process)
+        return True
 
     def stop(self) -> None:
         """Stop both daemons, dockerd with its containers first. There is no child level any more."""

@@ -79,15 +79,14 @@ def test_outlive_waits_for_the_container_only_where_it_has_to(
     assert took_s > grace_s / 2 if container_too else took_s < grace_s / 2
 
 
-def test_outlive_waits_for_the_container_of_a_runner_that_has_only_just_started(
-    chain: ChainPlan, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(child, "POLL_S", 0.01)
-    monkeypatch.setattr(child, "_ENGINE_GRACE_S", 0.4)
-    Path(chain.paths.alive(2)).touch()  # The client has made it, and nobody has held it yet.
-    begun_s = time.monotonic()
-    _child(chain, started=True).outlive(container_too=False)
-    assert time.monotonic() - begun_s > 0.3
+def test_a_child_has_started_once_its_runner_has_held_its_lock(chain: ChainPlan) -> None:
+    made = _child(chain, started=True)
+    alive = Path(chain.paths.alive(2))
+    alive.touch()  # The client has made it, and nobody has held it yet.
+    before = made.started
+    os.close(lifeline.hold(alive))
+    assert (before, made.started) == (False, True)
+    assert not _child(chain, started=False).started
 
 
 @pytest.mark.parametrize("container_too", [True, False])

@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
-from inception.level.runner import Outcome, exit_status
+from inception.level.runner import Outcome, ends_with_its_pid_namespace, exit_status
+from inception.linux.lifeline import Lifeline
+from inception.plan.chain import ChainPlan
 from inception.plan.protocol import RunnerExit
+from tests.factories.plans import FACTS, plan
 
 
 def _outcome(**fields: bool) -> Outcome:
@@ -24,3 +30,33 @@ def _outcome(**fields: bool) -> Outcome:
 )
 def test_exit_status_follows_from_the_outcome(outcome: Outcome, status: RunnerExit) -> None:
     assert exit_status(outcome) is status
+
+
+@pytest.fixture
+def chain(tmp_path: Path) -> ChainPlan:
+    """A chain of 4 whose levels are in two PID namespaces: level 1 in its own, and the others in level 2's."""
+    host = replace(FACTS.host, pid_namespaces_free=3)  # One stays free.
+    made = plan(4, replace(FACTS, host=host, run_root=str(tmp_path)))
+    for number in range(1, 5):
+        Path(made.paths.level(number)).mkdir(parents=True)
+    return made
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_level_ends_with_a_pid_namespace_of_its_own(chain: ChainPlan, number: int) -> None:
+    assert ends_with_its_pid_namespace(chain, chain.level(number))
+
+
+@pytest.mark.parametrize("number", [3, 4])
+def test_a_level_ends_with_the_pid_namespace_of_a_level_above_if_that_one_unwinds(
+    chain: ChainPlan, number: int
+) -> None:
+    owner = Lifeline(Path(chain.paths.lifeline(2)))
+    owner.take()
+    assert not ends_with_its_pid_namespace(chain, chain.level(number))
+    owner.release()  # Its child is to end, and it lives on.
+    assert not ends_with_its_pid_namespace(chain, chain.level(number))
+    owner.take()
+    owner.mark_ending()
+    owner.release()
+    assert ends_with_its_pid_namespace(chain, chain.level(number))

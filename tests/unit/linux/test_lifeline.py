@@ -52,6 +52,22 @@ def test_a_refused_holder_leaks_no_descriptor(tmp_path: Path) -> None:
     os.close(held)
 
 
+def test_one_that_unwinds_says_so_until_the_next_holder_takes_the_lifeline(tmp_path: Path) -> None:
+    path = tmp_path / "lifeline"
+    assert not lifeline.is_ending(path)
+    holder = lifeline.Lifeline(path)
+    holder.take()
+    assert not lifeline.is_ending(path)
+    holder.mark_ending()
+    holder.release()
+    assert lifeline.is_ending(path)
+    holder.take()
+    assert not lifeline.is_ending(path)
+    holder.release()
+    holder.mark_ending()  # It holds nothing, and writes nothing.
+    assert not lifeline.is_ending(path)
+
+
 def test_a_late_holder_is_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "lifeline"
     free = threading.Event()
