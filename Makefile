@@ -15,6 +15,9 @@ PYTHON_HERE := $(CURDIR)/$(BIN)/python
 # Each worker of pytest-xdist is a process in namespaces of its own, which only root can make.
 ISOLATED := $(if $(filter 0,$(shell id -u)),--dist=worksteal --tx='$(WORKERS)*popen//python=$(PYTHON_HERE) -m tests.isolated -- $(PYTHON_HERE)')
 
+# Tests start `inception` a thousand times: without byte code each start would compile all of it.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help run test test-unit test-integration test-vm test-engines engine-table test-inner test-engine-chain fuzz test-public check docs man install uninstall release-check sbom deb test-deb test-gitlab recordings bench profile bench-deep image venv clean host-packages
 

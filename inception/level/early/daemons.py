@@ -8,6 +8,7 @@ from errno import ENXIO, ETIMEDOUT
 
 from inception.level.early.databases import move_databases
 from inception.level.early.processes import Daemon, start_daemon
+from inception.level.early.runc import DIRECTORY, install_runc
 from inception.plan.directories import CONTAINERD_ROOT, DATA_ROOT, DATABASES_DIRECTORY, log_of
 
 TYPE_CHECKING = False
@@ -68,6 +69,7 @@ def start_early(level_directory: str, steps: Collection[str]) -> EarlyDaemons:
     """
     daemons = []
     try:
+        install_runc()
         if "databases" in steps:
             move_databases(DATA_ROOT, DATABASES_DIRECTORY)
         if "containerd" in steps:
@@ -97,7 +99,8 @@ def start_containerd(data_root: str | os.PathLike[str], log: str | os.PathLike[s
     root = os.path.join(data_root, CONTAINERD_ROOT)
     with open(CONTAINERD_CONFIG, "w") as config:
         config.write(containerd_config(root, oom_score=oom_score))
-    return start_daemon("containerd", ["containerd", "--config", CONTAINERD_CONFIG], log)
+    path = os.pathsep.join((DIRECTORY, *os.get_exec_path()))
+    return start_daemon("containerd", ["containerd", "--config", CONTAINERD_CONFIG], log, {"PATH": path})
 
 
 def holds_sys_resource(status: str) -> bool:

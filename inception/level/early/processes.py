@@ -9,6 +9,7 @@ from _thread import allocate_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from subprocess import Popen
 
 # signal(7); `signal` makes enumerations of them, which takes 4 ms.
@@ -90,8 +91,13 @@ class Daemon:
             os.close(descriptor)
 
 
-def start_daemon(name: str, command: list[str], log: str | os.PathLike[str] | None) -> Daemon:
-    """Start a daemon that writes to `log`, or without one to this process's standard error. Raises OSError."""
+def start_daemon(
+    name: str, command: list[str], log: str | os.PathLike[str] | None, environment: Mapping[str, str] | None = None
+) -> Daemon:
+    """Start a daemon that writes to `log`, or without one to this process's standard error. Raises OSError.
+
+    It gets this process's environment, and that of `environment` over it.
+    """
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
     descriptor = os.dup(2) if log is None else os.open(log, flags, 0o600)
     try:
@@ -99,7 +105,7 @@ def start_daemon(name: str, command: list[str], log: str | os.PathLike[str] | No
             command[0],
             command,
             # dockerd then leaves AppArmor alone: a container has no way to load profiles.
-            {**os.environ, "container": "docker"},
+            {**os.environ, "container": "docker", **(environment or {})},
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_DUP2, descriptor, 1),

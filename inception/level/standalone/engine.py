@@ -7,11 +7,13 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from inception.level.early.daemons import start_containerd
 from inception.level.early.processes import Daemon
+from inception.level.early.runc import install_runc
 from inception.level.engine.daemons import (
     CONTAINERD_SOCKET,
     image_settings,
@@ -66,6 +68,8 @@ class StandaloneEngine:
         """Start both daemons, and wait until the engine answers. Raises PhaseError, or WrongSetting for a file."""
         limits = TimeLimits()
         asked = subprocess.Popen(["dockerd", "--version"], stdout=subprocess.PIPE, text=True)
+        with suppress(OSError):  # On a read-only root the usual one must do.
+            install_runc()
         containerd = start_containerd(self._data_root, _CONTAINERD_LOG)
         self._daemons.append(containerd)
         wait_for_socket(CONTAINERD_SOCKET, containerd, limits.containerd_s)
