@@ -236,6 +236,7 @@ class LevelEngine:
         # containerd has ended when the shims do: it would end their containers.
         for daemon in self._daemons:
             daemon.process.kill()
+        for daemon in self._daemons:
             daemon.process.wait()
         for process in levels:
             kill_shim_of(process)
