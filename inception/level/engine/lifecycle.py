@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from inception.level.early.daemons import EarlyDaemons, give_settings, start_containerd
 from inception.level.early.databases import move_databases
 from inception.level.early.processes import Daemon
+from inception.level.early.without_tls import let_tls_in
 from inception.level.engine.daemons import (
     CONTAINERD_SOCKET,
     DOCKERD_PID_FILE,
@@ -52,6 +53,7 @@ def find_installed_modules() -> None:
         import site
 
         site.main()
+        let_tls_in()
 
 
 class LevelEngine:
