@@ -18,7 +18,7 @@ from inception.plan.tree import Shape
 if TYPE_CHECKING:
     from inception.plan.facts import HostFacts
 
-MEMORY_PER_LEVEL = 70_000_000
+MEMORY_PER_LEVEL = 60_000_000
 """Bytes: containerd, dockerd, shim, runner, tini, and what the kernel keeps of them."""
 DISK_PER_LEVEL = 1_000_000
 """Bytes: the engine's databases and the grafted image's metadata (0.8 MB)."""

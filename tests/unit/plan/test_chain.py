@@ -114,12 +114,12 @@ def test_a_socket_path_too_long_is_refused() -> None:
 @pytest.mark.parametrize(
     ("free", "said", "greatest"),
     [
-        ({"memory_available": 10 * 70_000_000}, "of memory", 10),
+        ({"memory_available": 10 * 60_000_000}, "of memory", 10),
         ({"disk_free": 7 * 1_000_000 + 1}, "of disk", 7),
         ({"inodes_free": 119}, "inodes", 0),
         ({"tasks_free": 6 * 40}, "processes and threads", 6),
         # The tightest is named, whatever else is short.
-        ({"memory_available": 10 * 70_000_000, "disk_free": 7 * 1_000_000, "inodes_free": 9 * 120}, "of disk", 7),
+        ({"memory_available": 10 * 60_000_000, "disk_free": 7 * 1_000_000, "inodes_free": 9 * 120}, "of disk", 7),
     ],
 )
 def test_a_depth_that_does_not_fit_is_refused_with_the_greatest_that_does(
@@ -136,7 +136,7 @@ def test_a_depth_that_does_not_fit_is_refused_with_the_greatest_that_does(
 
 def test_a_refusal_names_the_needed_and_the_free_amount() -> None:
     refusal = _refusal(_with_host(memory_available=500_000_000), depth=20)
-    assert str(refusal) == "depth 20 needs 1.40 GB of memory, and 500 MB of memory are free"
+    assert str(refusal) == "depth 20 needs 1.20 GB of memory, and 500 MB of memory are free"
 
 
 def test_unknown_resources_do_not_limit_the_depth() -> None:

@@ -65,8 +65,8 @@ def test_levels_below_a_limited_one_count_in_its_control_group() -> None:
 @pytest.mark.parametrize(
     ("limit", "message"),
     [
-        (parse_limit(Resource.MEMORY, "200MB"), "--memory of 200 MB is less than the 280 MB that levels 1 to 4 need"),
-        (parse_limit(Resource.MEMORY, "4:50MB"), "--memory of 50.0 MB is less than the 70.0 MB that level 4 need"),
+        (parse_limit(Resource.MEMORY, "200MB"), "--memory of 200 MB is less than the 240 MB that levels 1 to 4 need"),
+        (parse_limit(Resource.MEMORY, "4:50MB"), "--memory of 50.0 MB is less than the 60.0 MB that level 4 need"),
         (parse_limit(Resource.PIDS, "2-3:100"), "--pids of 100 is less than the 120 tasks that levels 2 to 4 need"),
     ],
 )

@@ -106,7 +106,7 @@ def test_a_level_waits_for_those_below_it_alone() -> None:
 
 def test_a_limit_is_for_a_branch() -> None:
     limits = (parse_limit(Resource.MEMORY, "4:150MB"),)
-    with pytest.raises(Refusal, match=r"210 MB that levels 4 to 6 need"):
+    with pytest.raises(Refusal, match=r"180 MB that levels 4 to 6 need"):
         tree(resources=limits)
 
 

@@ -32,7 +32,7 @@ def test_isolated_ends_at_the_pid_namespaces() -> None:
 @pytest.mark.parametrize(
     ("limits", "host", "depth", "wall"),
     [
-        ({}, {"memory_available": 28_000_000_000}, 400, "28.0 GB of memory free, 70.0 MB of memory a level"),
+        ({}, {"memory_available": 24_000_000_000}, 400, "24.0 GB of memory free, 60.0 MB of memory a level"),
         ({}, {"tasks_free": 4000}, 100, "4000 processes and threads free, 40"),
         ({}, {"disk_free": 50_000_000}, 50, "of disk free"),
         ({}, {"inodes_free": 1200}, 10, "inodes free"),
