@@ -31,6 +31,8 @@ LABEL_ENGINE = "inception.engine-version"
 """Label of every level image: the version of the engine in it."""
 _DIGITS_IN_TAG = 12
 _BUILDER_PACKAGES = "packages-builder.txt"
+_BYTE_CODE = "__pycache__"
+"""Directory that Python makes where it has run or installed a program."""
 _REMOVED = "remove.txt"
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9.-]{1,40}")
 """Names of Debian packages that a tag can have in it: without a plus."""
@@ -69,7 +71,9 @@ class Recipe:
         """Return the SHA-256 of all inputs of the image, in hexadecimal."""
         whole = hashlib.sha256()
         for path in sorted(self.directory.rglob("*")):
-            if path.is_file() and not (self.slim and path.name == _BUILDER_PACKAGES):
+            if _BYTE_CODE in path.parts or (self.slim and path.name == _BUILDER_PACKAGES):
+                continue
+            if path.is_file():
                 _add(whole, str(path.relative_to(self.directory)), path)
         if self.suite is not DEFAULT_SUITE:
             whole.update(" ".join(("suite", self.suite, *sorted(self._lacking), *self._needed)).encode() + b"\n")
@@ -95,7 +99,7 @@ class Recipe:
 
         Its Dockerfile has apt read the options.
         """
-        shutil.copytree(self.directory, directory)
+        shutil.copytree(self.directory, directory, ignore=shutil.ignore_patterns(_BYTE_CODE))
         if self.slim:
             (directory / _BUILDER_PACKAGES).unlink()
         for file in directory.glob("packages*.txt"):

@@ -34,12 +34,31 @@ def test_the_same_inputs_have_the_same_tag_wherever_they_lie_and_however_old_the
 
 
 @pytest.mark.parametrize(
-    "name", ["packages.txt", "packages-builder.txt", "remove.txt", "finish", "Dockerfile", "files/etc/bash.bashrc"]
+    "name",
+    [
+        "packages.txt",
+        "packages-builder.txt",
+        "remove.txt",
+        "finish",
+        "fix_addresses.py",
+        "Dockerfile",
+        "files/etc/bash.bashrc",
+    ],
 )
 def test_each_part_of_the_recipe_decides_the_tag(directory: Path, name: str) -> None:
     file = directory / name
     file.write_text(file.read_text() + "# more\n")
     assert Recipe(directory=directory).tag() != default_tag()
+
+
+def test_byte_code_of_its_programs_is_no_part_of_the_recipe(directory: Path, tmp_path: Path) -> None:
+    made = directory / "__pycache__/fix_addresses.cpython-313.pyc"
+    made.parent.mkdir(exist_ok=True)
+    made.write_bytes(b"made by an installation")
+    recipe = Recipe(directory=directory)
+    recipe.stage(tmp_path / "staged")
+    assert recipe.tag() == default_tag()
+    assert not list((tmp_path / "staged").rglob("*.pyc"))
 
 
 @pytest.mark.parametrize("suite", [it for it in Suite if it is not DEFAULT_SUITE])
