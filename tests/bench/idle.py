@@ -22,7 +22,7 @@ _SETTLE_S = 15.0
 
 
 class Task(NamedTuple):
-    """What a task has taken so far: CPU time in ns, and wake-ups."""
+    """Keep what the kernel counts of a task since its start: CPU time in ns, and wake-ups."""
 
     program: str
     cpu_ns: int

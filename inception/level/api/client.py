@@ -106,10 +106,6 @@ class EngineApi:
         query = "" if label is None else "?" + urlencode({"filters": json.dumps({"label": [label]})})
         return [str(container["Id"]) for container in self._ask("GET", f"/containers/json{query}")]
 
-    def running_without(self, label: str) -> list[str]:
-        """Return the ids of the running containers that lack a label of that name."""
-        return [str(it["Id"]) for it in self._ask("GET", "/containers/json") if label not in (it["Labels"] or {})]
-
     def image_id(self, image: str) -> str | None:
         """Return the id of `image`; None if it is not there, or so damaged that the engine reports an error.
 

@@ -227,10 +227,13 @@ class LevelEngine:
         from inception.level.engine.shims import kill_shim_of
 
         api = EngineApi(Path(self._plan.paths.socket(self._level.number)), timeout_s=_QUESTION_S)
+        levels = []
         try:
-            if api.running_without(LABEL_LEVEL):
-                return False
-            levels = [api.inspect_container(it)["State"]["Pid"] for it in api.running()]
+            for container in api.running():
+                known = api.inspect_container(container)
+                if LABEL_LEVEL not in (known["Config"]["Labels"] or {}):
+                    return False
+                levels.append(known["State"]["Pid"])
         except ENGINE_GONE:
             return False
         with self._replacing:
