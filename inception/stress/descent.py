@@ -10,7 +10,7 @@ from pathlib import Path
 import docker
 
 from inception.chain.running import RunningChain, running
-from inception.chain.watching.progress import LevelProgress, Progress
+from inception.chain.watching.progress import LevelProgress, LevelProgressState, Progress
 from inception.engine.translate import reason
 from inception.errors import ChainError, EngineError, LevelError
 from inception.level.containers import stop_timeout_s
@@ -38,6 +38,8 @@ from inception.stress.workload import ExecError, Level, ProcessKiller, churn
 
 _KILL_LIMIT_S = 20.0
 """Seconds after a kill in which its chain must begin to end."""
+_REPORT_LIMIT_S = 2.0
+"""Seconds in which a chain that ended under our work tells why."""
 _POLL_S = 0.02
 _WORK = "work"
 _CHURN = "churn"
@@ -96,6 +98,10 @@ class Descent:
                 bottom_s = time.monotonic()
                 try:
                     self._work_at_bottom(chain)
+                except (ExecError, EngineError, *ENGINE_GONE):
+                    self._keep_evidence()
+                    self._await_report(chain)
+                    raise
                 except Exception:
                     self._keep_evidence()
                     raise
@@ -168,6 +174,13 @@ class Descent:
             raise Cancelled
         chain.check()
 
+    def _await_report(self, chain: RunningChain) -> None:
+        """Wait until the chain tells which of its levels failed. Raises LevelError then, returns if none does."""
+        deadline_s = time.monotonic() + _REPORT_LIMIT_S
+        while time.monotonic() < deadline_s:
+            self._check_running(chain)
+            time.sleep(_POLL_S)
+
     def _await_kill(self, chain: RunningChain, killer: ProcessKiller) -> None:
         killer.join(_KILL_LIMIT_S)
         if killer.pid is None:
@@ -200,11 +213,12 @@ class Descent:
         )
 
     def _current_phase(self) -> tuple[int | None, str | None]:
-        """Return the deepest level that is in a phase, and the phase."""
+        """Return the deepest level that is in a phase, and the phase; where none is, the deepest that is ready."""
         for level in reversed(self._progress.levels):
             if level.current:
                 return level.number, level.current.phase.value
-        return None, None
+        ready = self._progress.in_state(LevelProgressState.READY)
+        return (ready[-1].number, _WORK) if ready else (None, None)
 
     @property
     def _failure_s(self) -> float | None:
