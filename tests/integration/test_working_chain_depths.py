@@ -79,7 +79,8 @@ def check_mounts(here: Path) -> None:
     assert at_bottom("stat -c %u:%g /notes/one; cat /here/notes/one; echo two >/here/two") == "1234:1234\none\n"
     assert (here / "two").read_text() == "two\n"
     assert b"Read-only file system" in run("exec", "--", "touch", "/notes/two").stderr
-    assert at_bottom("docker run --rm -v /here:/x $INCEPTION_IMAGE cat /x/two") == "two\n"
+    # An engine can lose what a short container writes last (moby/moby#43121), but not its status.
+    assert at_bottom("docker run --rm -v /here:/x $INCEPTION_IMAGE grep -qx two /x/two && echo same") == "same\n"
 
 
 def check_images(depth: int) -> None:
