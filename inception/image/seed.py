@@ -14,7 +14,7 @@ import json
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import IO, Any
 
 import docker
@@ -34,7 +34,7 @@ from inception.plan.paths import PLAIN_SEED_DIRECTORY, SEED_DIRECTORY, preload_f
 from inception.plan.privileges import Privileges
 from inception.plan.protocol import Program
 from inception.plan.request import ImageStore
-from inception.probe.helper_container import create_helper
+from inception.probe.helper_container import create_helper, helper_from
 
 LABEL_SEED = "inception.seed"
 """Label of a seed's volume: the id of the image."""
@@ -116,7 +116,6 @@ def _read_description(client: docker.APIClient, seed: SeedPlan) -> dict[str, Any
             return description if "image_id" in description else None
 
 
-@contextmanager
 def _container(
     client: docker.APIClient,
     seed: SeedPlan,
@@ -124,18 +123,20 @@ def _container(
     command: list[str],
     privileges: Privileges | None = None,
     plain: str | None = None,
-) -> Iterator[str]:
+) -> AbstractContextManager[str]:
     """Create a container of the engine's image with the seed's volume, not started; remove it after the block.
 
     `plain` is the volume of the seed without preloads, which it can read.
     """
-    container = (
-        _create(client, seed, command, plain, privileged=False)
-        if privileges is None
-        else with_known_capabilities(
+    if privileges is None:
+        return helper_from(client, lambda name: _create(client, name, seed, command, plain, privileged=False))
+    return helper_from(
+        client,
+        lambda name: with_known_capabilities(
             privileges,
             lambda known: _create(
                 client,
+                name,
                 seed,
                 command,
                 plain,
@@ -143,15 +144,13 @@ def _container(
                 cap_add=list(known.capabilities) or None,
                 security_opt=["seccomp=unconfined", "apparmor=unconfined", "label=disable"],
             ),
-        )
+        ),
     )
-    try:
-        yield container
-    finally:
-        client.remove_container(container, force=True, v=True)
 
 
-def _create(client: docker.APIClient, seed: SeedPlan, command: list[str], plain: str | None, **host_config: Any) -> str:
+def _create(
+    client: docker.APIClient, name: str, seed: SeedPlan, command: list[str], plain: str | None, **host_config: Any
+) -> str:
     mounts = [Mount(str(SEED_DIRECTORY), seed.volume, type="volume", no_copy=True)]
     if plain is not None:
         mounts.append(Mount(str(PLAIN_SEED_DIRECTORY), plain, type="volume", no_copy=True, read_only=True))
@@ -160,6 +159,7 @@ def _create(client: docker.APIClient, seed: SeedPlan, command: list[str], plain:
         # Engines with other image stores have other ids of one image.
         seed.engine_image if seed.home else seed.engine_image_id,
         command,
+        name=name,
         environment={"PYTHONPATH": _PAYLOAD},
         host_config={"mounts": mounts, "tmpfs": {"/run": "mode=755"}, **host_config},
     )

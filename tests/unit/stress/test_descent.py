@@ -16,6 +16,7 @@ from inception.plan.events import Event, Phase, State
 from inception.stress import descent
 from inception.stress.campaign import Campaign, ChainTask
 from inception.stress.report.record import ChainRecord
+from inception.stress.workload import Level
 from tests.factories.plans import plan as make_plan
 from tests.factories.plans import request as make_request
 
@@ -36,7 +37,7 @@ def descend(monkeypatch: pytest.MonkeyPatch, *, check: Callable[[], None]) -> Ch
         yield SimpleNamespace(check=check)
 
     monkeypatch.setattr(descent, "running", running)
-    monkeypatch.setattr(descent.Level, "reach_level_0", Mock(side_effect=ConnectionRefusedError("Connection refused")))
+    monkeypatch.setattr(Level, "reach_level_0", Mock(side_effect=ConnectionRefusedError("Connection refused")))
     monkeypatch.setattr(descent, "_REPORT_LIMIT_S", 0.1)
     plan = make_plan(depth=DEPTH)
     request = make_request(DEPTH)
