@@ -127,6 +127,17 @@ def test_container_at_the_bottom_reaches_the_host(
     assert (done.returncode, done.stdout) == (0, b"hello from the host\n"), done.stderr.decode()
 
 
+def test_containers_get_their_network_without_another_dockerd(run_inception: RunInception) -> None:
+    script = """
+    docker run -d --name held "$INCEPTION_IMAGE" sleep 60 >/dev/null
+    docker exec held ip -br -4 address show eth0 | wc -l
+    cat /run/containerd/*/moby/*/config.json | grep -o '"prestart":[^]]*' | cut -d '"' -f 6-14
+    """
+    done = run_inception("--depth", "2", "--", "sh", "-c", script)
+    hook = '/usr/bin/python3","args":["python3","-ISB","/usr/local/lib/inception/bin/set_network_key.py'
+    assert done.stdout.decode().splitlines() == ["1", hook], done.stderr.decode()
+
+
 def test_shell_at_the_bottom_has_a_terminal() -> None:
     shell: pexpect.spawn[str] = pexpect.spawn(
         INCEPTION, ["--depth", "4", "--name", "dream"], dimensions=(30, 100), timeout=120, encoding="utf-8"

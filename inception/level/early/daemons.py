@@ -8,7 +8,7 @@ from errno import ENXIO, ETIMEDOUT
 
 from inception.level.early.databases import move_databases
 from inception.level.early.processes import Daemon, start_daemon
-from inception.level.early.runc import DIRECTORY, install_runc
+from inception.level.early.runc import install_runc, path_with_runc
 from inception.plan.directories import CONTAINERD_ROOT, DATA_ROOT, DATABASES_DIRECTORY, log_of
 
 TYPE_CHECKING = False
@@ -99,8 +99,7 @@ def start_containerd(data_root: str | os.PathLike[str], log: str | os.PathLike[s
     root = os.path.join(data_root, CONTAINERD_ROOT)
     with open(CONTAINERD_CONFIG, "w") as config:
         config.write(containerd_config(root, oom_score=oom_score))
-    path = os.pathsep.join((DIRECTORY, *os.get_exec_path()))
-    return start_daemon("containerd", ["containerd", "--config", CONTAINERD_CONFIG], log, {"PATH": path})
+    return start_daemon("containerd", ["containerd", "--config", CONTAINERD_CONFIG], log, path_with_runc())
 
 
 def holds_sys_resource(status: str) -> bool:
@@ -118,7 +117,7 @@ def start_waiting_dockerd(log: str, settings: str = DOCKERD_SETTINGS) -> Daemon:
     Its file of settings is a named pipe, which opens once both ends are there (fifo(7)): until then it does nothing.
     """
     os.mkfifo(settings, 0o600)
-    return start_daemon("dockerd", dockerd_command(settings), log)
+    return start_daemon("dockerd", dockerd_command(settings), log, path_with_runc())
 
 
 def dockerd_command(settings: str = DOCKERD_SETTINGS) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from inception.level.early.daemons import DOCKERD_SETTINGS, dockerd_command
 from inception.level.early.processes import Daemon, start_daemon
+from inception.level.early.runc import path_with_runc
 from inception.level.failure import PhaseError
 from inception.level.images.graft import Seed
 from inception.level.images.store import store_settings
@@ -102,7 +103,7 @@ def image_settings() -> tuple[SettingsFile, ...]:
 def start_dockerd(configuration: DockerdConfiguration, log: Path | None) -> Daemon:
     """Start dockerd as configured. Without a `log` it writes to this process's standard error. Raises OSError."""
     Path(DOCKERD_SETTINGS).write_text(configuration.settings)
-    return start_daemon("dockerd", [*dockerd_command(), *configuration.arguments], log)
+    return start_daemon("dockerd", [*dockerd_command(), *configuration.arguments], log, path_with_runc())
 
 
 def reload_without_live_restore(dockerd: Daemon) -> None:
