@@ -9,13 +9,11 @@ import os
 import sys
 
 from inception.level.early.daemons import start_early
-from inception.level.early.without_tls import leave_out_tls
 from inception.linux import fds
 
 # Imports make objects that stay: looking through them for garbage takes a quarter of their time. `runner` enables it.
 gc.disable()
 fds.close_inherited()
-leave_out_tls()
 number = int(sys.argv[1])
 early = start_early(f"{os.path.dirname(os.environ['INCEPTION_PLAN'])}/{number}", sys.argv[2].split(","))  # noqa: PTH120
 

@@ -1,16 +1,14 @@
 """Client of a level's engine for its runner, which makes a dozen kinds of requests.
 
 The Docker SDK takes 8 MB of memory and 0.1 s of CPU time to import, once a level: only what is rare uses it there
-(`engine_client`).
+(`engine_client`). `http.client` would take 2 MB, for its headers' sake, which it parses as those of a mail.
 """
 
 from __future__ import annotations
 
-import http.client
 import json
 import socket
 from collections.abc import Mapping
-from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -34,21 +32,10 @@ class NotFoundError(ApiError):
     """The engine does not know the container or the image."""
 
 
-ENGINE_GONE = (ApiError, OSError, http.client.HTTPException)
+ENGINE_GONE = (ApiError, OSError)
 """Exceptions raised where no engine answers, or where one answers with an error."""
-
-
-class _Connection(http.client.HTTPConnection):
-    """HTTP over a unix socket."""
-
-    def __init__(self, path: str, timeout_s: float | None) -> None:
-        super().__init__("docker", timeout=timeout_s)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
+_OK, _NO_CONTENT, _NOT_MODIFIED, _BAD_REQUEST, _NOT_FOUND = 200, 204, 304, 400, 404
+_CHUNK = 1 << 16
 
 
 class EngineApi:
@@ -125,20 +112,15 @@ class EngineApi:
     ) -> Any:  # noqa: ANN401 JSON holds anything
         version = _version(self._path, self._timeout_s)
         limit_s = self._timeout_s if timeout_s == -1 else timeout_s
-        with closing(_Connection(self._path, limit_s)) as connection:
-            text, headers = (None, {}) if body is None else (json.dumps(body), {"Content-Type": "application/json"})
-            connection.request(method, f"/v{version}{path}", text, headers)
-            response = connection.getresponse()
-            content = response.read()
-        if response.status >= http.client.BAD_REQUEST:
-            kind = NotFoundError if response.status == http.client.NOT_FOUND else ApiError
-            raise kind(response.status, _message(content))
-        if response.status in {http.client.NO_CONTENT, http.client.NOT_MODIFIED}:
+        status, _, content = _exchange(self._path, method, f"/v{version}{path}", body, limit_s)
+        if status >= _BAD_REQUEST:
+            raise (NotFoundError if status == _NOT_FOUND else ApiError)(status, _message(content))
+        if status in {_NO_CONTENT, _NOT_MODIFIED}:
             return None
         try:
             return json.loads(content)
         except ValueError as error:  # It ended in the middle of its answer.
-            raise http.client.HTTPException(f"no answer to {method} {path}: {content!r}") from error
+            raise ConnectionError(f"no answer to {method} {path}: {content!r}") from error
 
 
 def level_api(plan: ChainPlan, number: int) -> EngineApi:
@@ -150,16 +132,12 @@ def ask_version(path: str, timeout_s: float) -> str:
     """Wait until the engine at the socket `path` answers; return the version of the API that it names.
 
     The ping is sent without a version, which every engine takes, and without the SDK, which takes 5 times as long.
-    Raises OSError or HTTPException if it does not answer within `timeout_s` seconds.
+    Raises OSError if it does not answer within `timeout_s` seconds.
     """
-    with closing(_Connection(path, timeout_s)) as connection:
-        connection.request("GET", "/_ping")
-        response = connection.getresponse()
-        response.read()
-        version = response.getheader("Api-Version")
-    if response.status != http.client.OK or version is None:
-        raise http.client.HTTPException(f"status {response.status} in place of a version")
-    return version
+    status, headers, _ = _exchange(path, "GET", "/_ping", None, timeout_s)
+    if status != _OK or "api-version" not in headers:
+        raise ConnectionError(f"status {status} in place of a version")
+    return headers["api-version"]
 
 
 def older(first: str, second: str) -> str:
@@ -178,3 +156,31 @@ def _message(content: bytes) -> str:
         return str(json.loads(content)["message"])
     except (ValueError, KeyError, TypeError):
         return content.decode(errors="replace")
+
+
+def _exchange(
+    path: str, method: str, target: str, body: Mapping[str, Any] | None, timeout_s: float | None
+) -> tuple[int, dict[str, str], bytes]:
+    """Send a request to the socket `path`; return the answer's status, headers (names in lower case) and content.
+
+    As HTTP/1.0, it is answered in one piece, and by the connection's end (RFC 1945). Raises OSError.
+    """
+    text = b"" if body is None else json.dumps(body).encode()
+    head = f"{method} {target} HTTP/1.0\r\nHost: docker\r\nContent-Length: {len(text)}\r\n"
+    kind = "" if body is None else "Content-Type: application/json\r\n"
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(timeout_s)
+        connection.connect(path)
+        connection.sendall(f"{head}{kind}\r\n".encode() + text)
+        answer = b"".join(iter(lambda: connection.recv(_CHUNK), b""))
+    top, _, content = answer.partition(b"\r\n\r\n")
+    status_line, *lines = top.decode("latin-1").split("\r\n")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    try:
+        status = int(status_line.split(" ")[1])
+        missing = int(headers.get("content-length", len(content))) - len(content)
+    except (IndexError, ValueError) as error:
+        raise ConnectionError(f"no answer to {method} {target}: {status_line!r}") from error
+    if missing:
+        raise ConnectionError(f"{missing} bytes are missing of the answer to {method} {target}")
+    return status, headers, content

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import logging
 import re
 from collections.abc import Iterable, Sequence
@@ -58,11 +57,7 @@ def negotiate(address: str, *, timeout_s: float) -> str:
     Raises one of ENGINE_GONE if it does not answer within `timeout_s` seconds.
     """
     stamp = _time_stamp(address)
-    try:
-        version = ask_version(address.removeprefix(_UNIX), timeout_s)
-    except http.client.HTTPException as error:
-        raise ConnectionError(f"no engine answers at {address}: {error!r}") from error
-    version = older(version, DEFAULT_DOCKER_API_VERSION)
+    version = older(ask_version(address.removeprefix(_UNIX), timeout_s), DEFAULT_DOCKER_API_VERSION)
     _negotiated[address] = stamp, version
     return version
 

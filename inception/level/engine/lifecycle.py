@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from inception.level.early.daemons import EarlyDaemons, give_settings, start_containerd
 from inception.level.early.databases import move_databases
 from inception.level.early.processes import Daemon
-from inception.level.early.without_tls import let_tls_in
 from inception.level.engine.daemons import (
     CONTAINERD_SOCKET,
     DOCKERD_PID_FILE,
@@ -53,7 +52,6 @@ def find_installed_modules() -> None:
         import site
 
         site.main()
-        let_tls_in()
 
 
 class LevelEngine:

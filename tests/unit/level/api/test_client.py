@@ -77,19 +77,19 @@ def start(tmp_path: Path) -> Iterator[Start]:
 def test_a_container_is_created_as_the_configuration_says(start: Start) -> None:
     engine, api = start(201, {"Id": "1", "Warnings": []})
     assert api.create_container_from_config({"Image": "level:1"}, "a level")["Id"] == "1"
-    assert engine.requests == ["POST /v1.41/containers/create?name=a+level HTTP/1.1"]
+    assert engine.requests == ["POST /v1.41/containers/create?name=a+level HTTP/1.0"]
     assert json.loads(engine.bodies[-1]) == {"Image": "level:1"}
 
 
 @pytest.mark.parametrize(
     ("call", "request_line"),
     [
-        (lambda api: api.start("x"), "POST /v1.41/containers/x/start HTTP/1.1"),
-        (lambda api: api.kill("x"), "POST /v1.41/containers/x/kill HTTP/1.1"),
-        (lambda api: api.rename("x", "y"), "POST /v1.41/containers/x/rename?name=y HTTP/1.1"),
-        (lambda api: api.remove("x"), "DELETE /v1.41/containers/x?force=1&v=1 HTTP/1.1"),
-        (lambda api: api.remove("x", volumes=False), "DELETE /v1.41/containers/x?force=1&v=0 HTTP/1.1"),
-        (lambda api: api.remove_volume("x"), "DELETE /v1.41/volumes/x HTTP/1.1"),
+        (lambda api: api.start("x"), "POST /v1.41/containers/x/start HTTP/1.0"),
+        (lambda api: api.kill("x"), "POST /v1.41/containers/x/kill HTTP/1.0"),
+        (lambda api: api.rename("x", "y"), "POST /v1.41/containers/x/rename?name=y HTTP/1.0"),
+        (lambda api: api.remove("x"), "DELETE /v1.41/containers/x?force=1&v=1 HTTP/1.0"),
+        (lambda api: api.remove("x", volumes=False), "DELETE /v1.41/containers/x?force=1&v=0 HTTP/1.0"),
+        (lambda api: api.remove_volume("x"), "DELETE /v1.41/volumes/x HTTP/1.0"),
     ],
 )
 def test_requests_without_an_answer(start: Start, call: Callable[[EngineApi], None], request_line: str) -> None:
@@ -133,20 +133,20 @@ def test_running_containers_may_be_chosen_by_a_label(start: Start) -> None:
     engine, api = start(200, [{"Id": "1"}, {"Id": "2"}])
     assert api.running() == ["1", "2"]
     api.running(label="inception.level=3")
-    assert engine.requests[0] == "GET /v1.41/containers/json HTTP/1.1"
+    assert engine.requests[0] == "GET /v1.41/containers/json HTTP/1.0"
     assert engine.requests[1].split("?")[1].startswith("filters=%7B%22label%22%3A+%5B%22inception.level%3D3%22%5D%7D")
 
 
 def test_an_image_is_found_by_its_name(start: Start) -> None:
     engine, api = start(200, {"Id": "sha256:1"})
     assert api.image_id("registry:5000/a level:1") == "sha256:1"
-    assert engine.requests == ["GET /v1.41/images/registry:5000/a%20level:1/json HTTP/1.1"]
+    assert engine.requests == ["GET /v1.41/images/registry:5000/a%20level:1/json HTTP/1.0"]
 
 
 def test_all_images_are_listed_by_their_ids(start: Start) -> None:
     engine, api = start(200, [{"Id": "sha256:1", "RepoTags": ["level:1"]}, {"Id": "sha256:2", "RepoTags": None}])
     assert api.image_ids() == {"sha256:1", "sha256:2"}
-    assert engine.requests == ["GET /v1.41/images/json?all=1 HTTP/1.1"]
+    assert engine.requests == ["GET /v1.41/images/json?all=1 HTTP/1.0"]
 
 
 @pytest.mark.parametrize("status", [404, 500])
@@ -171,5 +171,6 @@ def test_no_engine_has_no_version(tmp_path: Path) -> None:
 
 def test_a_runner_does_without_the_docker_sdk() -> None:
     modules = "inception.level.runner, inception.level.children"
-    script = f"import sys, {modules}; sys.exit(any(name in sys.modules for name in ('docker', 'requests', 'tenacity')))"
+    absent = ("docker", "requests", "tenacity", "http", "ssl")
+    script = f"import sys, {modules}; sys.exit(any(name in sys.modules for name in {absent}))"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -122,7 +122,7 @@ def test_version_is_asked_once_and_again_of_an_engine_that_replaces_the_first(
     first = FakeEngine(tmp_path / "socket", _pong("1.41"))
     for _ in range(3):
         assert connect(first.address, timeout_s=5).api_version == "1.41"
-    assert first.requests == ["GET /_ping HTTP/1.1"]
+    assert first.requests == ["GET /_ping HTTP/1.0"]
     first.stop()
     # A request while none answers is sent with the version that was known, and fails by itself.
     assert api_version(first.address, timeout_s=5) == "1.41"
