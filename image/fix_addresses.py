@@ -1,8 +1,8 @@
 """Give position-independent programs a fixed address, in place: `python3 fix_addresses.py PROGRAM...`.
 
 dockerd holds 340,000 pointers into itself, in 31 MB. Where it is position-independent the loader computes them at each
-start, twice a level, and each process has those pages for itself. At a fixed address they stand in the file, and all
-levels share its pages. Debian's containerd and runc are linked that way.
+start, and each process has those pages for itself. At a fixed address they stand in the file, and all levels share its
+pages. Debian's containerd and runc are linked that way.
 
 Structures and numbers are those of elf(5) and glibc's elf.h. A program that has anything else than what is known here
 is left as it is.
