@@ -100,7 +100,7 @@ class Descent:
                     self._work_at_bottom(chain)
                 except (ExecError, EngineError, *ENGINE_GONE):
                     self._keep_evidence()
-                    self._await_report(chain)
+                    self._await_failure(chain, _REPORT_LIMIT_S)
                     raise
                 except Exception:
                     self._keep_evidence()
@@ -174,21 +174,17 @@ class Descent:
             raise Cancelled
         chain.check()
 
-    def _await_report(self, chain: RunningChain) -> None:
-        """Wait until the chain tells which of its levels failed. Raises LevelError then, returns if none does."""
-        deadline_s = time.monotonic() + _REPORT_LIMIT_S
+    def _await_failure(self, chain: RunningChain, limit_s: float) -> None:
+        """Wait `limit_s` seconds at most for a level of the chain to fail. Raises LevelError then."""
+        deadline_s = time.monotonic() + limit_s
         while time.monotonic() < deadline_s:
             self._check_running(chain)
             time.sleep(_POLL_S)
 
     def _await_kill(self, chain: RunningChain, killer: ProcessKiller) -> None:
         killer.join(_KILL_LIMIT_S)
-        if killer.pid is None:
-            return
-        deadline_s = time.monotonic() + _KILL_LIMIT_S
-        while time.monotonic() < deadline_s:
-            self._check_running(chain)
-            time.sleep(_POLL_S)
+        if killer.pid is not None:
+            self._await_failure(chain, _KILL_LIMIT_S)
 
     def _failed(
         self,
