@@ -136,7 +136,7 @@ def ask_version(path: str, timeout_s: float) -> str:
     """
     status, headers, _ = _exchange(path, "GET", "/_ping", None, timeout_s)
     if status != _OK or "api-version" not in headers:
-        raise ConnectionError(f"status {status} in place of a version")
+        raise ConnectionError(f"{path} gives status {status} in place of a version")
     return headers["api-version"]
 
 
@@ -180,7 +180,7 @@ def _exchange(
         status = int(status_line.split(" ")[1])
         missing = int(headers.get("content-length", len(content))) - len(content)
     except (IndexError, ValueError) as error:
-        raise ConnectionError(f"no answer to {method} {target}: {status_line!r}") from error
+        raise ConnectionError(f"{path} gives no answer to {method} {target}: {status_line!r}") from error
     if missing:
-        raise ConnectionError(f"{missing} bytes are missing of the answer to {method} {target}")
+        raise ConnectionError(f"{path} leaves out {missing} bytes of its answer to {method} {target}")
     return status, headers, content
