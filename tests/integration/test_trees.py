@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -182,7 +183,8 @@ def test_children_follow_their_parent_and_end_before_it_and_siblings_live_side_b
     siblings = shape.children(1)
     assert len(siblings) == len(LABELS)
     for begins, ends in ((created, ready), (unwinding, unwound)):
-        assert max(begins[it] for it in siblings) < min(ends[it] for it in siblings), "one waited for another"
+        for earlier, later in pairwise(sorted(siblings, key=begins.__getitem__)):
+            assert begins[later] < ends[earlier], "one waited for another"
 
 
 @pytest.mark.usefixtures("level_image", "unchanged_host")
