@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from inception.level.children import Children
 
 _DATA_ROOT = Path(DATA_ROOT)
+_CLIENT_LIMIT_S = 1.0
+"""Seconds for the client of a chain that broke to look at what it left, and release its lifeline."""
 
 
 class Context:
@@ -205,6 +207,8 @@ def clean_up(context: Context, outcome: Outcome) -> None:
     if context.level.number == 1 and (context.plan.attached or not broke):
         import shutil  # Not at the top: see `graft`.
 
+        if broke:
+            lifeline.await_free(Path(context.plan.paths.lifeline(0)), _CLIENT_LIMIT_S)
         shutil.rmtree(context.plan.run_directory, ignore_errors=True)
 
 

@@ -96,6 +96,12 @@ def is_held(path: Path) -> bool:
     return not flock.is_free(path)
 
 
+def await_free(path: Path, limit_s: float) -> None:
+    """Wait until nobody holds `path`'s lock, `limit_s` seconds at most."""
+    with suppress(OSError), flock.held(path, flock.Mode.SHARED, limit_s=limit_s):
+        pass
+
+
 def call_when_free(path: Path, callback: Callable[[], None], *, held_within_s: float = 0.0) -> None:
     """Call `callback`, from a thread of its own, as soon as nobody holds `path`'s lock.
 

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import os
+import threading
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
-from inception.level.runner import Outcome, ends_with_its_pid_namespace, exit_status
+from inception.level.runner import Context, Outcome, clean_up, ends_with_its_pid_namespace, exit_status
+from inception.linux import lifeline
 from inception.linux.lifeline import Lifeline
 from inception.plan.chain import ChainPlan
 from inception.plan.protocol import RunnerExit
@@ -60,3 +65,16 @@ def test_a_level_ends_with_the_pid_namespace_of_a_level_above_if_that_one_unwind
     owner.mark_ending()
     owner.release()
     assert ends_with_its_pid_namespace(chain, chain.level(number))
+
+
+def test_run_directory_of_a_chain_that_broke_stays_until_its_client_has_looked(chain: ChainPlan) -> None:
+    context = cast(Context, SimpleNamespace(plan=chain, level=chain.level(1)))
+    Path(chain.paths.level(0)).mkdir()
+    client = lifeline.hold(Path(chain.paths.lifeline(0)))
+    cleaning = threading.Thread(target=clean_up, args=(context, _outcome(failed=True)))
+    cleaning.start()
+    cleaning.join(0.1)
+    assert Path(chain.run_directory).exists()
+    os.close(client)
+    cleaning.join(60)
+    assert not Path(chain.run_directory).exists()

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,20 @@ def test_the_callback_comes_when_the_holder_is_killed(tmp_path: Path) -> None:
         assert not free.wait(0.1)
         holder.kill()
         assert free.wait(5)
+
+
+def test_waiting_for_a_lifeline_ends_with_its_release_or_the_limit(tmp_path: Path) -> None:
+    path = tmp_path / "lifeline"
+    held = lifeline.hold(path)
+    begun_s = time.monotonic()
+    lifeline.await_free(path, 0.05)
+    assert time.monotonic() - begun_s >= 0.05
+    release = threading.Timer(0.05, os.close, [held])
+    release.start()
+    lifeline.await_free(path, 60)
+    release.join()
+    assert time.monotonic() - begun_s < 60
+    assert not lifeline.is_held(path)
 
 
 def test_a_lifeline_has_one_holder(tmp_path: Path) -> None:
