@@ -59,6 +59,10 @@ class ChildLevel:
             client.start(self._name)
         self._started = True
 
+    def take_over(self) -> None:
+        """Take over a container that this level has started before."""
+        self._may_exist = self._started = True
+
     @property
     def started(self) -> bool:
         """Whether its runner has begun to run, and holds the lock that says so, or held it until it ended."""

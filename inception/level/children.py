@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from inception.level.api.client import ENGINE_GONE, ApiError
@@ -60,6 +60,22 @@ class Children:
         if any(slot.failed for slot in self._slots):
             raise LevelFailure("a child level could not be started")
 
+    def take_over(self, plan: ChainPlan, living: Mapping[int, bool]) -> None:
+        """Take over the children that this level has started before, by number, with whether their fate is shared."""
+        for slot in self._slots:
+            if slot.number in living:
+                slot.take_over(plan, fate_shared=living[slot.number])
+
+    @property
+    def quiet(self) -> bool:
+        """Whether each child there is lives, as far as this level has seen; asked while `Shutdown.acting` is held."""
+        return all(slot.quiet for slot in self._slots)
+
+    @property
+    def living(self) -> dict[int, bool]:
+        """The children that there are, by number, with whether this level's fate is shared with theirs."""
+        return {slot.number: slot.fate_shared for slot in self._slots if slot.occupied}
+
     def clear(self) -> None:
         """Remove the remains of children that ended by themselves or could not be started."""
         for slot in self._slots:
@@ -93,7 +109,7 @@ class ChildSlot:
         shutdown: Shutdown,
         mailbox: Mailbox,
     ) -> None:
-        self._number = number
+        self.number = number
         self._image = image
         self._restore_image = restore_image
         self._own_lifeline = own_lifeline
@@ -105,10 +121,24 @@ class ChildSlot:
         """Whether what is left of the child is to be removed."""
         self._stopping = threading.Event()
         """Set while the end of `_child` is expected. Each child has one of its own: its watcher may be late."""
+        self._quiet = True
+        """Whether the watcher of `_child` still waits."""
+        self.fate_shared = False
+        """Whether this level ends when its child does."""
         self.broken = False
         """Whether the child has ended unexpectedly."""
         self.failed = False
         """Whether the child could not be started beside others."""
+
+    @property
+    def occupied(self) -> bool:
+        """Whether there is a child, or what is left of one."""
+        return self._child is not None
+
+    @property
+    def quiet(self) -> bool:
+        """Whether there is no child, or one whose runner lives; asked while `Shutdown.acting` is held."""
+        return self._child is None or (self._quiet and not self._ended and self._child.started)
 
     @property
     def started(self) -> bool:
@@ -117,9 +147,9 @@ class ChildSlot:
 
     def converge(self, plan: ChainPlan, *, fate_shared: bool) -> None:
         """Start or stop the child level so that it matches `plan`. Raises LevelFailure if it cannot be started."""
-        if plan.depth >= self._number and self._child is None:
+        if plan.depth >= self.number and self._child is None:
             self._start(plan, fate_shared=fate_shared)
-        elif plan.depth < self._number and self._child is not None:
+        elif plan.depth < self.number and self._child is not None:
             self._stop(self._child)
 
     def start_beside_others(self, plan: ChainPlan) -> None:
@@ -142,11 +172,21 @@ class ChildSlot:
             self._child.outlive(container_too=container_too)
 
     def _start(self, plan: ChainPlan, *, fate_shared: bool) -> None:
-        child = self._child = ChildLevel(plan, self._number, self._events)
+        child = self._child = ChildLevel(plan, self.number, self._events)
         self._ended = True  # Until it lives.
-        stopping = self._stopping = threading.Event()
         child.start(self._image, self._restore_image)
         self._ended = False
+        self._start_watching(plan, child, fate_shared=fate_shared)
+
+    def take_over(self, plan: ChainPlan, *, fate_shared: bool) -> None:
+        """Take over the child that this level has started before."""
+        child = self._child = ChildLevel(plan, self.number, self._events)
+        child.take_over()
+        self._start_watching(plan, child, fate_shared=fate_shared)
+
+    def _start_watching(self, plan: ChainPlan, child: ChildLevel, *, fate_shared: bool) -> None:
+        self.fate_shared, self._quiet = fate_shared, True
+        stopping = self._stopping = threading.Event()
         threading.Thread(
             target=self._watch, args=(plan, child, stopping, fate_shared), name="child level", daemon=True
         ).start()
@@ -179,6 +219,8 @@ class ChildSlot:
                 if not plan.restart_engines or is_expected():
                     return
                 time.sleep(POLL_S)
+        with self._shutdown.acting:
+            self._quiet = self._child is not child  # Another one has a watcher of its own.
         if not is_expected():
             self._report_end(plan, status)
             self._act_on_end(fate_shared=fate_shared)
@@ -191,14 +233,14 @@ class ChildSlot:
         self._events.write(
             Phase.READY,
             State.FAIL,
-            level=self._number,
+            level=self.number,
             message=UNREPORTED if status == RunnerExit.FAILED_UNREPORTED else unexpected,
-            log_tail=tail(Path(plan.paths.log(self._number, "runner"))),
+            log_tail=tail(Path(plan.paths.log(self.number, "runner"))),
         )
 
     def _act_on_end(self, *, fate_shared: bool) -> None:
         if fate_shared:
-            self._shutdown.request(f"level {self._number} ended")
+            self._shutdown.request(f"level {self.number} ended")
         else:
             self.broken = self._ended = True
             self._mailbox.put(Message.CHILD_ENDED)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from enum import Enum, auto
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from types import FrameType
 
 from inception.plan.protocol import SIGNAL_PLAN_CHANGED
@@ -33,6 +33,9 @@ class Mailbox:
         """Add `message`, from any thread."""
         self._queue.put(message)
 
-    def wait(self) -> Message:
-        """Return the next message; sleep until there is one, or until a signal handler raises."""
-        return self._queue.get()
+    def wait(self, limit_s: float | None) -> Message | None:
+        """Return the next message, or None if none comes within `limit_s` seconds. A signal handler may raise."""
+        try:
+            return self._queue.get(timeout=limit_s)
+        except Empty:
+            return None

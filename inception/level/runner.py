@@ -5,6 +5,9 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from threading import Timer
@@ -21,6 +24,7 @@ from inception.level.mailbox import Mailbox, Message
 from inception.level.network import close_network, open_network
 from inception.level.outward import open_ways_outward
 from inception.level.shutdown import EndOfLevel, Shutdown
+from inception.level.standby.handover import Handover, let_signals_through, lifeline_above, stand_by, take_back
 from inception.level.storage import close_storage, open_storage
 from inception.linux import cgroups, lifeline
 from inception.linux.mounts import RemountWritable, ShareMounts, parse_mountinfo
@@ -43,20 +47,31 @@ _CLIENT_LIMIT_S = 1.0
 class Context:
     """A level while it lives. `engine` and `children` come as it boots, so that half a boot can be unwound, too."""
 
-    def __init__(self, plan_file: Path, number: int, early: EarlyDaemons) -> None:
-        """Read the plan, take over the signals, open the event file and hold the locks of level `number`."""
+    def __init__(self, plan_file: Path, number: int, early: EarlyDaemons, handover: Handover | None = None) -> None:
+        """Read the plan, take over the signals, open the event file and hold the locks of level `number`.
+
+        Those of a `handover` are held already.
+        """
         self.plan_file = plan_file
-        self.plan = ChainPlan.from_json(plan_file.read_text())
+        self.plan = ChainPlan.from_json(plan_file.read_text()) if handover is None else handover.plan
         self.level = self.plan.level(number)
         self.shutdown = Shutdown()
         self.mailbox = Mailbox()
         self.events = EventLog(self.plan.paths, number)
-        self.own_lifeline = lifeline.Lifeline(Path(self.plan.paths.lifeline(number)))
-        self.own_lifeline.take()
-        self.alive = lifeline.hold(Path(self.plan.paths.alive(number)))
-        """Descriptor of the lock that is held until this process ends."""
+        own_lifeline, alive = Path(self.plan.paths.lifeline(number)), Path(self.plan.paths.alive(number))
+        if handover is None:
+            self.own_lifeline = lifeline.Lifeline(own_lifeline)
+            self.own_lifeline.take()
+            self.alive = lifeline.hold(alive)
+            """Descriptor of the lock that is held until this process ends."""
+        else:
+            self.own_lifeline = lifeline.Lifeline(own_lifeline, handover.own_lifeline)
+            self.alive = handover.alive
         self.early = early
+        self.ttl_ends_s: float | None = None
+        """When the chain's time to live is over, on CLOCK_MONOTONIC."""
         self.engine: LevelEngine | None = None
+        self.watch: EngineWatch | None = None
         self.children: Children | None = None
 
 
@@ -81,19 +96,28 @@ def exit_status(outcome: Outcome) -> RunnerExit:
 
 def main(number: int, early: EarlyDaemons) -> None:
     """Run level `number` of the chain whose plan Variable.PLAN names; some of its daemons run already."""
-    status = run(Path(os.environ[Variable.PLAN]), number, early)
+    _leave(run(Context(Path(os.environ[Variable.PLAN]), number, early), boot))
+
+
+def main_again(number: int, handed_over: str, own_lifeline: str) -> None:
+    """Run level `number` from where its runner has begun to stand by; its signals are blocked."""
+    handover = take_back(handed_over, own_lifeline)
+    context = Context(Path(os.environ[Variable.PLAN]), number, EarlyDaemons(), handover)
+    _leave(run(context, partial(resume, handover=handover)))
+
+
+def _leave(status: RunnerExit) -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     # Everything is undone, and the level above waits: Python would take its modules apart first.
     os._exit(status)
 
 
-def run(plan_file: Path, number: int, early: EarlyDaemons) -> RunnerExit:
-    """Run level `number` of the plan in `plan_file` until it ends; return the exit status."""
-    context = Context(plan_file, number, early)
+def run(context: Context, begin: Callable[[Context], LevelEngine]) -> RunnerExit:
+    """Run a level until it ends; return the exit status. `begin` returns its engine, which answers."""
     failed = False
     try:
-        engine = boot(context)
+        engine = begin(context)
         live(context, engine)
     except EndOfLevel:
         failed = context.shutdown.broken or context.shutdown.stopped
@@ -114,6 +138,8 @@ def run(plan_file: Path, number: int, early: EarlyDaemons) -> RunnerExit:
 
 def boot(context: Context) -> LevelEngine:
     """Prepare the container, boot its engine and return it once it answers. Raises LevelFailure or EndOfLevel."""
+    if context.level.number == 1 and context.plan.ttl_s is not None:
+        context.ttl_ends_s = time.monotonic() + context.plan.ttl_s
     _end_in_time(context)
     with context.events.phase(Phase.READY):
         with context.events.phase(Phase.PREPARE):
@@ -122,19 +148,59 @@ def boot(context: Context) -> LevelEngine:
                 context.plan, context.level.number, _DATA_ROOT, context.events, context.early
             )
         engine.boot()
-        EngineWatch(engine, context.plan, context.level.number, context.events, context.shutdown).start()
+        _watch(context, engine)
         lifeline.mark_ready(context.alive)
     return engine
 
 
+def resume(context: Context, handover: Handover) -> LevelEngine:
+    """Take over the engine and the child levels, and return the former.
+
+    Raises EndOfLevel if a signal has come that ends the level.
+    """
+    engine = context.engine = LevelEngine(context.plan, context.level.number, _DATA_ROOT, context.events, context.early)
+    engine.take_over(handover.containerd, handover.dockerd, handover.image_id)
+    context.children = _make_children(context, engine)
+    context.children.take_over(context.plan, handover.children)
+    context.ttl_ends_s = handover.ttl_ends_s
+    _end_in_time(context)
+    _watch(context, engine)
+    let_signals_through()
+    return engine
+
+
+def _watch(context: Context, engine: LevelEngine) -> None:
+    context.watch = EngineWatch(engine, context.plan, context.level.number, context.events, context.shutdown)
+    context.watch.start()
+
+
 def live(context: Context, engine: LevelEngine) -> NoReturn:
     """Start the child levels, then follow changes of the plan. Raises EndOfLevel, or LevelFailure if none can."""
-    # Not at the top: it is imported while dockerd boots (`engine`).
-    from inception.level.children import Children, ChildSlot
-
     # All that was made so far stays (`__main__`).
     gc.freeze()
     gc.enable()
+    if (children := context.children) is None:
+        children = context.children = _make_children(context, engine)
+        children.converge(context.plan, fate_shared=context.plan.attached)
+    while True:
+        match context.mailbox.wait(context.plan.limits.quiet_s):
+            case Message.PLAN_CHANGED:
+                plan = ChainPlan.from_json(context.plan_file.read_text())
+                try:
+                    children.converge(plan, fate_shared=False)
+                    context.plan = plan
+                except LevelFailure:
+                    children.clear()  # The failure is reported, and this level is whole.
+            case Message.CHILD_ENDED:
+                children.clear()
+            case None:
+                _stand_by(context, engine, children)
+
+
+def _make_children(context: Context, engine: LevelEngine) -> Children:
+    # Not at the top: it is imported while dockerd boots (`engine`).
+    from inception.level.children import Children, ChildSlot
+
     make_slot = partial(
         ChildSlot,
         image=engine.image_id,
@@ -144,17 +210,33 @@ def live(context: Context, engine: LevelEngine) -> NoReturn:
         shutdown=context.shutdown,
         mailbox=context.mailbox,
     )
-    children = context.children = Children(context.plan, context.level.number, make_slot)
-    children.converge(context.plan, fate_shared=context.plan.attached)
-    while True:
-        match context.mailbox.wait():
-            case Message.PLAN_CHANGED:
-                try:
-                    children.converge(ChainPlan.from_json(context.plan_file.read_text()), fate_shared=False)
-                except LevelFailure:
-                    children.clear()  # The failure is reported, and this level is whole.
-            case Message.CHILD_ENDED:
-                children.clear()
+    return Children(context.plan, context.level.number, make_slot)
+
+
+def _stand_by(context: Context, engine: LevelEngine, children: Children) -> None:
+    """Have a small program wait in this process; return if something goes on in the level, or it cannot be run."""
+    with context.shutdown.acting:
+        quiet = context.watch is not None and context.watch.quiet and children.quiet and not children.broken
+        above = lifeline_above(context.plan, context.level.number)
+        # A client on another machine may not have taken its lifeline yet.
+        if not quiet or (above is not None and not lifeline.is_held(above)):
+            return
+        with engine.held() as held:
+            if not held:
+                return
+            containerd, dockerd = engine.daemons
+            handover = Handover(
+                plan=context.plan,
+                containerd=containerd.process.pid,
+                dockerd=dockerd.process.pid,
+                image_id=engine.image_id,
+                own_lifeline=context.own_lifeline.descriptor,
+                alive=context.alive,
+                children=children.living,
+                ttl_ends_s=context.ttl_ends_s,
+            )
+            with suppress(OSError):  # Without memory for another program this one waits on.
+                stand_by(context.level.number, handover, _DATA_ROOT)
 
 
 def unwind(context: Context) -> bool:
@@ -215,15 +297,15 @@ def clean_up(context: Context, outcome: Outcome) -> None:
 def _end_in_time(context: Context) -> None:
     """Arrange that this level ends with the level above or the client, or when its time to live is over."""
     plan, number, shutdown = context.plan, context.level.number, context.shutdown
-    if number > 1 or plan.attached:
+    if (above := lifeline_above(plan, number)) is not None:
         level = context.level.above
-        above = Path(plan.paths.lifeline(level))
         # A client on another machine takes it by a command in this container, so once that runs.
         late_s = plan.limits.lifeline_s if plan.remote and number == 1 else 0.0
         lifeline.call_when_free(above, lambda: shutdown.request(f"level {level} is gone"), held_within_s=late_s)
-    if number == 1 and plan.ttl_s is not None:
+    if context.ttl_ends_s is not None:
         # It counts on CLOCK_MONOTONIC: a clock that is set does not move it.
-        timer = Timer(plan.ttl_s, shutdown.request, ("its time to live is over",))
+        left_s = context.ttl_ends_s - time.monotonic()
+        timer = Timer(left_s, shutdown.request, ("its time to live is over",))
         timer.daemon = True
         timer.start()
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from types import FrameType
 
 from inception.plan.protocol import SIGNAL_UNWIND
@@ -19,7 +20,7 @@ class EndOfLevel(BaseException):
 class Shutdown:
     """Turns signals and `request` into one EndOfLevel in the main thread. Later ones change nothing."""
 
-    _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, SIGNAL_UNWIND)
+    SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, SIGNAL_UNWIND)
 
     def __init__(self) -> None:
         self._begun = False
@@ -29,7 +30,9 @@ class Shutdown:
         """Whether the level ends because something broke."""
         self.stopped = False
         """Whether its container is stopped: for a level that is a break, which nobody has reported yet."""
-        for number in self._SIGNALS:
+        self.acting = threading.RLock()
+        """Held by a thread that acts on something: the runner does not stand by meanwhile."""
+        for number in self.SIGNALS:
             signal.signal(number, self._on_signal)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
@@ -49,11 +52,12 @@ class Shutdown:
 
     def request(self, reason: str, *, broken: bool = False) -> None:
         """End the level, from any thread. `broken` says that something broke, which is reported already."""
-        if not self._begun:
-            self._requested = True
-            self.reason = reason
-            self.broken = broken
-            os.kill(os.getpid(), signal.SIGTERM)
+        with self.acting:
+            if not self._begun:
+                self._requested = True
+                self.reason = reason
+                self.broken = broken
+                os.kill(os.getpid(), signal.SIGTERM)
 
     def unwind_now(self) -> None:
         """Begin the shutdown without EndOfLevel: from here on nothing interrupts the main thread."""

@@ -13,10 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from inception.linux import files, flock
+from inception.linux.lifeline_marks import ENDING, HELD, READY
 
-_HELD = b"held\n"
-_READY = b"ready\n"
-_ENDING = b"ending\n"
 _POLL_S = 0.01
 _TAKE_LIMIT_S = 1.0
 """Seconds for a holder to take a lock: `is_held` of another process takes it for a moment."""
@@ -32,16 +30,24 @@ def hold(path: Path) -> int:
         os.close(descriptor)
         raise
     with suppress(OSError):  # On a full disk the lock alone must do.
-        os.pwrite(descriptor, _HELD, 0)
+        os.pwrite(descriptor, HELD, 0)
     return descriptor
 
 
 class Lifeline:
-    """Lifeline that a level holds, and can release and take again to end the levels below, while it lives on."""
+    """Lifeline that a level holds, and can release and take again to end the levels below, while it lives on.
 
-    def __init__(self, path: Path) -> None:
+    It is held already where a `descriptor` of its lock is given.
+    """
+
+    def __init__(self, path: Path, descriptor: int | None = None) -> None:
         self._path = path
-        self._descriptor: int | None = None
+        self._descriptor = descriptor
+
+    @property
+    def descriptor(self) -> int | None:
+        """Descriptor of the lock that is held, or None."""
+        return self._descriptor
 
     def take(self) -> None:
         """Hold it from now on. Raises BlockingIOError if another does."""
@@ -52,7 +58,7 @@ class Lifeline:
         """Write into it that its holder itself unwinds, before it is released."""
         if self._descriptor is not None:
             with suppress(OSError):  # On a full disk nobody knows, and takes the longer way.
-                os.pwrite(self._descriptor, _ENDING, 0)
+                os.pwrite(self._descriptor, ENDING, 0)
 
     def release(self) -> None:
         """Release it: the level below unwinds."""
@@ -63,17 +69,17 @@ class Lifeline:
 
 def mark_ready(descriptor: int) -> None:
     """Write into the lock file `descriptor` that the engine of the level that holds it answers. Raises OSError."""
-    os.pwrite(descriptor, _READY, 0)
+    os.pwrite(descriptor, READY, 0)
 
 
 def is_ready(path: Path) -> bool:
     """Return whether the last holder of `path`'s lock has marked it ready."""
-    return _says(path, _READY)
+    return _says(path, READY)
 
 
 def is_ending(path: Path) -> bool:
     """Return whether the last holder of `path`'s lock has marked that it unwinds."""
-    return _says(path, _ENDING)
+    return _says(path, ENDING)
 
 
 def _says(path: Path, mark: bytes) -> bool:

@@ -27,9 +27,10 @@ class Variable(StrEnum):
 
 
 class Program(StrEnum):
-    """Modules that are run inside a container, with `python3 -m`."""
+    """Modules that are run inside a container, with `python3 -m`; STANDBY with `-c`, which needs no runpy."""
 
     RUNNER = "inception.level"
+    STANDBY = "inception.level.standby.program"
     STANDALONE = "inception.level.standalone.main"
     HEALTH = "inception.level.standalone.health"
     ADOPT = "inception.level.programs.adopt"

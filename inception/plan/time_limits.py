@@ -10,7 +10,8 @@ from inception.plan.light_dataclasses import dataclass
 class TimeLimits:
     """Seconds for each phase of one level. `level_stop_s` is for its daemons to stop once no deeper level runs.
 
-    `lifeline_s` is for a remote client to take the lifeline of a chain that it has started.
+    `lifeline_s` is for a remote client to take the lifeline of a chain that it has started; after `quiet_s` in which
+    nothing happened in a level its runner stands by.
     """
 
     create_s: float = 60.0
@@ -20,6 +21,7 @@ class TimeLimits:
     dockerd_s: float = 60.0
     level_stop_s: float = 15.0
     lifeline_s: float = 30.0
+    quiet_s: float = 10.0
 
     def of(self, phase: Phase) -> float:
         """Return the limit of `phase` in seconds. Raises KeyError for a phase without one."""
@@ -43,4 +45,5 @@ class TimeLimits:
             dockerd_s=self.dockerd_s * patience,
             level_stop_s=self.level_stop_s * patience,
             lifeline_s=self.lifeline_s * patience,
+            quiet_s=self.quiet_s,
         )

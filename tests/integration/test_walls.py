@@ -20,6 +20,7 @@ from inception.chain.prepare import prepare
 from inception.engine.connect import Engine
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
+from inception.plan.protocol import Program
 from inception.plan.request import ImageTransfer, PidMode, Request, Storage
 from inception.stress.campaign import Campaign, ChainTask
 from inception.stress.descent import CampaignContext, Descent
@@ -309,6 +310,7 @@ def _pid_namespaces() -> Iterator[tuple[int, str]]:
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # It ended meanwhile.
             environment = dict(it.partition(b"=")[::2] for it in (process / "environ").read_bytes().split(b"\0"))
-            runner = b"-m\0inception.level\0" in (process / "cmdline").read_bytes()
+            command = (process / "cmdline").read_bytes()
+            runner = any(it in command for it in (b"-m\0inception.level\0", Program.STANDBY.encode()))
             if runner and environment.get(b"INCEPTION_CHAIN") == b"walled":
                 yield int(environment[b"INCEPTION_LEVEL"]), str((process / "ns/pid").readlink())

@@ -52,6 +52,18 @@ class SpawnedProcess:
             if self.returncode is None:
                 os.kill(self.pid, number)  # Even if it has ended, its number is its own until it is reaped.
 
+    def hold(self) -> bool:
+        """Return whether it runs; then nobody reaps it before `let_go`, not even if it ends."""
+        self._reaping.acquire()
+        if self.returncode is None:
+            return True
+        self._reaping.release()
+        return False
+
+    def let_go(self) -> None:
+        """Have its end noticed again."""
+        self._reaping.release()
+
     def terminate(self) -> None:
         """Send SIGTERM."""
         self.send_signal(_SIGTERM)

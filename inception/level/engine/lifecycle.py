@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from contextlib import nullcontext, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inception.level.early.daemons import EarlyDaemons, give_settings, start_containerd
 from inception.level.early.databases import move_databases
-from inception.level.early.processes import Daemon
+from inception.level.early.processes import Daemon, SpawnedProcess
 from inception.level.engine.daemons import (
     CONTAINERD_SOCKET,
     DOCKERD_PID_FILE,
@@ -96,6 +97,23 @@ class LevelEngine:
         # Its users may have removed an image from a level that was stopped.
         if not used:
             self._check_image(grafted)
+
+    def take_over(self, containerd: int, dockerd: int, image_id: str) -> None:
+        """Take over the daemons, by process id, of a runner that has stood by; `image_id` is as it was there."""
+        self._daemons = [Daemon("containerd", SpawnedProcess(containerd)), Daemon("dockerd", SpawnedProcess(dockerd))]
+        self._image_id = image_id
+
+    @contextmanager
+    def held(self) -> Iterator[bool]:
+        """Keep both daemons from being reaped and replaced; yield whether they run, and nothing goes on with them."""
+        with self._replacing:
+            processes = [it.process for it in self._daemons if isinstance(it.process, SpawnedProcess)]
+            held = [process for process in processes if process.hold()]
+            try:
+                yield held == processes and not self._stopping
+            finally:
+                for process in held:
+                    process.let_go()
 
     def _boot_containerd(self) -> bool:
         """Start it, and graft the image; return whether the image is grafted."""

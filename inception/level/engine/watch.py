@@ -5,7 +5,6 @@ It also keeps the level's logs within their limit.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import deque
@@ -19,6 +18,7 @@ from inception.level.event_log import EventLog
 from inception.level.failure import PhaseError, explain
 from inception.level.shutdown import Shutdown
 from inception.linux import lifeline
+from inception.linux.disk_space import is_full
 from inception.plan.chain import LABEL_LEVEL, ChainPlan
 from inception.plan.events import Phase, State
 from inception.plan.paths import LOGGED_PROGRAMS
@@ -29,9 +29,7 @@ RESTART_WINDOW_S = 60.0
 MAX_DISK_NOTES = 6
 DISK_NOTE_WINDOW_S = 600.0
 """A data-root at the edge of being full would fill the event file with notes."""
-_FILES_POLL_S = 2.0
-_FULL_BYTES = 1 << 20
-_FULL_FRACTION = 0.01
+FILES_POLL_S = 2.0
 
 
 class Allowance:
@@ -51,14 +49,6 @@ class Allowance:
         return True
 
 
-def is_full(path: Path) -> bool:
-    """Return whether the file system of `path` has next to no bytes or no inodes left."""
-    disk = os.statvfs(path)
-    free, size = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
-    # Some file systems count no inodes.
-    return free < max(_FULL_BYTES, min(size * _FULL_FRACTION, 16 * _FULL_BYTES)) or disk.f_favail == 0 < disk.f_files
-
-
 class EngineWatch:
     """Watches the daemons and the data-root of `engine`, that of level `number`, each in a thread of its own."""
 
@@ -69,6 +59,8 @@ class EngineWatch:
         self._events = events
         self._shutdown = shutdown
         self._restarts = Allowance(MAX_RESTARTS, RESTART_WINDOW_S)
+        self.quiet = True
+        """Whether nothing that is watched has ever needed anything; changed while `Shutdown.acting` is held."""
 
     def start(self) -> None:
         """Start watching, until the engine is stopped."""
@@ -80,6 +72,8 @@ class EngineWatch:
         running: Daemon | None = daemon
         while running is not None:
             status = running.process.wait()
+            with self._shutdown.acting:
+                self.quiet = False
             if self._is_over():
                 return
             reason = f"{daemon.name} ended with status {status}"
@@ -141,10 +135,12 @@ class EngineWatch:
         notes = Allowance(MAX_DISK_NOTES, DISK_NOTE_WINDOW_S)
         was_full = False
         while not self._engine.stopping:
-            if (full := is_full(self._engine.data_root)) != was_full and notes.take_one():
-                state = "is full: nothing can be written in it" if full else "has room again"
-                self._events.note(Phase.DOCKERD, f"its data-root {state}")
-                was_full = full
-            for log in logs:
-                rotate(log)
-            time.sleep(_FILES_POLL_S)
+            with self._shutdown.acting:
+                if (full := is_full(self._engine.data_root)) != was_full and notes.take_one():
+                    state = "is full: nothing can be written in it" if full else "has room again"
+                    self._events.note(Phase.DOCKERD, f"its data-root {state}")
+                    was_full = full
+                    self.quiet = False
+                for log in logs:
+                    rotate(log)
+            time.sleep(FILES_POLL_S)

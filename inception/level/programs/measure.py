@@ -71,7 +71,7 @@ def _processes() -> Iterator[Path]:
 def _role(process: Path) -> str | None:
     """Return the role of a process in its level; None if it belongs to a user's session."""
     words = _words(process)
-    if words[1:4] == ["-S", "-m", Program.RUNNER]:
+    if words[1:4] == ["-S", "-m", Program.RUNNER] or (words[1:3] == ["-S", "-c"] and Program.STANDBY in words[3]):
         return _RUNNER
     program = Path(words[0]).name
     return next((name for name in _PROGRAMS if program.startswith(name)), None)

@@ -81,7 +81,7 @@ def _children(chain: ChainPlan, number: int, mailbox: Mock) -> Children:
         restore_image=str,
         own_lifeline=Mock(),
         events=EventLog(chain.paths, number),
-        shutdown=Mock(begun=False),
+        shutdown=Mock(begun=False, acting=threading.RLock()),
         mailbox=mailbox,
     )
     return Children(chain, number, make_slot)

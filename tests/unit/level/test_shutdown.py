@@ -25,13 +25,13 @@ def shutdown(restored_signals: None) -> Shutdown:
 def test_each_signal_ends_the_wait(number: signal.Signals) -> None:
     threading.Timer(0.05, os.kill, (os.getpid(), number)).start()
     with pytest.raises(EndOfLevel):
-        Mailbox().wait()
+        Mailbox().wait(None)
 
 
 def test_a_request_from_another_thread_ends_the_wait(shutdown: Shutdown) -> None:
     threading.Timer(0.05, shutdown.request, ("level 3 ended",)).start()
     with pytest.raises(EndOfLevel, match="level 3 ended"):
-        Mailbox().wait()
+        Mailbox().wait(None)
 
 
 def test_sigterm_of_a_stopping_engine_counts_as_stopped(shutdown: Shutdown) -> None:

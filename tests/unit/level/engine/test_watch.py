@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -38,12 +39,13 @@ def test_watch_rotates_logs_and_makes_few_notes_of_a_data_root_at_the_edge_of_fu
         return poll % 2 == 0
 
     monkeypatch.setattr(engine_watch, "is_full", is_full)
-    monkeypatch.setattr(engine_watch, "_FILES_POLL_S", 0.0)
+    monkeypatch.setattr(engine_watch, "FILES_POLL_S", 0.0)
     rotated: set[str] = set()
     monkeypatch.setattr(engine_watch, "rotate", lambda log: rotated.add(log.name))
     notes: list[str] = []
     events = SimpleNamespace(note=lambda _phase, message: notes.append(message))
-    watch = EngineWatch(cast("Any", engine), plan(), 1, cast("Any", events), cast("Any", None))
+    shutdown = SimpleNamespace(acting=threading.RLock())
+    watch = EngineWatch(cast("Any", engine), plan(), 1, cast("Any", events), cast("Any", shutdown))
     watch._watch_files()
     assert len(notes) == MAX_DISK_NOTES
     assert rotated == {"runner.log", "containerd.log", "dockerd.log"}
