@@ -19,6 +19,8 @@ from inception.stress.workload import Level
 
 _PROFILED = (Phase.CREATE, Phase.START, Phase.PREPARE, Phase.CONTAINERD, Phase.DOCKERD, Phase.VERIFY)
 """The phases of a level that follow one another; the image is grafted inside containerd's."""
+_STANDBY_S = 2.0
+"""Seconds for the runners of all levels to stand by."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +94,8 @@ def descend(
 
 
 def measure_costs(engine: Engine, chain: RunningChain) -> Costs:
-    """What each level of a running chain takes."""
+    """What each level of a running chain takes once it is quiet."""
+    time.sleep(chain.plan.limits.quiet_s + _STANDBY_S)
     numbers = range(1, chain.plan.depth + 1)
     found = [Level(host=engine.client, plan=chain.plan, number=number).measure() for number in numbers]
     return Costs(

@@ -24,6 +24,7 @@ def figures(results: Results) -> Figures:
         found[f"kick of {depth} levels, floors"] = results.kicks_s[depth] / floor_s
     return {
         **found,
+        "a quiet level up, floors": results.quiet.up_s / results.quiet.depth / floor_s,
         "inception --help, floors": results.startup.help_s / floor_s,
         "inception plan, floors": results.startup.plan_s / floor_s,
         "a key at the bottom, floors": results.startup.echo_s / floor_s,

@@ -13,13 +13,17 @@ from tests.bench.startup import Startup
 
 @dataclass(frozen=True, kw_only=True)
 class Results:
-    """All that was measured; ours, the floor and kicks as the median of several runs."""
+    """All that was measured; ours, the floor and kicks as the median of several runs.
+
+    `costs` are those of a chain that is quiet, and `quiet` is how it went down and up.
+    """
 
     ours: dict[int, Descent]
     naive: dict[int, Descent]
     floors: tuple[Floor, ...]
     kicks_s: dict[int, float]
     costs: Costs
+    quiet: Descent
     fit: PowerFit | None
     startup: Startup
 

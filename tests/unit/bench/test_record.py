@@ -20,6 +20,7 @@ def _results(scale: float = 1.0, *, memory: float = 50e6) -> Results:
         floors=(floor,),
         kicks_s={2: 0.3 * scale, 4: 0.3 * scale},
         costs=Costs(depth=2, memory=memory, memory_mean=memory, disk=1e6),
+        quiet=ours,
         fit=None,
         startup=Startup(help_s=0.1 * scale, plan_s=0.2 * scale, echo_s=0.001 * scale),
     )
