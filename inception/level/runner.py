@@ -53,7 +53,8 @@ class Context:
         Those of a `handover` are held already.
         """
         self.plan_file = plan_file
-        self.plan = ChainPlan.from_json(plan_file.read_text()) if handover is None else handover.plan
+        self.plan_text = plan_file.read_text() if handover is None else handover.plan_text
+        self.plan = ChainPlan.from_json(self.plan_text) if handover is None else handover.plan
         self.level = self.plan.level(number)
         self.shutdown = Shutdown()
         self.mailbox = Mailbox()
@@ -185,10 +186,11 @@ def live(context: Context, engine: LevelEngine) -> NoReturn:
     while True:
         match context.mailbox.wait(context.plan.limits.quiet_s):
             case Message.PLAN_CHANGED:
-                plan = ChainPlan.from_json(context.plan_file.read_text())
+                text = context.plan_file.read_text()
+                plan = ChainPlan.from_json(text)
                 try:
                     children.converge(plan, fate_shared=False)
-                    context.plan = plan
+                    context.plan, context.plan_text = plan, text
                 except LevelFailure:
                     children.clear()  # The failure is reported, and this level is whole.
             case Message.CHILD_ENDED:
@@ -227,6 +229,7 @@ def _stand_by(context: Context, engine: LevelEngine, children: Children) -> None
             containerd, dockerd = engine.daemons
             handover = Handover(
                 plan=context.plan,
+                plan_text=context.plan_text,
                 containerd=containerd.process.pid,
                 dockerd=dockerd.process.pid,
                 image_id=engine.image_id,

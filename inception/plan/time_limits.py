@@ -21,7 +21,7 @@ class TimeLimits:
     dockerd_s: float = 60.0
     level_stop_s: float = 15.0
     lifeline_s: float = 30.0
-    quiet_s: float = 10.0
+    quiet_s: float = 30.0
 
     def of(self, phase: Phase) -> float:
         """Return the limit of `phase` in seconds. Raises KeyError for a phase without one."""

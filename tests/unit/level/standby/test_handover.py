@@ -10,8 +10,10 @@ from inception.level.standby.handover import Handover, give, take_back, watch_wo
 from inception.level.standby.program import RELEASED
 from tests.factories.plans import plan
 
+PLAN = plan(8)
 HANDOVER = Handover(
-    plan=plan(8),
+    plan=PLAN,
+    plan_text=PLAN.to_json(),
     containerd=8,
     dockerd=9,
     image_id="sha256:1",
