@@ -17,8 +17,8 @@ from inception.engine.connect import EngineChoice, connect
 from tests.bench.ours import descend, make_request
 
 _PROC = Path("/proc")
-_SETTLE_S = 15.0
-"""Seconds for a chain's programs to be done with what they do after their start."""
+_SETTLE_S = 45.0
+"""Seconds for a chain's programs to be done with what they do after their start, and for its runners to stand by."""
 
 
 class Task(NamedTuple):
