@@ -19,7 +19,7 @@ from inception.image.client import CLIENT_TAG, ensure_client_image
 from inception.image.store import find_image
 from tests.engines.engine import ADDRESS, running_engine
 from tests.engines.kinds import kind_named
-from tests.integration.conftest import RunInception, lasting_difference, steady_inventory
+from tests.integration.conftest import RunInception, lasting_difference, steady_inventory, wait_for
 from tests.integration.test_podman import LACKING, PARENT_CGROUP
 
 pytestmark = [
@@ -63,7 +63,8 @@ def test_played_manifest_brings_a_report(podman: docker.APIClient, run_inception
     played = podman.post(f"{podman.base_url}{PLAY}", data=manifest, timeout=LIMIT_S)
     assert played.ok, played.text
     (container,) = (it for pod in played.json()["Pods"] for it in pod["Containers"])
-    podman.wait(container, timeout=LIMIT_S)
+    # Its `wait` answers at once where the container does not run yet.
+    wait_for(lambda: podman.inspect_container(container)["State"]["Status"] == "exited", LIMIT_S, "the pod runs on")
     log = podman.logs(container).decode()
     (tmp_path / "node-a.log").write_text(log)
     removed = podman.delete(f"{podman.base_url}{PLAY}", data=manifest, timeout=LIMIT_S)

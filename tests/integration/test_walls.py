@@ -223,7 +223,8 @@ def _update(engine: Engine, plan: ChainPlan, *limits: str) -> Callable[[], objec
 
 
 def test_limit_of_tasks_is_named(engine: Engine, plan: ChainPlan) -> None:
-    _assert_wall(_descend(engine, plan, limit=_update(engine, plan, "--pids-limit", "50")), Cause.CGROUP_LIMIT, 2, 3)
+    # Level 1's own dockerd may be the first that wants another thread.
+    _assert_wall(_descend(engine, plan, limit=_update(engine, plan, "--pids-limit", "50")), Cause.CGROUP_LIMIT, 1, 2, 3)
 
 
 def test_limit_of_memory_is_named(engine: Engine, plan: ChainPlan) -> None:

@@ -27,7 +27,7 @@ _PROGRAM = f"from {Program.STANDBY} import main; main()"
 
 @dataclass(frozen=True, kw_only=True)
 class Handover:
-    """What a runner hands over to itself: its daemons by their process ids, its locks by their descriptors.
+    """State that a runner hands over to itself: its daemons by their process ids, its locks by their descriptors.
 
     `plan` is the one that it knows, which has its children: that in the run directory may have fewer levels by now;
     `plan_text` is its file's content, as writing it anew takes 10 ms for 256 levels.

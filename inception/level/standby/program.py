@@ -31,7 +31,7 @@ _MOST_SIGNALS = 4096
 
 
 class Watched:
-    """What the runner watches, read from `words` of the form NAME=VALUE, where names may come again."""
+    """Things that the runner watches, read from `words` of the form NAME=VALUE, where names may come again."""
 
     def __init__(self, words: list[str]) -> None:
         self._words = [word.partition("=")[::2] for word in words]
