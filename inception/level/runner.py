@@ -218,10 +218,7 @@ def _make_children(context: Context, engine: LevelEngine) -> Children:
 def _stand_by(context: Context, engine: LevelEngine, children: Children) -> None:
     """Have a small program wait in this process; return if something goes on in the level, or it cannot be run."""
     with context.shutdown.acting:
-        quiet = context.watch is not None and context.watch.quiet and children.quiet and not children.broken
-        above = lifeline_above(context.plan, context.level.number)
-        # A client on another machine may not have taken its lifeline yet.
-        if not quiet or (above is not None and not lifeline.is_held(above)):
+        if not _is_quiet(context, children):
             return
         with engine.held() as held:
             if not held:
@@ -240,6 +237,15 @@ def _stand_by(context: Context, engine: LevelEngine, children: Children) -> None
             )
             with suppress(OSError):  # Without memory for another program this one waits on.
                 stand_by(context.level.number, handover, _DATA_ROOT)
+
+
+def _is_quiet(context: Context, children: Children) -> bool:
+    """Return whether all that the runner watches is whole, and has always been."""
+    above = lifeline_above(context.plan, context.level.number)
+    # A client on another machine may not have taken its lifeline yet.
+    hangs = above is None or lifeline.is_held(above)
+    engine_quiet = context.watch is not None and context.watch.quiet
+    return hangs and engine_quiet and children.quiet and not children.broken and context.own_lifeline.is_held
 
 
 def unwind(context: Context) -> bool:
