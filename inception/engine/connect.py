@@ -12,7 +12,6 @@ import docker
 from inception.engine.client import is_socket, open_client
 from inception.engine.endpoint import Endpoint, find_endpoint, is_mounted
 from inception.engine.private.layout import EngineDirectory
-from inception.engine.private.lease import missing_for_private, private_engine
 from inception.engine.ssh import is_ssh
 from inception.engine.translate import is_denied
 from inception.errors import EngineUnreachable, UsageError
@@ -67,7 +66,10 @@ def connect(
         # A socket that was mounted into a container names the engine to use.
         if choice is EngineChoice.HOST or place.named or is_mounted(place.address):
             raise EngineUnreachable(silence.message, remedy=_remedy(place, silence)) from silence
-        if (missing := missing_for_private()) is not None:
+        # Not at the top: with tenacity it takes 15 ms, and few clients need a private engine.
+        from inception.engine.private import lease
+
+        if (missing := lease.missing_for_private()) is not None:
             remedy = _remedy(place, silence) if is_denied(silence) else missing.remedy
             raise EngineUnreachable(f"{silence.message}; a private one {missing.why}", remedy=remedy) from silence
     else:
@@ -97,8 +99,10 @@ def _open(place: Endpoint) -> docker.APIClient:
 
 @contextmanager
 def _private(on_message: Callable[[str], None]) -> Iterator[Engine]:
+    from inception.engine.private import lease
+
     directory = EngineDirectory(state_directory() / "engine")
-    with private_engine(directory, on_message) as address, closing(open_client(address)) as client:
+    with lease.private_engine(directory, on_message) as address, closing(open_client(address)) as client:
         yield Engine(client=client, endpoint=address, local=True, private=True)
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import docker
-import tenacity
 
 from inception.callbacks import ignore
 from inception.engine.translate import translated
@@ -106,6 +105,8 @@ def failure_in(output_tail: Sequence[str]) -> str | None:
 
 def _remove_stages(client: docker.APIClient, build: str, base: str) -> None:
     """Remove the images of the build's steps, which the engine keeps as a cache that no later build uses."""
+    import tenacity  # Not at the top: it takes 8 ms, and next to no client builds an image.
+
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(docker.errors.APIError),
         stop=tenacity.stop_after_delay(_CLEAN_UP_S),

@@ -9,6 +9,7 @@ import socket
 import socketserver
 import ssl
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -20,6 +21,7 @@ import pytest
 
 from inception.engine import client, connect, endpoint
 from inception.engine.connect import EngineChoice
+from inception.engine.private import lease
 from inception.engine.private.lease import MissingRequirement
 from inception.errors import EngineError, EngineUnreachable, UsageError
 
@@ -87,7 +89,7 @@ def _no_engine_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
 
 @pytest.fixture
 def no_private(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connect, "missing_for_private", lambda: MissingRequirement(why="needs root", remedy="be root"))
+    monkeypatch.setattr(lease, "missing_for_private", lambda: MissingRequirement(why="needs root", remedy="be root"))
 
 
 def connected(choice: EngineChoice, address: str | None = None) -> AbstractContextManager[connect.Engine]:
@@ -172,7 +174,7 @@ def test_a_named_engine_that_does_not_answer_is_an_error_at_once(path: Path, cho
 
 
 def test_a_named_engine_is_not_replaced_by_a_private_one(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connect, "private_engine", lambda *_args: pytest.fail("a private engine was started"))
+    monkeypatch.setattr(lease, "private_engine", lambda *_args: pytest.fail("a private engine was started"))
     monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
     with pytest.raises(EngineUnreachable, match="from DOCKER_HOST"), connected(EngineChoice.AUTO):
         pass
@@ -215,8 +217,8 @@ def test_auto_names_the_missing_requirement_of_a_private_engine(path: Path, monk
 def test_auto_starts_no_private_engine_beside_a_socket_that_was_mounted_here(
     path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(connect, "missing_for_private", lambda: None)
-    monkeypatch.setattr(connect, "private_engine", lambda *_args: pytest.fail("a private engine was started"))
+    monkeypatch.setattr(lease, "missing_for_private", lambda: None)
+    monkeypatch.setattr(lease, "private_engine", lambda *_args: pytest.fail("a private engine was started"))
     mountinfo = tmp_path / "mountinfo"
     mountinfo.write_text(f"100 99 0:30 /docker.sock {path.resolve()} rw - tmpfs tmpfs rw\n")
     monkeypatch.setattr(endpoint, "DEFAULT_ADDRESS", f"unix://{path}")
@@ -236,8 +238,8 @@ def test_auto_starts_a_private_engine_if_the_default_does_not_answer(
             yield f"unix://{private}"
 
     monkeypatch.setattr(endpoint, "DEFAULT_ADDRESS", f"unix://{path}")
-    monkeypatch.setattr(connect, "missing_for_private", lambda: None)
-    monkeypatch.setattr(connect, "private_engine", started)
+    monkeypatch.setattr(lease, "missing_for_private", lambda: None)
+    monkeypatch.setattr(lease, "private_engine", started)
     lines: list[str] = []
     with connect.connect(EngineChoice.AUTO, on_message=lines.append) as engine:
         assert (engine.endpoint, engine.local, engine.private) == (f"unix://{private}", True, True)
@@ -271,3 +273,10 @@ def test_ssh_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_private_engine_has_no_other_address() -> None:
     with pytest.raises(UsageError), connected(EngineChoice.PRIVATE, "unix:///x"):
         pass
+
+
+def test_a_client_loads_what_starts_and_builds_only_when_it_does_either() -> None:
+    rare = {"tenacity", "inception.engine.private.lease", "inception.engine.private.sweep"}
+    code = f"import sys, inception.chain.prepare; print(*{rare} & sys.modules.keys())"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == []
