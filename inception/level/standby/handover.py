@@ -55,9 +55,7 @@ def give(handover: Handover, plan: BinaryIO) -> str:
     plan.write(zlib.compress(handover.plan_text.encode(), 1))
     plan.flush()
     os.set_inheritable(plan.fileno(), True)
-    for lock in (handover.own_lifeline, handover.alive):
-        if lock is not None:
-            os.set_inheritable(lock, True)
+    _pass_on_locks(handover, True)
     return json.dumps({**vars(handover), "plan": plan.fileno(), "plan_text": None, "own_lifeline": None})
 
 
@@ -71,10 +69,14 @@ def take_back(text: str, own_lifeline: str) -> Handover:
     fields["children"] = {int(number): shared for number, shared in fields["children"].items()}
     fields["own_lifeline"] = None if own_lifeline == RELEASED else int(own_lifeline)
     handover = Handover(**fields)
+    _pass_on_locks(handover, False)
+    return handover
+
+
+def _pass_on_locks(handover: Handover, inheritable: bool) -> None:
     for lock in (handover.own_lifeline, handover.alive):
         if lock is not None:
-            os.set_inheritable(lock, False)
-    return handover
+            os.set_inheritable(lock, inheritable)
 
 
 def stand_by(number: int, handover: Handover, data_root: Path) -> None:
@@ -92,6 +94,7 @@ def stand_by(number: int, handover: Handover, data_root: Path) -> None:
             program = [sys.executable, "-S", "-c", _PROGRAM, str(number), give(handover, plan), *words]
             os.execv(sys.executable, program)
     finally:
+        _pass_on_locks(handover, False)  # Daemons that are started later would hold them for good.
         signal.set_wakeup_fd(-1)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         os.close(signals)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from inception.level.standby.handover import Handover, give, take_back, watch_words
+from inception.level.standby.handover import Handover, give, stand_by, take_back, watch_words
 from inception.level.standby.program import RELEASED
 from tests.factories.plans import plan
 
@@ -36,6 +36,23 @@ def test_handover_comes_back_and_its_locks_are_passed_on_no_more(alive: int, own
     plan_file = os.fdopen(os.memfd_create("plan"), "wb", closefd=False)
     taken = take_back(give(given, plan_file), str(alive) if own else RELEASED)
     assert taken == replace(given, own_lifeline=alive if own else None)
+    assert not os.get_inheritable(alive)
+    os.close(alive)
+
+
+def test_runner_that_cannot_stand_by_passes_its_locks_on_to_nothing(
+    alive: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed_on = []
+
+    def execute(*_: object) -> None:
+        passed_on.append(os.get_inheritable(alive))
+        raise MemoryError
+
+    monkeypatch.setattr(os, "execv", execute)
+    with pytest.raises(MemoryError):
+        stand_by(3, replace(HANDOVER, alive=alive, own_lifeline=alive), Path("/data"))
+    assert passed_on == [True]
     assert not os.get_inheritable(alive)
     os.close(alive)
 
