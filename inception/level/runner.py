@@ -145,9 +145,7 @@ def boot(context: Context) -> LevelEngine:
     with context.events.phase(Phase.READY):
         with context.events.phase(Phase.PREPARE):
             prepare(context.plan, context.level)
-            engine = context.engine = LevelEngine(
-                context.plan, context.level.number, _DATA_ROOT, context.events, context.early
-            )
+            engine = _make_engine(context)
         engine.boot()
         _watch(context, engine)
         lifeline.mark_ready(context.alive)
@@ -159,7 +157,7 @@ def resume(context: Context, handover: Handover) -> LevelEngine:
 
     Raises EndOfLevel if a signal has come that ends the level.
     """
-    engine = context.engine = LevelEngine(context.plan, context.level.number, _DATA_ROOT, context.events, context.early)
+    engine = _make_engine(context)
     engine.take_over(handover.containerd, handover.dockerd, handover.image_id)
     context.children = _make_children(context, engine)
     context.children.take_over(context.plan, handover.children)
@@ -168,6 +166,11 @@ def resume(context: Context, handover: Handover) -> LevelEngine:
     _watch(context, engine)
     let_signals_through()
     return engine
+
+
+def _make_engine(context: Context) -> LevelEngine:
+    context.engine = LevelEngine(context.plan, context.level.number, _DATA_ROOT, context.events, context.early)
+    return context.engine
 
 
 def _watch(context: Context, engine: LevelEngine) -> None:
@@ -245,7 +248,13 @@ def _is_quiet(context: Context, children: Children) -> bool:
     # A client on another machine may not have taken its lifeline yet.
     hangs = above is None or lifeline.is_held(above)
     engine_quiet = context.watch is not None and context.watch.quiet
-    return hangs and engine_quiet and children.quiet and not children.broken and context.own_lifeline.is_held
+    return (
+        hangs
+        and engine_quiet
+        and children.quiet
+        and not children.broken
+        and context.own_lifeline.descriptor is not None
+    )
 
 
 def unwind(context: Context) -> bool:

@@ -45,11 +45,6 @@ class Lifeline:
         self._descriptor = descriptor
 
     @property
-    def is_held(self) -> bool:
-        """Whether this level holds it."""
-        return self._descriptor is not None
-
-    @property
     def descriptor(self) -> int | None:
         """Descriptor of the lock that is held, or None."""
         return self._descriptor

@@ -17,8 +17,8 @@ from inception.engine.connect import EngineChoice, connect
 from tests.bench.ours import descend, make_request
 
 _PROC = Path("/proc")
-_SETTLE_S = 45.0
-"""Seconds for a chain's programs to be done with what they do after their start, and for its runners to stand by."""
+_SETTLE_S = 15.0
+"""Seconds for a chain's programs to be done with what they do after their start, and once its runners stand by."""
 
 
 class Task(NamedTuple):
@@ -70,8 +70,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     options = parser.parse_args()
 
-    def watch(_chain: RunningChain) -> None:
-        time.sleep(_SETTLE_S)
+    def watch(chain: RunningChain) -> None:
+        time.sleep(chain.plan.limits.quiet_s + _SETTLE_S)
         before = read_tasks()
         time.sleep(options.seconds)
         _print(before, read_tasks(), depth=options.depth, seconds=options.seconds)

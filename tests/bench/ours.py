@@ -94,7 +94,7 @@ def descend(
 
 
 def measure_costs(engine: Engine, chain: RunningChain) -> Costs:
-    """What each level of a running chain takes once it is quiet."""
+    """Wait until a running chain is quiet, then measure what each of its levels takes."""
     time.sleep(chain.plan.limits.quiet_s + _STANDBY_S)
     numbers = range(1, chain.plan.depth + 1)
     found = [Level(host=engine.client, plan=chain.plan, number=number).measure() for number in numbers]

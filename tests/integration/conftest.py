@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +18,7 @@ import pytest
 from inception.chain.prepare import prepare
 from inception.engine.connect import Engine, EngineChoice, connect
 from inception.image.recipe import default_tag
+from inception.plan.protocol import Program, Variable
 from inception.plan.request import Request
 from inception.stress.inventory import Inventory, diff
 from tests.isolated.run import is_isolated
@@ -65,6 +67,19 @@ def wait_for(condition: Callable[[], bool], limit_s: float, message: str) -> Non
     while not condition():
         assert time.monotonic() < deadline, message
         time.sleep(POLL_S)
+
+
+def runners_of(chain: str) -> dict[int, Path]:
+    """Return the processes of a chain's runners, by level: those that work, and those that stand by."""
+    found = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # It ended meanwhile.
+            environment = dict(it.partition(b"=")[::2] for it in (process / "environ").read_bytes().split(b"\0"))
+            command = (process / "cmdline").read_bytes()
+            runner = any(it in command for it in (f"-m\0{Program.RUNNER}\0".encode(), Program.STANDBY.encode()))
+            if runner and environment.get(Variable.CHAIN.encode()) == chain.encode():
+                found[int(environment[Variable.LEVEL.encode()])] = process
+    return found
 
 
 def free_pid_namespaces() -> int:

@@ -23,9 +23,9 @@ from inception.errors import LevelError
 from inception.image.recipe import default_tag
 from inception.plan.chain import LABEL_LEVEL, ChainPlan
 from inception.plan.events import Event, Phase, State
-from inception.plan.protocol import SIGNAL_UNWIND, Program, Variable
+from inception.plan.protocol import SIGNAL_UNWIND, Program
 from inception.plan.request import Request
-from tests.integration.conftest import wait_for
+from tests.integration.conftest import runners_of, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("level_image", "unchanged_host")]
 
@@ -36,27 +36,13 @@ PRIVATE_KIB = 3500
 """More than a program takes that stands by, and a third of what a runner does."""
 
 
-def _runners() -> dict[int, Path]:
-    """Return the processes of the chain's runners, by level: those that work, and those that stand by."""
-    found = {}
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (process / "cmdline").read_bytes().split(b"\0")
-            environment = dict(word.partition(b"=")[::2] for word in (process / "environ").read_bytes().split(b"\0"))
-        except OSError:
-            continue
-        if environment.get(Variable.CHAIN.encode()) == NAME.encode() and command[1:2] == [b"-S"]:
-            found[int(environment[Variable.LEVEL.encode()])] = process
-    return found
-
-
 def _stands_by(process: Path) -> bool:
     return Program.STANDBY.encode() in (process / "cmdline").read_bytes()
 
 
 def _await_standby(depth: int) -> None:
     def all_stand_by() -> bool:
-        runners = _runners()
+        runners = runners_of(NAME)
         return len(runners) == depth and all(map(_stands_by, runners.values()))
 
     wait_for(all_stand_by, LIMIT_S, "not all runners stand by")
@@ -79,7 +65,7 @@ def _quiet_chain(engine: Engine, on_event: Callable[[Event], None], *, restart: 
 def test_quiet_runners_stand_by_in_a_third_of_their_memory_and_unwind_in_order(engine: Engine) -> None:
     events: list[Event] = []
     with _quiet_chain(engine, events.append) as chain:
-        for process in _runners().values():
+        for process in runners_of(NAME).values():
             rollup = dict(line.split(":", 1) for line in (process / "smaps_rollup").read_text().splitlines()[1:])
             assert int(rollup["Private_Dirty"].split()[0]) < PRIVATE_KIB
         with chain.client_of(DEPTH) as bottom:
@@ -97,7 +83,7 @@ def test_daemon_that_dies_under_a_runner_that_stands_by_ends_the_chain(engine: E
 
 
 def test_child_level_that_dies_under_a_runner_that_stands_by_is_reported(engine: Engine) -> None:
-    error = _end_of_chain(engine, lambda _: os.kill(int(_runners()[3].name), signal.SIGKILL))
+    error = _end_of_chain(engine, lambda _: os.kill(int(runners_of(NAME)[3].name), signal.SIGKILL))
     assert error.level == 3
     assert "its runner ended unexpectedly, with status 137" in str(error)
 
@@ -138,7 +124,7 @@ def test_chain_whose_runners_stand_by_shrinks_and_grows(engine: Engine) -> None:
 
 def _kill_daemon(level: int, name: str) -> None:
     """Kill a daemon of a level: a child of the level's runner."""
-    for task in (_runners()[level] / "task").iterdir():
+    for task in (runners_of(NAME)[level] / "task").iterdir():
         for child in (task / "children").read_text().split():
             if Path("/proc", child, "comm").read_text().strip() == name:
                 os.kill(int(child), signal.SIGKILL)

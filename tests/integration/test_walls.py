@@ -20,7 +20,6 @@ from inception.chain.prepare import prepare
 from inception.engine.connect import Engine
 from inception.plan.chain import ChainPlan
 from inception.plan.events import Event, Phase, State
-from inception.plan.protocol import Program
 from inception.plan.request import ImageTransfer, PidMode, Request, Storage
 from inception.stress.campaign import Campaign, ChainTask
 from inception.stress.descent import CampaignContext, Descent
@@ -28,7 +27,7 @@ from inception.stress.evidence import Evidence
 from inception.stress.report.record import ChainRecord
 from inception.stress.wall.explain import explain_wall
 from inception.stress.wall.model import Cause, Failure, Incident
-from tests.integration.conftest import free_pid_namespaces
+from tests.integration.conftest import free_pid_namespaces, runners_of
 from tests.integration.small_disk import small_disk
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("level_image", "unchanged_host")]
@@ -306,12 +305,6 @@ def test_nesting_limit_of_pid_namespaces_is_named(engine: Engine, level_image: s
     assert len({namespaces[number] for number in range(1, free + 1)}) == free
 
 
-def _pid_namespaces() -> Iterator[tuple[int, str]]:
-    """Each level's number and PID namespace, told by its runner's environment."""
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # It ended meanwhile.
-            environment = dict(it.partition(b"=")[::2] for it in (process / "environ").read_bytes().split(b"\0"))
-            command = (process / "cmdline").read_bytes()
-            runner = any(it in command for it in (b"-m\0inception.level\0", Program.STANDBY.encode()))
-            if runner and environment.get(b"INCEPTION_CHAIN") == b"walled":
-                yield int(environment[b"INCEPTION_LEVEL"]), str((process / "ns/pid").readlink())
+def _pid_namespaces() -> dict[int, str]:
+    """Each level's PID namespace, which is its runner's."""
+    return {number: str((process / "ns/pid").readlink()) for number, process in runners_of("walled").items()}

@@ -41,6 +41,8 @@ class Watched:
             os.set_inheritable(descriptor, False)
         self._period_s = float(self._all("period")[0])
         self._ends_s = min(map(float, self._all("ends")), default=None)
+        self._data_roots, self._logs = self._all("data-root"), self._all("log")
+        self._log_limit = int(self._all("log-limit")[0])
         self.ending = False
         """Whether the level is to end."""
 
@@ -86,11 +88,11 @@ class Watched:
         if self._ends_s is not None and time.monotonic() >= self._ends_s:
             self.ending = True
             return True
-        return any(map(_is_full, self._all("data-root"))) or any(map(self._is_long, self._all("log")))
+        return any(map(_is_full, self._data_roots)) or any(map(self._is_long, self._logs))
 
     def _is_long(self, log: str) -> bool:
         try:
-            return os.stat(log).st_size > int(self._all("log-limit")[0])
+            return os.stat(log).st_size > self._log_limit
         except OSError:
             return False  # Not every program has one.
 
