@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from inception.level.failure import LevelFailure, explain
-from inception.linux import files
+from inception.linux import files, flock
 from inception.plan.events import Event, Phase, State
 from inception.plan.light_dataclasses import replace
 from inception.plan.paths import RunDirectory, previous_log
@@ -74,6 +74,11 @@ class EventLog:
         # A disk that is nearly full takes the beginning of a line.
         if os.write(self._descriptor, line) < len(line):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def await_followers(self, limit_s: float) -> None:
+        """Wait until nobody follows the event file, which its lock tells, `limit_s` seconds at most."""
+        with suppress(OSError):
+            flock.take_within(self._descriptor, flock.Mode.EXCLUSIVE, limit_s)
 
     def note(self, phase: Phase, message: str) -> None:
         """Append a note: something that the user should know, though nothing failed."""

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 _DATA_ROOT = Path(DATA_ROOT)
 _CLIENT_LIMIT_S = 1.0
 """Seconds for the client of a chain that broke to look at what it left, and release its lifeline."""
+_FOLLOWER_LIMIT_S = 1.0
+"""Seconds for those that follow the events, for clients on other machines, to report the last ones."""
 
 
 class Context:
@@ -310,6 +312,9 @@ def clean_up(context: Context, outcome: Outcome) -> None:
         if broke:
             lifeline.await_free(Path(context.plan.paths.lifeline(0)), _CLIENT_LIMIT_S)
         shutil.rmtree(context.plan.run_directory, ignore_errors=True)
+    if context.level.number == 1 and context.plan.remote:
+        # They run in this container, and end with it.
+        context.events.await_followers(_FOLLOWER_LIMIT_S)
 
 
 def _end_in_time(context: Context) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
-from inception.linux import lifeline
+from inception.linux import flock, lifeline
 from inception.plan.formats.mirroring import CaughtUp, Clocks, FileChange, LockChange, Report
 from inception.plan.paths import LOGGED_PROGRAMS, RunDirectory, previous_log
 
@@ -67,7 +67,9 @@ class Watched:
     def __init__(self, paths: RunDirectory) -> None:
         self._paths = paths
         # Open from the start, so that the last events are read even where level 1 has removed the directory.
-        self._events = os.open(paths.events, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._events = flock.open_file(Path(paths.events))
+        # Level 1 waits for those that hold it before it ends, and they with it.
+        flock.take(self._events, flock.Mode.SHARED)
         self._begun = False
         self._sizes: dict[PurePosixPath, int] = {}
         self._stamps: dict[PurePosixPath, tuple[int, int]] = {}

@@ -9,8 +9,9 @@ from typing import cast
 
 import pytest
 
+from inception.level.event_log import EventLog
 from inception.level.runner import Context, Outcome, clean_up, ends_with_its_pid_namespace, exit_status
-from inception.linux import lifeline
+from inception.linux import flock, lifeline
 from inception.linux.lifeline import Lifeline
 from inception.plan.chain import ChainPlan
 from inception.plan.protocol import RunnerExit
@@ -65,6 +66,20 @@ def test_a_level_ends_with_the_pid_namespace_of_a_level_above_if_that_one_unwind
     owner.mark_ending()
     owner.release()
     assert ends_with_its_pid_namespace(chain, chain.level(number))
+
+
+def test_level_1_on_another_machine_ends_after_those_that_follow_its_events(chain: ChainPlan) -> None:
+    remote = replace(chain, remote=True)
+    events = EventLog(remote.paths, 1)
+    context = cast(Context, SimpleNamespace(plan=remote, level=remote.level(1), events=events))
+    with flock.held(Path(remote.paths.events), flock.Mode.SHARED):
+        cleaning = threading.Thread(target=clean_up, args=(context, _outcome()))
+        cleaning.start()
+        cleaning.join(0.1)
+        assert not Path(remote.run_directory).exists()
+        assert cleaning.is_alive()
+    cleaning.join(0.5)
+    assert not cleaning.is_alive()
 
 
 def test_run_directory_of_a_chain_that_broke_stays_until_its_client_has_looked(chain: ChainPlan) -> None:
