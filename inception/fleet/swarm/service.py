@@ -22,6 +22,8 @@ _GRACE_NS = 90 * 10**9
 """Time for a node's chains to unwind before the task is killed; one that is killed leaves nothing either."""
 _GONE_S = 120.0
 _PAUSE_S = 0.5
+_LABEL_SERVICE = "com.docker.swarm.service.id"
+"""Label that Swarm gives the containers of a service."""
 
 
 def check(job: FleetJob) -> None:
@@ -69,11 +71,14 @@ class Swarm:
         return SwarmReader(self._client, fleet)
 
     def remove(self, fleet: Fleet) -> None:
-        """Remove the service, and wait until its tasks on nodes that are up have unwound."""
+        """Remove the service, and wait until its tasks on nodes that are up have unwound.
+
+        The container of a task that ended is gone from the manager's node by then; other nodes remove it in a moment.
+        """
         with translated(f"removing the fleet {fleet.name}"):
             self._client.remove_service(fleet.handle)
             deadline_s = time.monotonic() + _GONE_S
-            while left := self._tasks_left(fleet):
+            while left := self._tasks_left(fleet) or self._containers_left(fleet):
                 if time.monotonic() > deadline_s:
                     raise EngineError(
                         f"fleet {fleet.name}: {len(left)} tasks did not end within {_GONE_S:.0f} s",
@@ -85,6 +90,12 @@ class Swarm:
         ready = {it["ID"] for it in self._client.nodes() if it["Status"]["State"] == "ready"}
         # A filter for a service that is removed would be refused.
         return [it for it in self._client.tasks() if it["ServiceID"] == fleet.handle and it.get("NodeID") in ready]
+
+    def _containers_left(self, fleet: Fleet) -> list[Mapping[str, Any]]:
+        """Return those on this node: the manager forgets a task before the node removes its container."""
+        of_service = {"label": f"{_LABEL_SERVICE}={fleet.handle}"}
+        containers: list[Mapping[str, Any]] = self._client.containers(all=True, filters=of_service)
+        return containers
 
 
 def _template(job: FleetJob) -> TaskTemplate:

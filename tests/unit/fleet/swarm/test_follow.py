@@ -77,6 +77,11 @@ class Manager:
         spec = {"Name": name, "Labels": labels, "TaskTemplate": json.loads(json.dumps(template))}
         self.created.append({"ID": "service", "CreatedAt": "2026-01-01T00:00:00Z", "Spec": spec})
 
+    def containers(self, *, all: bool, filters: dict[str, str]) -> list[Any]:  # noqa: A002 docker's own word
+        assert all
+        assert filters == {"label": "com.docker.swarm.service.id=service"}
+        return []
+
     def remove_service(self, name: str) -> None:
         self.removed.append(name)
 
@@ -211,6 +216,9 @@ def test_removing_waits_for_the_tasks_of_nodes_that_are_up(clock: Clock, monkeyp
     Swarm(manager).remove(FLEET)
     assert manager.removed == ["service"]
     assert 30 <= clock.now_s < 40
+    monkeypatch.setattr(manager, "containers", lambda **_: [{}] if clock.now_s < 60 else [])
+    Swarm(manager).remove(FLEET)
+    assert 60 <= clock.now_s < 70
     monkeypatch.setattr(manager, "tasks", lambda: [task("a")])
     with pytest.raises(EngineError, match="1 tasks did not end"):
         Swarm(manager).remove(FLEET)
