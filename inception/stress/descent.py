@@ -54,7 +54,8 @@ class Cancelled(Exception):
 class CampaignContext:
     """Values that the chains of a campaign share. `begun_s` is the campaign's begin on the monotonic clock.
 
-    `places` are the directories that chains write to; `on_event` takes each event of a chain.
+    `places` are the directories that chains write to; `on_event` takes each event of a chain, and `on_measured` each
+    level that is measured.
     """
 
     host: docker.APIClient
@@ -63,6 +64,7 @@ class CampaignContext:
     places: tuple[Path, ...]
     pid_namespaces_free: int
     on_event: Callable[[ChainPlan, Event], None]
+    on_measured: Callable[[ChainPlan, int], None]
 
 
 class Descent:
@@ -156,6 +158,7 @@ class Descent:
             for number in range(1, self.plan.depth + 1):
                 self._check_running(chain)
                 self._measured[number] = _measure(self._level(number))
+                self._context.on_measured(self.plan, number)
         if campaign.churn:
             self._churn = churn(self._level(self.plan.depth), campaign.churn)
             if self._churn.errors:

@@ -28,6 +28,8 @@ from inception.stress.report.record import ChainRecord, CycleRecord, Ending
 
 _KICK_PAUSE_S = 0.2
 _KICK_LIMIT_S = 60.0
+_SAY_EVERY_S = 5.0
+"""Seconds between two lines on how far the measuring is, each level of which takes less than one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +66,8 @@ class Execution:
         self._done: list[tuple[CycleRecord, frozenset[Thing]]] = []
         self._inventories: list[frozenset[Thing]] = []
         self._mentioned: frozenset[Gap] = frozenset()
+        self._said_s = 0.0
+        """When the user was last told how far it is, on CLOCK_MONOTONIC."""
         self._in_container = is_container_of(engine)
         self._context = CampaignContext(
             host=engine.client,
@@ -72,6 +76,7 @@ class Execution:
             places=(run_root(), self._data_root, *([images] if images else ())),
             pid_namespaces_free=facts.host.pid_namespaces_free,
             on_event=self._on_event,
+            on_measured=self._on_measured,
         )
 
     def run(self) -> Outcome:
@@ -174,22 +179,29 @@ class Execution:
             return
         self._eta = self._eta.after_level(event.level, event.monotonic_s)
         if self._campaign.cycles == 1:
-            self._on_message(f"level {event.level} of {plan.depth} is ready{self._left(event.level)}")
+            self._say(f"level {event.level} of {plan.depth} is ready{self._to_go(event.level)}")
 
-    def _left(self, level: int) -> str:
-        left_s = self._eta.left_s(len(self._done), level, self._elapsed_s())
-        return "" if left_s is None else f", about {left_s:.0f} s to go"
+    def _on_measured(self, plan: ChainPlan, number: int) -> None:
+        one_chain = self._campaign.chains == 1 and self._campaign.cycles == 1
+        if one_chain and time.monotonic() - self._said_s > _SAY_EVERY_S:
+            self._say(f"level {number} of {plan.depth} is measured{self._to_go(plan.depth, number)}")
+
+    def _say(self, line: str) -> None:
+        self._said_s = time.monotonic()
+        self._on_message(line)
+
+    def _to_go(self, level: int, measured: int = 0) -> str:
+        left_s = self._eta.left_s(len(self._done), level, self._elapsed_s(), measured=measured)
+        return f", about {left_s:.0f} s to go" if left_s else ""
 
     def _line(self, record: CycleRecord) -> str:
         of = "" if self._campaign.cycles is None else f" of {self._campaign.cycles}"
         depth = min((chain.depth_reached for chain in record.chains), default=0)
-        left_s = self._eta.left_s(len(self._done), 0, self._elapsed_s())
         kills = "".join(
             f", killed {chain.kill.target} of level {chain.kill.level}" for chain in record.chains if chain.kill
         )
         walls = "".join(f", wall: {chain.wall.title}" for chain in record.chains if chain.wall)
-        to_go = "" if left_s is None else f", about {left_s:.0f} s to go"
-        return f"cycle {record.number}{of}: {depth} levels, {record.seconds:.1f} s{kills}{walls}{to_go}"
+        return f"cycle {record.number}{of}: {depth} levels, {record.seconds:.1f} s{kills}{walls}{self._to_go(0)}"
 
     def _with_leaks(self) -> list[CycleRecord]:
         """Return the records, each with its leaks: the things that are still there after every later cycle.

@@ -76,6 +76,7 @@ def _descend(
         places=places,
         pid_namespaces_free=32,
         on_event=on_event,
+        on_measured=lambda _plan, _level: None,
     )
     try:
         return Descent(context, plan, ChainTask(request=request)).run()

@@ -88,6 +88,13 @@ def test_time_left_shrinks_as_levels_and_cycles_are_done() -> None:
     assert eta.after_cycle(20.0).left_s(3, 0, 60.0) == 0.0
 
 
+def test_time_left_when_all_levels_are_measured_is_that_of_the_unwinding() -> None:
+    eta = Eta(campaign=Campaign(request=REQUEST)).after_level(1, 10.0).after_level(3, 14.0)
+    left = [eta.left_s(0, REQUEST.depth, 0.0, measured=number) or 0.0 for number in range(REQUEST.depth + 1)]
+    assert left == sorted(left, reverse=True)
+    assert left[-1] == pytest.approx(0.15 * 2.0 * REQUEST.depth)
+
+
 def test_time_limit_bounds_the_time_left() -> None:
     bounded = Eta(campaign=Campaign(request=REQUEST, cycles=100, time_limit_s=60))
     assert bounded.left_s(0, 0, 50.0) == 10.0

@@ -50,6 +50,7 @@ def descend(monkeypatch: pytest.MonkeyPatch, *, check: Callable[[], None]) -> Ch
         places=(),
         pid_namespaces_free=32,
         on_event=lambda _plan, _event: None,
+        on_measured=lambda _plan, _level: None,
     )
     return descent.Descent(context, plan, ChainTask(request=request)).run()
 

@@ -5,17 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from inception.engine.connect import Engine
-from inception.plan.request import Request
 from inception.stress import inventory_readers as read
-from inception.stress.campaign import Campaign
-from inception.stress.execute import Execution
 from inception.stress.inventory import Gap, Inventory, Thing, diff
-from tests.factories.plans import FACTS
 
 LINK = Thing("link", "incep0")
 
@@ -129,17 +123,6 @@ def test_gap_on_either_side_is_not_compared() -> None:
     assert diff(partial, full) == [f"left behind: {LINK}", f"left behind: {other}"]
     assert diff(full, partial) == [f"gone: {LINK}", f"gone: {other}"]
     assert diff(full, full) == []
-
-
-def test_campaign_mentions_each_gap_once() -> None:
-    said: list[str] = []
-    client = SimpleNamespace(info=lambda: {"DockerRootDir": "/var/lib/docker"})
-    engine = Engine(client=client, endpoint="unix:///x", local=True, private=False)  # type: ignore[arg-type]
-    campaign = Campaign(request=Request(depth=1, name="dream", image="x"))
-    execution = Execution(engine, campaign, facts=FACTS, on_message=said.append)
-    for _ in range(2):
-        execution._mention_gaps(Inventory(frozenset(), frozenset({Gap("rule", "", "status 4")})))
-    assert said == ["not looked at for leaks: rule: status 4"]
 
 
 def test_what_is_kept_in_the_state_directory_is_not_listed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
