@@ -24,7 +24,7 @@ from inception.level.mailbox import Mailbox, Message
 from inception.level.network import close_network, open_network
 from inception.level.outward import open_ways_outward
 from inception.level.shutdown import EndOfLevel, Shutdown
-from inception.level.standby.handover import Handover, let_signals_through, lifeline_above, stand_by, take_back
+from inception.level.standby.handover import Handover, let_signals_through, stand_by, take_back
 from inception.level.storage import close_storage, open_storage
 from inception.linux import cgroups, lifeline
 from inception.linux.mounts import RemountWritable, ShareMounts, parse_mountinfo
@@ -246,9 +246,9 @@ def _stand_by(context: Context, engine: LevelEngine, children: Children) -> None
 
 def _is_quiet(context: Context, children: Children) -> bool:
     """Return whether all that the runner watches is whole, and has always been."""
-    above = lifeline_above(context.plan, context.level.number)
+    above = context.plan.lifeline_above(context.level.number)
     # A client on another machine may not have taken its lifeline yet.
-    hangs = above is None or lifeline.is_held(above)
+    hangs = above is None or lifeline.is_held(Path(above))
     engine_quiet = context.watch is not None and context.watch.quiet
     return (
         hangs
@@ -320,11 +320,11 @@ def clean_up(context: Context, outcome: Outcome) -> None:
 def _end_in_time(context: Context) -> None:
     """Arrange that this level ends with the level above or the client, or when its time to live is over."""
     plan, number, shutdown = context.plan, context.level.number, context.shutdown
-    if (above := lifeline_above(plan, number)) is not None:
+    if (above := plan.lifeline_above(number)) is not None:
         level = context.level.above
         # A client on another machine takes it by a command in this container, so once that runs.
         late_s = plan.limits.lifeline_s if plan.remote and number == 1 else 0.0
-        lifeline.call_when_free(above, lambda: shutdown.request(f"level {level} is gone"), held_within_s=late_s)
+        lifeline.call_when_free(Path(above), lambda: shutdown.request(f"level {level} is gone"), held_within_s=late_s)
     if context.ttl_ends_s is not None:
         # It counts on CLOCK_MONOTONIC: a clock that is set does not move it.
         left_s = context.ttl_ends_s - time.monotonic()

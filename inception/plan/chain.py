@@ -151,6 +151,10 @@ class ChainPlan:
         """Return the plan of level `number`, counted from 1."""
         return self.levels[number - 1]
 
+    def lifeline_above(self, number: int) -> PurePosixPath | None:
+        """Return the lifeline with whose release level `number` ends; None for level 1 of a chain that stays."""
+        return self.paths.lifeline(self.level(number).above) if number > 1 or self.attached else None
+
     @property
     def restored(self) -> bool:
         """Whether the levels have the data-roots of a chain that was stopped."""

@@ -106,7 +106,7 @@ def watch_words(number: int, handover: Handover, data_root: Path) -> Iterator[st
     plan, paths = handover.plan, handover.plan.paths
     yield f"own-lifeline={handover.own_lifeline}"
     yield f"period={FILES_POLL_S}"
-    if (above := lifeline_above(plan, number)) is not None:
+    if (above := plan.lifeline_above(number)) is not None:
         yield f"above={above}"
     for child in handover.children:
         yield f"child={paths.alive(child)}"
@@ -118,11 +118,6 @@ def watch_words(number: int, handover: Handover, data_root: Path) -> Iterator[st
         yield f"log={paths.log(number, program)}"
     if handover.ttl_ends_s is not None:
         yield f"ends={handover.ttl_ends_s}"
-
-
-def lifeline_above(plan: ChainPlan, number: int) -> Path | None:
-    """Return the lifeline that level `number` waits for; None for level 1 of a chain that stays."""
-    return Path(plan.paths.lifeline(plan.level(number).above)) if number > 1 or plan.attached else None
 
 
 def let_signals_through() -> None:
