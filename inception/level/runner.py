@@ -305,14 +305,16 @@ def ends_with_its_pid_namespace(plan: ChainPlan, level: LevelPlan) -> bool:
 
 def clean_up(context: Context, outcome: Outcome) -> None:
     """Remove the run directory with level 1; a detached chain that broke keeps it until somebody has seen why."""
+    if context.level.number != 1:
+        return
     broke = exit_status(outcome) is not RunnerExit.UNWOUND or outcome.child_broken
-    if context.level.number == 1 and (context.plan.attached or not broke):
+    if context.plan.attached or not broke:
         import shutil  # Not at the top: see `graft`.
 
         if broke:
             lifeline.await_free(Path(context.plan.paths.lifeline(0)), _CLIENT_LIMIT_S)
         shutil.rmtree(context.plan.run_directory, ignore_errors=True)
-    if context.level.number == 1 and context.plan.remote:
+    if context.plan.remote:
         # They run in this container, and end with it.
         context.events.await_followers(_FOLLOWER_LIMIT_S)
 

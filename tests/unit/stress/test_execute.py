@@ -1,4 +1,4 @@
-"""What a campaign says while it runs."""
+"""Check the lines in which a running campaign tells the user how far it is, and what it cannot compare."""
 
 from __future__ import annotations
 
