@@ -7,14 +7,15 @@ import tarfile
 import time
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-
-import docker
+from typing import TYPE_CHECKING
 
 from inception.chain.background import start_background
-from inception.chain.endpoint_proof import check_endpoint
 from inception.errors import EngineError
 from inception.linux import flock, lifeline
 from inception.plan.chain import ChainPlan
+
+if TYPE_CHECKING:
+    import docker
 
 _END_LIMIT_S = 10.0
 """Seconds for a mirror process to end after its chain."""
@@ -46,6 +47,9 @@ def ensure_mirror(plan: ChainPlan) -> None:
         return
     if lifeline.is_held(Path(plan.paths.lifeline(0))):
         return
+    # It brings the Docker SDK, which takes longer than all the rest of `inception ls`.
+    from inception.chain.endpoint_proof import check_endpoint
+
     check_endpoint(plan)
     with flock.held(Path(plan.paths.level(0)) / "mirror.lock"):
         if not lifeline.is_held(mirror_lock(plan)):

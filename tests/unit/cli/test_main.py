@@ -18,14 +18,14 @@ from inception.errors import EngineUnreachable, InceptionError, Interrupted, Lev
 
 MOST_OF_TYPER = 1.5
 """Time that `inception --help` may take, as a multiple of what loading typer takes, without which there is no help."""
+SDK = {"docker", "requests", "urllib3"}
 HEAVY = {
-    "docker",
+    *SDK,
     "inception.api",
     "inception.plan.chain",
     "jinja2",
     "logging",
     "msgspec",
-    "requests",
     "rich",
     "tenacity",
 }
@@ -191,6 +191,14 @@ def test_help_loads_nothing_heavy() -> None:
     code = f"import sys, inception.cli.main as it; it.run_arguments(['--help']); print(sys.modules.keys() & {HEAVY})"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout
     assert shown.splitlines()[-1] == "set()"
+
+
+@pytest.mark.parametrize("command", ["ls", "events", "logs", "top", "env", "forward"])
+def test_commands_that_ask_no_engine_do_not_load_the_docker_sdk(command: str, tmp_path: Path) -> None:
+    code = f"import sys, inception.cli.main as it; it.run_arguments(['{command}']); print(sys.modules.keys() & {SDK})"
+    environment = {**os.environ, "INCEPTION_RUN_ROOT": str(tmp_path), "INCEPTION_STATE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment, check=True, text=True)
+    assert done.stdout.splitlines()[-1] == "set()"
 
 
 def test_help_takes_little_longer_than_loading_typer() -> None:
