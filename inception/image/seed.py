@@ -3,8 +3,9 @@
 The volume holds `image.tar` (the output of `docker save`, for levels that load it), the same for each preload,
 `data-root/` (of an engine that has loaded them) and, written last, `seed.json`. An image has a seed for each engine
 that is given it, each image store that was asked for and each set of preloads: the engine in a level image makes the
-data-roots that the levels of that image graft from. A seed with preloads begins as a copy of the one without, if that
-is there: copying takes a fraction of the time of loading the image.
+data-roots that the levels of that image graft from. A seed with preloads begins as a copy of the one without, one in a
+store that was asked for as a copy of the one in the engine's own choice, if that is the same, and one on the engine of
+a level as a copy of the level's own: copying takes a fraction of the time of loading the image.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import io
 import json
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import PurePosixPath
 from typing import IO, Any
 
 import docker
@@ -28,9 +30,9 @@ from inception.level.containers import with_known_capabilities
 from inception.payload import payload_archive
 from inception.places import locked
 from inception.plan.engine.preloads import Preload, show_preload
-from inception.plan.engine.seeds import SeedPlan, without_preloads
+from inception.plan.engine.seeds import SeedPlan, bases_of
 from inception.plan.light_dataclasses import replace
-from inception.plan.paths import PLAIN_SEED_DIRECTORY, SEED_DIRECTORY, preload_file
+from inception.plan.paths import BASE_SEED_DIRECTORY, SEED_DIRECTORY, SEEDS_DIRECTORY, preload_file
 from inception.plan.privileges import Privileges
 from inception.plan.protocol import Program
 from inception.plan.request import ImageStore
@@ -74,9 +76,13 @@ def ensure_seed(
             except BaseException:
                 _remove_volume(client, volume)
                 raise
+    version = description.get("engine_version") or seed.engine_version
+    return replace(seed, store=_store_of(description), engine_version=version)
+
+
+def _store_of(description: Mapping[str, Any]) -> ImageStore:
     # Seeds were of this store alone before they named it.
-    store = ImageStore(description.get("image_store", ImageStore.OVERLAY2))
-    return replace(seed, store=store, engine_version=description.get("engine_version") or seed.engine_version)
+    return ImageStore(description.get("image_store", ImageStore.OVERLAY2))
 
 
 def _labels(seed: SeedPlan) -> dict[str, str]:
@@ -99,21 +105,31 @@ def _describe(client: docker.APIClient, seed: SeedPlan) -> dict[str, Any] | None
         return None
     if (recorded := find_record(volume)) is not None:
         return recorded
-    if (description := _read_description(client, seed)) is not None:
+    with _container(client, seed, command=["true"]) as container:
+        description = _read_description(client, container, SEED_DIRECTORY)
+    if description is not None:
         write_record(volume, description)
     return description
 
 
-def _read_description(client: docker.APIClient, seed: SeedPlan) -> dict[str, Any] | None:
-    with _container(client, seed, command=["true"]) as container:
-        try:
-            chunks, _ = client.get_archive(container, str(SEED_DIRECTORY / "seed.json"))
-        except docker.errors.NotFound:
-            return None
-        with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
-            member = archive.extractfile("seed.json")
-            description: dict[str, Any] = {} if member is None else json.load(member)
-            return description if "image_id" in description else None
+def _describe_in_level(client: docker.APIClient, seed: SeedPlan) -> dict[str, Any] | None:
+    """Return the content of the `seed.json` that the level has of `seed` if the engine is that of a level, or None."""
+    try:
+        with _container(client, seed, command=["true"], base=_in_level(seed)) as container:
+            return _read_description(client, container, BASE_SEED_DIRECTORY)
+    except docker.errors.APIError:  # There is no such directory beside the engine.
+        return None
+
+
+def _read_description(client: docker.APIClient, container: str, directory: PurePosixPath) -> dict[str, Any] | None:
+    try:
+        chunks, _ = client.get_archive(container, str(directory / "seed.json"))
+    except docker.errors.NotFound:
+        return None
+    with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
+        member = archive.extractfile("seed.json")
+        description: dict[str, Any] = {} if member is None else json.load(member)
+        return description if "image_id" in description else None
 
 
 def _container(
@@ -122,14 +138,14 @@ def _container(
     *,
     command: list[str],
     privileges: Privileges | None = None,
-    plain: str | None = None,
+    base: Mount | None = None,
 ) -> AbstractContextManager[str]:
     """Create a container of the engine's image with the seed's volume, not started; remove it after the block.
 
-    `plain` is the volume of the seed without preloads, which it can read.
+    `base` is the mount of the seed that this one begins as a copy of.
     """
     if privileges is None:
-        return helper_from(client, lambda name: _create(client, name, seed, command, plain, privileged=False))
+        return helper_from(client, lambda name: _create(client, name, seed, command, base, privileged=False))
     return helper_from(
         client,
         lambda name: with_known_capabilities(
@@ -139,7 +155,7 @@ def _container(
                 name,
                 seed,
                 command,
-                plain,
+                base,
                 privileged=known.privileged,
                 cap_add=list(known.capabilities) or None,
                 security_opt=["seccomp=unconfined", "apparmor=unconfined", "label=disable"],
@@ -149,11 +165,11 @@ def _container(
 
 
 def _create(
-    client: docker.APIClient, name: str, seed: SeedPlan, command: list[str], plain: str | None, **host_config: Any
+    client: docker.APIClient, name: str, seed: SeedPlan, command: list[str], base: Mount | None, **host_config: Any
 ) -> str:
     mounts = [Mount(str(SEED_DIRECTORY), seed.volume, type="volume", no_copy=True)]
-    if plain is not None:
-        mounts.append(Mount(str(PLAIN_SEED_DIRECTORY), plain, type="volume", no_copy=True, read_only=True))
+    if base is not None:
+        mounts.append(base)
     return create_helper(
         client,
         # Engines with other image stores have other ids of one image.
@@ -170,11 +186,11 @@ def _fill(
 ) -> None:
     preloads = [json.dumps({"names": it.names, "digests": it.digests}) for it in seed.preloads]
     program = ["python3", "-m", Program.MAKE_SEED, seed.image, str(patience), seed.store.value, *preloads]
-    plain = _plain_volume(client, seed)
+    base = _find_base(client, seed)
     command = ["tini", "-s", "--", *program]
-    with _container(client, seed, command=command, privileges=privileges, plain=plain) as container:
+    with _container(client, seed, command=command, privileges=privileges, base=base) as container:
         client.put_archive(container, "/", payload_archive(_PAYLOAD.removeprefix("/")))
-        if plain is None:
+        if base is None:
             with tempfile.TemporaryFile() as tarball:
                 for chunk in source.get_image(seed.image, chunk_size=_CHUNK):
                     tarball.write(chunk)
@@ -200,10 +216,24 @@ def _fill(
             )
 
 
-def _plain_volume(client: docker.APIClient, seed: SeedPlan) -> str | None:
-    """Return the volume of the complete seed without preloads, None if there is none or `seed` is it."""
-    plain = without_preloads(seed)
-    return None if plain.volume == seed.volume or _describe(client, plain) is None else plain.volume
+def _find_base(client: docker.APIClient, seed: SeedPlan) -> Mount | None:
+    """Return the mount of a complete seed that this one can begin as a copy of, or None."""
+    for base in bases_of(seed):
+        if _has_store(seed, base, _describe(client, base)):
+            return Mount(str(BASE_SEED_DIRECTORY), base.volume, type="volume", no_copy=True, read_only=True)
+    for base in (seed, *bases_of(seed)):
+        if _has_store(seed, base, _describe_in_level(client, base)):
+            return _in_level(base)
+    return None
+
+
+def _has_store(seed: SeedPlan, base: SeedPlan, description: Mapping[str, Any] | None) -> bool:
+    """Return whether `base`, with its `description` if it is there and complete, has the store that `seed` needs."""
+    return description is not None and seed.store in {base.store, _store_of(description)}
+
+
+def _in_level(seed: SeedPlan) -> Mount:
+    return Mount(str(BASE_SEED_DIRECTORY), str(SEEDS_DIRECTORY / seed.volume), type="bind", read_only=True)
 
 
 @contextmanager

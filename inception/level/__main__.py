@@ -13,17 +13,18 @@ import sys
 gc.disable()
 number = int(sys.argv[1])
 
-if len(sys.argv) == 3:  # noqa: PLR2004 NUMBER and STEPS
-    from inception.level.early.daemons import start_early
-    from inception.linux import fds
+match sys.argv[2:]:
+    case [steps]:
+        from inception.level.early.daemons import start_early
+        from inception.linux import fds
 
-    fds.close_inherited()
-    early = start_early(f"{os.path.dirname(os.environ['INCEPTION_PLAN'])}/{number}", sys.argv[2].split(","))  # noqa: PTH120
+        fds.close_inherited()
+        early = start_early(f"{os.path.dirname(os.environ['INCEPTION_PLAN'])}/{number}", steps.split(","))  # noqa: PTH120
 
-    from inception.level.runner import main  # it brings all the rest
+        from inception.level.runner import main  # it brings all the rest
 
-    main(number, early)
-else:
-    from inception.level.runner import main_again
+        main(number, early)
+    case _:
+        from inception.level.runner import main_again
 
-    main_again(number, *sys.argv[3:])
+        main_again(number, *sys.argv[3:])

@@ -30,8 +30,8 @@ DATA_ROOT = PurePosixPath(directories.DATA_ROOT)
 SEED_DIRECTORY = PurePosixPath("/var/lib/inception/seed")
 """Directory of the seed where it is made: `seed.json`, `image.tar`, `data-root/` and archives of preloads."""
 
-PLAIN_SEED_DIRECTORY = PurePosixPath("/var/lib/inception/plain-seed")
-"""Directory of the seed without preloads, where one with preloads is made."""
+BASE_SEED_DIRECTORY = PurePosixPath("/var/lib/inception/base-seed")
+"""Directory of the seed that another one begins as a copy of, where that one is made."""
 
 SEEDS_DIRECTORY = PurePosixPath("/var/lib/inception/seeds")
 """Directory of the chain's seeds in each level, read-only, each in a directory with the name of its volume."""

@@ -9,7 +9,6 @@ import json
 import os
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,7 +21,8 @@ from inception.engine.connect import Engine, EngineChoice, connect
 from inception.engine.private.layout import EngineDirectory
 from inception.level.engine.watch import MAX_RESTARTS
 from inception.places import run_root
-from tests.integration.conftest import RunInception, wait_for
+from tests.integration.conftest import RunInception
+from tests.integration.own_engine import own_private_engine
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.usefixtures("level_image")]
 
@@ -216,23 +216,12 @@ def test_a_containerd_is_not_restarted(run_inception: RunInception) -> None:
 
 @pytest.fixture(scope="module")
 def private_directory(engine: Engine, level_image: str) -> Iterator[EngineDirectory]:
-    """A private engine of this module's own that has the level image: it may break. It runs while somebody uses it.
+    """Give a private engine of this module's own: it may break. It runs while somebody uses it.
 
     Only the tests that ask for it use it: others may follow in the same process, in whatever order.
     """
-    with tempfile.TemporaryDirectory(prefix="faults-") as home:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("INCEPTION_STATE_DIR", home)
-            with connect(EngineChoice.PRIVATE, on_message=print) as private:
-                for _ in private.client.load_image(engine.client.get_image(level_image)):
-                    pass
-        # Its supervisor gives up the lock before it ends, and would be missed by the first test's inventory.
-        wait_for(lambda: _no_process_names(home), 60, "the private engine goes on without a client")
-        yield EngineDirectory(Path(home) / "engine")
-
-
-def _no_process_names(directory: str) -> bool:
-    return subprocess.run(["pgrep", "-f", directory], capture_output=True, check=False).returncode == 1
+    with own_private_engine(engine, level_image) as directory:
+        yield directory
 
 
 @pytest.fixture

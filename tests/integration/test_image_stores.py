@@ -6,6 +6,7 @@ import io
 import json
 import tarfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import docker
 import pytest
@@ -13,11 +14,12 @@ from docker.types import Mount
 
 from inception import attach
 from inception.chain.prepare import prepare
-from inception.engine.connect import Engine
+from inception.engine.connect import Engine, EngineChoice, connect
 from inception.image.store import remove_image
 from inception.plan.engine.options import parse_level_image
 from inception.plan.engine.seeds import seed_volume_name
-from inception.plan.request import Request
+from inception.plan.light_dataclasses import replace
+from inception.plan.request import Request, parse_level_store
 from tests.integration.conftest import RunInception, wait_for
 from tests.integration.tiny import TINY_IMAGE, import_tiny_image
 
@@ -63,6 +65,32 @@ def _archive(name: str, content: bytes) -> bytes:
         header.size = len(content)
         archive.addfile(header, io.BytesIO(content))
     return buffer.getvalue()
+
+
+def test_seed_in_the_store_that_the_engine_chooses_by_itself_is_copied(
+    engine: Engine, level_image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = prepare(engine, Request(depth=1, name="own", image=level_image), print).seed_of(1)
+    volume = seed_volume_name(chosen.image_id, chosen.store)
+    if volume in {it["Name"] for it in engine.client.volumes()["Volumes"]}:
+        engine.client.remove_volume(volume)
+    monkeypatch.setattr(engine.client, "get_image", None)  # Without a copy it would be called.
+    wanted = Request(depth=1, name="same", image=level_image, image_store=(parse_level_store(chosen.store),))
+    assert prepare(engine, wanted, print).seed_of(1) == replace(chosen, volume=volume)
+
+
+@pytest.mark.usefixtures("unchanged_host")
+def test_seed_on_the_engine_of_a_level_is_a_copy_of_the_levels_own(
+    run_inception: RunInception, level_image: str, own_run_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run_inception("up", "--depth", "1", "--name", "outer").returncode == 0
+    try:
+        with connect(EngineChoice.HOST, endpoint=f"unix://{own_run_root}/outer/1/docker.sock", on_message=print) as own:
+            monkeypatch.setattr(own.client, "get_image", None)  # Without a copy it would be called.
+            seed = prepare(own, Request(depth=1, name="inner", image=level_image), print).seed_of(1)
+            assert (seed.home, seed.store, seed.engine_version) == (0, "overlay2", own.client.version()["Version"])
+    finally:
+        run_inception("down", "outer")
 
 
 @pytest.mark.usefixtures("unchanged_host", "image")

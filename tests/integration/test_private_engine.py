@@ -27,6 +27,7 @@ from inception.plan.chain import LABEL_CHAIN
 from inception.plan.events import Event, Phase
 from inception.probe.network import read_mtu
 from tests.integration.conftest import INCEPTION, lasting_difference, steady_inventory, wait_for
+from tests.integration.own_engine import own_private_engine
 from tests.integration.tiny import TINY_IMAGE, import_tiny_image
 
 pytestmark = [
@@ -381,18 +382,18 @@ def test_a_full_disk_fails_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.slow
 def test_a_chain_whose_client_is_killed_takes_the_engine_with_it(
-    directory: EngineDirectory, engine: Engine, level_image: str, tmp_path: Path
+    engine: Engine, level_image: str, tmp_path: Path
 ) -> None:
-    with private() as own:
-        own.client.load_image(engine.client.get_image(level_image, chunk_size=1 << 20))
     events = tmp_path / "events.jsonl"
     options = ["--engine", "private", "--image", level_image, "--depth", "2", "--json-events", str(events)]
     command = [INCEPTION, *options, "--", "sleep", "600"]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL) as chain:
-        wait_for(lambda: reached(events, level=2), CHAIN_LIMIT_S, "the bottom was never ready")
-        time.sleep(0.5)
-        chain.kill()
-    wait_for(lambda: not engine_is_there(directory), UNWIND_LIMIT_S, "the engine outlived its chain")
+    with own_private_engine(engine, level_image) as directory:
+        environment = {**os.environ, "INCEPTION_STATE_DIR": str(directory.root.parent)}
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, env=environment) as chain:
+            wait_for(lambda: reached(events, level=2), CHAIN_LIMIT_S, "the bottom was never ready")
+            time.sleep(0.5)
+            chain.kill()
+        wait_for(lambda: not engine_is_there(directory), UNWIND_LIMIT_S, "the engine outlived its chain")
 
 
 def reached(events: Path, *, level: int) -> bool:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from inception.chain.stopped.records import record_of
 from inception.engine.connect import Engine, EngineChoice, connect
 from inception.engine.private.layout import EngineDirectory
 from tests.integration.conftest import RunInception, wait_for
+from tests.integration.own_engine import own_private_engine, wait_until_ended
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("unchanged_host", "own_run_root", "home")]
 
@@ -28,14 +27,8 @@ GREETING = "echo hello >>/data/file; exec sleep 1000"
 
 @pytest.fixture(scope="module")
 def private(engine: Engine, level_image: str) -> Iterator[EngineDirectory]:
-    """A private engine of this module's own that has the level image: it ends with the last chain that runs on it."""
-    with tempfile.TemporaryDirectory(prefix="stops-") as home, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("INCEPTION_STATE_DIR", home)
-        with connect(EngineChoice.PRIVATE, on_message=print) as own:
-            for _ in own.client.load_image(engine.client.get_image(level_image)):
-                pass
-        directory = EngineDirectory(Path(home) / "engine")
-        _wait_until_level_0_has_ended(directory)
+    """Give a private engine of this module's own: it ends with the last chain that runs on it."""
+    with own_private_engine(engine, level_image) as directory:
         yield directory
 
 
@@ -51,7 +44,7 @@ def home(
         assert own.client.containers(all=True) == []
         volumes = [it["Name"] for it in own.client.volumes()["Volumes"] or ()]
         assert [name for name in volumes if not name.startswith("inception-seed-")] == []
-    _wait_until_level_0_has_ended(private)
+    wait_until_ended(private)
     assert not record_of(NAME).exists()
 
 
@@ -77,13 +70,6 @@ def _listed(run: RunInception) -> dict[str, Any]:
     (chain,) = json.loads(run("ls", "--json").stdout)
     assert isinstance(chain, dict)
     return chain
-
-
-def _wait_until_level_0_has_ended(home: EngineDirectory) -> None:
-    def has_ended() -> bool:
-        return subprocess.run(["pgrep", "-f", str(home.root)], capture_output=True, check=False).returncode == 1
-
-    wait_for(has_ended, LIMIT_S, "the level-0 engine goes on without a chain")
 
 
 def _fill(level: docker.DockerClient, image: str) -> None:
@@ -130,7 +116,7 @@ def test_a_chain_is_back_with_its_data_after_level_0_was_restarted(
             for number in (1, 3):
                 _fill(levels[number], image)
         assert "dream: stopped; inception start dream starts it again" in _done(run_inception, "stop", NAME)
-        _wait_until_level_0_has_ended(home)
+        wait_until_ended(home)
         assert list(own_run_root.iterdir()) == []
         assert _listed(run_inception)["condition"] == "stopped"
 
@@ -144,7 +130,7 @@ def test_a_chain_is_back_with_its_data_after_level_0_was_restarted(
         with attach(NAME) as levels:
             _fill(levels[4], image)
         _done(run_inception, "stop")
-        _wait_until_level_0_has_ended(home)
+        wait_until_ended(home)
         _done(run_inception, "start")
         with attach(NAME) as levels:
             for number, lines in ((1, 3), (3, 3), (4, 2)):
@@ -164,7 +150,7 @@ def test_the_bottom_is_back_with_its_data_at_any_depth(
             image = levels.image
             _fill(levels[depth], image)
         _done(run_inception, "stop", NAME)
-        _wait_until_level_0_has_ended(home)
+        wait_until_ended(home)
         assert list(own_run_root.iterdir()) == []
         _done(run_inception, "start", NAME)
         with attach(NAME) as levels:
@@ -207,7 +193,7 @@ def test_all_branches_of_a_tree_are_back_with_their_data(
         assert "dream/a is a level, and this command is for a whole chain: leave the path out: dream" in one
         for lines in (2, 3):
             _done(run_inception, "stop", NAME)
-            _wait_until_level_0_has_ended(home)
+            wait_until_ended(home)
             assert list(own_run_root.iterdir()) == []
             _done(run_inception, "start", NAME)
             assert _listed(run_inception)["condition"] == "running"

@@ -11,11 +11,11 @@ from pathlib import Path
 from inception.engine.private.kernel import bind
 from inception.linux.cgroups import hierarchy_name
 from inception.linux.mounts import MountPoint, parse_mountinfo
+from inception.places import state_directory
 from tests.cache import ENGINES
+from tests.isolated.rest import DISK, MEMORY, keep_engine_at_rest
 from tests.isolated.slot import LOCKS
 
-MEMORY = Path("/mnt")
-"""Mount point of the memory that holds the disk's file, inside."""
 OLD_ROOT = Path("/old-root-of-tests")
 _STATE = tuple(Path("/var/lib", name) for name in ("inception", "docker", "containerd", "containers", "cni"))
 _TEMPORARY = (Path("/tmp"), Path("/var/tmp"))
@@ -35,6 +35,7 @@ def main(arguments: list[str]) -> int:
     kept = [(path, os.open(path, os.O_PATH)) for path in shown]
     _enter_own_root(mounted)
     _cover(mounted)
+    keep_engine_at_rest(state_directory() / "engine")
     for path, descriptor in kept:
         path.mkdir(parents=True, exist_ok=True)
         bind(Path(f"/proc/self/fd/{descriptor}"), path)
@@ -59,7 +60,7 @@ def _mount(*arguments: str) -> None:
 def _mount_disk(template: Path) -> tuple[Path, Path]:
     """Mount a copy of `template` that lies in memory; return the copy and its mount point."""
     _mount("-t", "tmpfs", "-o", "size=75%,mode=700", "tmpfs", str(MEMORY))
-    copy, mounted = MEMORY / "disk.ext4", MEMORY / "disk"
+    copy, mounted = MEMORY / "disk.ext4", DISK
     subprocess.run(("cp", "--sparse=always", template, copy), check=True)
     mounted.mkdir()
     _mount("-o", "loop,discard,noinit_itable", str(copy), str(mounted))

@@ -2,7 +2,7 @@
 
 The client runs it once for each image, image store and set of preloads, in a container of that image whose seed
 directory is the volume and already has `image.tar` and the archives of the preloads in it. Where the container has
-the seed without preloads, that is copied instead of `image.tar`, and the engine has the image already.
+another seed to begin with, that is copied instead of `image.tar`, and the engine has the image already.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from inception.level.images.store import store_in_use, store_settings
 from inception.plan.directories import CONTAINERD_ROOT
 from inception.plan.engine.settings import DockerdConfiguration, SettingsFile, configure
 from inception.plan.engine.versions import has_containerd_store, parse_engine_version
-from inception.plan.paths import PLAIN_SEED_DIRECTORY, SEED_DIRECTORY, preload_file
+from inception.plan.paths import BASE_SEED_DIRECTORY, SEED_DIRECTORY, preload_file
 from inception.plan.request import ImageStore
 from inception.plan.time_limits import TimeLimits
 
@@ -62,7 +62,7 @@ def make_seed(
     """
     check_store(store, subprocess.run(("dockerd", "--version"), capture_output=True, text=True, check=False).stdout)
     data_root = data_root_in(directory)
-    copy_plain_seed(Path(PLAIN_SEED_DIRECTORY), directory)
+    copy_base_seed(Path(BASE_SEED_DIRECTORY), directory)
     containerd = start_containerd(data_root, _LOGS / "containerd.log")
     wait_for_socket(CONTAINERD_SOCKET, containerd, limits.containerd_s)
     dockerd = start_dockerd(dockerd_configuration(data_root, store), _LOGS / "dockerd.log")
@@ -100,14 +100,14 @@ def make_seed(
     (directory / "seed.json").write_text(json.dumps(described) + "\n")
 
 
-def copy_plain_seed(plain: Path, directory: Path) -> None:
-    """Copy data-root and image of the seed in `plain`, if it is there, to `directory`. Raises PhaseError."""
-    if not plain.exists():
+def copy_base_seed(base: Path, directory: Path) -> None:
+    """Copy data-root and image of the seed in `base`, if it is there, to `directory`. Raises PhaseError."""
+    if not base.exists():
         return
-    sources = (data_root_in(plain), tarball_in(plain))
+    sources = (data_root_in(base), tarball_in(base))
     copied = subprocess.run(("cp", "--archive", *sources, directory), capture_output=True, text=True, check=False)
     if copied.returncode != 0:
-        raise PhaseError(f"the seed without preloads cannot be copied: {copied.stderr.strip()}")
+        raise PhaseError(f"the seed to begin with cannot be copied: {copied.stderr.strip()}")
 
 
 def name_by_digests(data_root: Path, image_ids: Sequence[str], digests: Iterable[str]) -> None:

@@ -63,10 +63,18 @@ def seed_volume_name(
     return _PREFIX + "-".join(words)
 
 
-def without_preloads(seed: SeedPlan) -> SeedPlan:
-    """Return the seed of the same image, store and engine that has no preloads."""
-    volume = seed_volume_name(seed.image_id, seed.store, engine_image_id=seed.engine_image_id)
-    return replace(seed, volume=volume, preloads=())
+def bases_of(seed: SeedPlan) -> tuple[SeedPlan, ...]:
+    """Return the seeds that `seed` may begin as a copy of, best first: of the same image and engine, without preloads.
+
+    The second is in the store that the engine chooses by itself, which may be another than that of `seed`.
+    """
+    stores = dict.fromkeys((seed.store, ImageStore.AUTO))
+    volumes = {seed_volume_name(seed.image_id, it, engine_image_id=seed.engine_image_id): it for it in stores}
+    return tuple(
+        replace(seed, volume=volume, store=store, preloads=())
+        for volume, store in volumes.items()
+        if volume != seed.volume
+    )
 
 
 def is_seed_of(volume: str, image_id: str) -> bool:

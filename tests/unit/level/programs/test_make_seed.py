@@ -8,7 +8,7 @@ import pytest
 
 from inception.level.early.processes import Daemon
 from inception.level.failure import PhaseError
-from inception.level.programs.make_seed import check_store, copy_plain_seed, name_by_digests, wait_for_dockerd
+from inception.level.programs.make_seed import check_store, copy_base_seed, name_by_digests, wait_for_dockerd
 from inception.plan.request import ImageStore
 from inception.plan.time_limits import TimeLimits
 
@@ -50,18 +50,18 @@ def test_an_engine_too_old_for_containerds_store_is_refused_before_it_is_started
     check_store(ImageStore.CONTAINERD, "Docker version 28.5.2, build 89c5e8f\n")
 
 
-def test_seed_without_preloads_is_copied_where_it_is_there(tmp_path: Path) -> None:
-    plain, target = tmp_path / "plain", tmp_path / "target"
+def test_seed_to_begin_with_is_copied_where_it_is_there(tmp_path: Path) -> None:
+    base, target = tmp_path / "base", tmp_path / "target"
     target.mkdir()
-    copy_plain_seed(plain, target)
+    copy_base_seed(base, target)
     assert list(target.iterdir()) == []
-    (plain / "data-root/image").mkdir(parents=True)
-    (plain / "data-root/image/layer").symlink_to("../layers/one")
-    (plain / "image.tar").write_text("image")
-    (plain / "seed.json").write_text("{}")
-    copy_plain_seed(plain, target)
+    (base / "data-root/image").mkdir(parents=True)
+    (base / "data-root/image/layer").symlink_to("../layers/one")
+    (base / "image.tar").write_text("image")
+    (base / "seed.json").write_text("{}")
+    copy_base_seed(base, target)
     assert {it.name for it in target.iterdir()} == {"data-root", "image.tar"}, "seed.json says that it is complete"
     assert (target / "data-root/image/layer").readlink() == Path("../layers/one")
-    (plain / "image.tar").unlink()
-    with pytest.raises(PhaseError, match="the seed without preloads cannot be copied: cp: "):
-        copy_plain_seed(plain, target)
+    (base / "image.tar").unlink()
+    with pytest.raises(PhaseError, match="the seed to begin with cannot be copied: cp: "):
+        copy_base_seed(base, target)

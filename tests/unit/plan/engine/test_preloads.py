@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from inception.plan.engine.preloads import Preload, distinct_preloads, names_file, show_preload
-from inception.plan.engine.seeds import ImageFacts, is_seed_of, preloads_in, seed_volume_name, without_preloads
-from inception.plan.request import ImageTransfer
+from inception.plan.engine.seeds import ImageFacts, bases_of, is_seed_of, preloads_in, seed_volume_name
+from inception.plan.request import ImageTransfer, parse_level_store
 from tests.factories.plans import FACTS, IMAGE, IMAGE_ID, plan
 
 APP = Preload(source="app:1", identity="sha256:a", names=("app:1", "app:latest"), size=10_000_000)
@@ -24,11 +24,14 @@ def test_a_set_of_preloads_has_one_seed_in_whatever_order_it_is_given() -> None:
     assert volume not in {seed_volume_name(IMAGE_ID, preloads=it) for it in others}
 
 
-def test_seed_without_preloads_is_that_of_a_chain_which_has_none() -> None:
-    (seed, *_) = plan(2, replace(FACTS, preloads=(APP,))).seeds
-    (plain, *_) = plan(2).seeds
-    assert without_preloads(seed) == without_preloads(plain) == plain
-    assert seed != plain
+def test_seed_begins_as_a_copy_of_the_one_that_a_chain_without_preloads_or_store_has() -> None:
+    (own_choice, *_) = plan(2).seeds
+    (overlay2, *_) = plan(2, image_store=(parse_level_store("overlay2"),)).seeds
+    assert bases_of(own_choice) == ()
+    assert bases_of(overlay2) == (own_choice,)
+    facts = replace(FACTS, preloads=(APP,))
+    assert bases_of(plan(2, facts).seeds[0]) == (own_choice,)
+    assert bases_of(plan(2, facts, image_store=(parse_level_store("overlay2"),)).seeds[0]) == (overlay2, own_choice)
 
 
 def test_each_seed_of_a_chain_has_all_preloads() -> None:
