@@ -112,10 +112,10 @@ def _describe(client: docker.APIClient, seed: SeedPlan) -> dict[str, Any] | None
     return description
 
 
-def _describe_in_level(client: docker.APIClient, seed: SeedPlan) -> dict[str, Any] | None:
-    """Return the content of the `seed.json` that the level has of `seed` if the engine is that of a level, or None."""
+def _describe_base(client: docker.APIClient, seed: SeedPlan, base: Mount) -> dict[str, Any] | None:
+    """Return the content of the `seed.json` in the directory that `base` mounts, or None if there is none."""
     try:
-        with _container(client, seed, command=["true"], base=_in_level(seed)) as container:
+        with _container(client, seed, command=["true"], base=base) as container:
             return _read_description(client, container, BASE_SEED_DIRECTORY)
     except docker.errors.APIError:  # There is no such directory beside the engine.
         return None
@@ -222,18 +222,16 @@ def _find_base(client: docker.APIClient, seed: SeedPlan) -> Mount | None:
         if _has_store(seed, base, _describe(client, base)):
             return Mount(str(BASE_SEED_DIRECTORY), base.volume, type="volume", no_copy=True, read_only=True)
     for base in (seed, *bases_of(seed)):
-        if _has_store(seed, base, _describe_in_level(client, base)):
-            return _in_level(base)
+        # The engine may be that of a level, which has its seeds from the level above.
+        mount = Mount(str(BASE_SEED_DIRECTORY), str(SEEDS_DIRECTORY / base.volume), type="bind", read_only=True)
+        if _has_store(seed, base, _describe_base(client, seed, mount)):
+            return mount
     return None
 
 
 def _has_store(seed: SeedPlan, base: SeedPlan, description: Mapping[str, Any] | None) -> bool:
     """Return whether `base`, with its `description` if it is there and complete, has the store that `seed` needs."""
     return description is not None and seed.store in {base.store, _store_of(description)}
-
-
-def _in_level(seed: SeedPlan) -> Mount:
-    return Mount(str(BASE_SEED_DIRECTORY), str(SEEDS_DIRECTORY / seed.volume), type="bind", read_only=True)
 
 
 @contextmanager

@@ -80,15 +80,18 @@ def test_seed_in_the_store_that_the_engine_chooses_by_itself_is_copied(
 
 
 @pytest.mark.usefixtures("unchanged_host")
+@pytest.mark.parametrize("store", ["auto", "overlay2"])
 def test_seed_on_the_engine_of_a_level_is_a_copy_of_the_levels_own(
-    run_inception: RunInception, level_image: str, own_run_root: Path, monkeypatch: pytest.MonkeyPatch
+    run_inception: RunInception, level_image: str, own_run_root: Path, monkeypatch: pytest.MonkeyPatch, store: str
 ) -> None:
     assert run_inception("up", "--depth", "1", "--name", "outer").returncode == 0
     try:
         with connect(EngineChoice.HOST, endpoint=f"unix://{own_run_root}/outer/1/docker.sock", on_message=print) as own:
             monkeypatch.setattr(own.client, "get_image", None)  # Without a copy it would be called.
-            seed = prepare(own, Request(depth=1, name="inner", image=level_image), print).seed_of(1)
-            assert (seed.home, seed.store, seed.engine_version) == (0, "overlay2", own.client.version()["Version"])
+            wanted = Request(depth=1, name="inner", image=level_image, image_store=(parse_level_store(store),))
+            seed = prepare(own, wanted, print).seed_of(1)
+            assert (seed.store, seed.engine_version) == ("overlay2", own.client.version()["Version"])
+            assert [it["Name"] for it in own.client.volumes()["Volumes"]] == [seed.volume]
     finally:
         run_inception("down", "outer")
 
