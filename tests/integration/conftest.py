@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -20,7 +21,7 @@ from inception.engine.connect import Engine, EngineChoice, connect
 from inception.image.recipe import default_tag
 from inception.plan.protocol import Program, Variable
 from inception.plan.request import Request
-from inception.stress.inventory import Inventory, diff
+from inception.stress.inventory import Inventory, Thing, diff
 from tests.isolated.run import is_isolated
 from tests.isolated.slot import LOCKS
 
@@ -44,10 +45,22 @@ class RunInception(Protocol):
 
 
 def steady_inventory(engine: Engine | None) -> Inventory:
-    """Return the inventory of the host without the things that come and go by themselves."""
-    first = Inventory.take(engine)
-    time.sleep(POLL_S)
-    return Inventory(first.things & Inventory.take(engine).things)
+    """Return the inventory of the host without the things that come and go by themselves.
+
+    A container that another test has left to its engine, which still starts or removes it, is waited for.
+    """
+    deadline = time.monotonic() + SETTLE_S
+    earlier = Inventory.take(engine).things
+    while True:
+        time.sleep(POLL_S)
+        things = Inventory.take(engine).things
+        if (things == earlier and not any(map(_is_runc, things))) or time.monotonic() > deadline:
+            return Inventory(earlier & things)
+        earlier = things
+
+
+def _is_runc(thing: Thing) -> bool:
+    return thing.kind == "process" and re.search(r": (\S*/)?runc ", thing.name) is not None
 
 
 def lasting_difference(before: Inventory, engine: Engine | None) -> list[str]:
