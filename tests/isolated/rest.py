@@ -35,13 +35,10 @@ def _copy(source: Path, target: Path) -> None:
     for entry in (*theirs.data_root.iterdir(), theirs.containerd_root):
         if entry.name not in _IDENTITY:
             link = ["--link"] if entry.name in _UNCHANGING else []
-            to = (target / entry.relative_to(source)).parent
-            subprocess.run(("cp", "--archive", *link, entry, to), check=True)
-    volumes = ours.data_root / "volumes" / "metadata.db"  # It changes with each volume.
-    volumes.write_bytes(_unlinked(volumes))
+            _cp(*link, entry, (target / entry.relative_to(source)).parent)
+    # It changes with each volume.
+    _cp("--remove-destination", theirs.data_root / "volumes" / "metadata.db", ours.data_root / "volumes")
 
 
-def _unlinked(file: Path) -> bytes:
-    content = file.read_bytes()
-    file.unlink()
-    return content
+def _cp(*arguments: str | Path) -> None:
+    subprocess.run(("cp", "--archive", *arguments), check=True)
