@@ -19,7 +19,7 @@ ISOLATED := $(if $(filter 0,$(shell id -u)),--dist=worksteal --tx='$(WORKERS)*po
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-integration test-vm test-engines engine-table test-inner test-engine-chain fuzz test-public check docs man install uninstall release-check sbom deb test-deb test-gitlab recordings bench profile bench-deep image venv clean host-packages
+.PHONY: help run test test-disk test-unit test-integration test-vm test-engines engine-table test-inner test-engine-chain fuzz test-public check docs man install uninstall release-check sbom deb test-deb test-gitlab recordings bench profile bench-deep image venv clean host-packages
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,9 +27,11 @@ help: ## Show the targets
 run: host-packages .venv/run.stamp ## Descend DEPTH (4) levels: a shell at the bottom
 	$(BIN)/inception --depth $(DEPTH)
 
-test: host-packages .venv/dev.stamp ## Run all tests but those in a virtual machine; as root, WORKERS (3) at once in isolation
-	$(if $(ISOLATED),$(BIN)/python -m tests.isolated)
+test: test-disk ## Run all tests but those in a virtual machine; as root, WORKERS (3) at once in isolation
 	$(BIN)/pytest $(ISOLATED) $(TESTS)
+
+test-disk: host-packages .venv/dev.stamp
+	$(if $(ISOLATED),$(BIN)/python -m tests.isolated)
 
 test-unit: .venv/dev.stamp ## Run the tests that need no engine
 	$(BIN)/pytest tests/unit tests/property

@@ -19,9 +19,9 @@ from inception.payload import payload_archive, payload_digest, payload_files
 from inception.places import locked, make_private, state_directory
 from inception.probe.helper_container import helper_container
 
+COMPILE = ("python3", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash")
+"""Command that compiles a directory to byte code which is compared with no source: a digest of all of it names it."""
 _PAYLOAD = "/opt/inception"
-# Files are compared with no source: they are found by the digest of all of it.
-_COMPILE = ("python3", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", _PAYLOAD)
 _KEPT = 8
 """Sets of byte code on this machine, of some 1 MB each: the latest ones."""
 _log = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ def _compile(client: docker.APIClient, image_id: str) -> bytes:
 
     Raises DockerException, also if it cannot be compiled, and RequestException.
     """
-    with helper_container(client, image_id, _COMPILE) as container:
+    with helper_container(client, image_id, (*COMPILE, _PAYLOAD)) as container:
         client.put_archive(container, "/", payload_archive(_PAYLOAD.removeprefix("/")))
         client.start(container)
         if status := client.wait(container)["StatusCode"]:

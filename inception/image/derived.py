@@ -11,6 +11,7 @@ import docker
 
 from inception.engine.translate import translated
 from inception.errors import ImageError
+from inception.image.byte_code import COMPILE
 from inception.image.recipe import LABEL_MADE_OF
 from inception.image.store import remove_superseded
 from inception.places import locked
@@ -18,7 +19,6 @@ from inception.probe.helper_container import helper_container
 
 LABEL_PROGRAM = "inception.program"
 """Label of the image: the digest of the program in it."""
-_COMPILE = ("python3", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +68,7 @@ def ensure_derived(
 @contextmanager
 def _with_program(client: docker.APIClient, level_image_id: str, wanted: DerivedImage, archive: bytes) -> Iterator[str]:
     """Create a container of the level image with the compiled program; remove it after the block."""
-    with helper_container(client, level_image_id, [*_COMPILE, wanted.modules]) as created:
+    with helper_container(client, level_image_id, [*COMPILE, wanted.modules]) as created:
         client.put_archive(created, "/", archive)
         client.start(created)
         if (status := client.wait(created)["StatusCode"]) != 0:
