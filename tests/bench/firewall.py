@@ -24,7 +24,9 @@ def _say(line: str) -> None:
 def _measure(engine: Engine, chain: RunningChain) -> None:
     program = (files("tests.bench") / "firewall_inside.py").read_text()
     command = ["python3", "-c", program, str(CONTAINERD_SOCKET)]
-    created = engine.client.exec_create(chain.plan.level(1).container, command, stderr=False)["Id"]
+    environment = {"PYTHONPATH": str(chain.plan.paths.payload)}
+    container = chain.plan.level(1).container
+    created = engine.client.exec_create(container, command, stderr=False, environment=environment)["Id"]
     found = json.loads(engine.client.exec_start(created))
     print(f"dockerd answers after {found['with']:.3f} s, with --iptables=false after {found['without']:.3f} s")
     actions = (next(iter(re.findall(r" (-[A-Z])\b", f" {line}")), "other") for line in found["started"])

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 from statistics import median
+
+from inception.level.api.client import ask_version
+from inception.linux.retry import retry
 
 _PLACE = Path("/tmp/bench-firewall")
 _SOCKET = _PLACE / "docker.sock"
@@ -30,7 +31,7 @@ exec {real} "$@"
 
 
 def boot(*options: str, path: str = os.environ["PATH"]) -> float:
-    """Return the seconds until a fresh dockerd on this level's containerd answers. Raises TimeoutError."""
+    """Return the seconds until a fresh dockerd on this level's containerd answers. Raises OSError."""
     shutil.rmtree(_PLACE, ignore_errors=True)
     _PLACE.mkdir()
     own = ("--data-root", _PLACE / "data", "--exec-root", _PLACE / "exec", "--pidfile", _PLACE / "pid")
@@ -38,21 +39,10 @@ def boot(*options: str, path: str = os.environ["PATH"]) -> float:
     begun_s = time.monotonic()
     with subprocess.Popen((*command, *options), stderr=subprocess.DEVNULL, env={**os.environ, "PATH": path}) as dockerd:
         try:
-            while not _answers():
-                if time.monotonic() > begun_s + _LIMIT_S:
-                    raise TimeoutError("dockerd does not answer")
-                time.sleep(_POLL_S)
+            retry(lambda: ask_version(str(_SOCKET), _LIMIT_S), errors=OSError, limit_s=_LIMIT_S, pause_s=_POLL_S)
             return time.monotonic() - begun_s
         finally:
             dockerd.terminate()
-
-
-def _answers() -> bool:
-    with suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(str(_SOCKET))
-        connection.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
-        return b" 200 " in connection.recv(64)
-    return False
 
 
 def started() -> list[str]:

@@ -68,13 +68,16 @@ def bases_of(seed: SeedPlan) -> tuple[SeedPlan, ...]:
 
     The second is in the store that the engine chooses by itself, which may be another than that of `seed`.
     """
-    stores = dict.fromkeys((seed.store, ImageStore.AUTO))
-    volumes = {seed_volume_name(seed.image_id, it, engine_image_id=seed.engine_image_id): it for it in stores}
-    return tuple(
-        replace(seed, volume=volume, store=store, preloads=())
-        for volume, store in volumes.items()
-        if volume != seed.volume
+    bases = (
+        replace(
+            seed,
+            volume=seed_volume_name(seed.image_id, store, engine_image_id=seed.engine_image_id),
+            store=store,
+            preloads=(),
+        )
+        for store in dict.fromkeys((seed.store, ImageStore.AUTO))
     )
+    return tuple(base for base in bases if base.volume != seed.volume)
 
 
 def is_seed_of(volume: str, image_id: str) -> bool:
