@@ -13,7 +13,7 @@ from pathlib import Path
 
 from inception.chain.stopped.records import stopped_plan
 from inception.engine.endpoint import DEFAULT_ADDRESS, find_endpoint
-from inception.engine.private.layout import EngineDirectory
+from inception.engine.private.layout import private_engine_directory
 from inception.errors import EngineError
 from inception.linux import files
 from inception.places import locked, state_directory
@@ -48,7 +48,7 @@ def check_endpoint(plan: ChainPlan) -> None:
 
 def is_private(plan: ChainPlan) -> bool:
     """Return whether the chain is on this user's private engine."""
-    return plan.endpoint == EngineDirectory(state_directory() / "engine").address
+    return plan.endpoint == private_engine_directory().address
 
 
 def _is_own(plan: ChainPlan) -> bool:

@@ -11,11 +11,10 @@ import docker
 
 from inception.engine.client import is_socket, open_client
 from inception.engine.endpoint import Endpoint, find_endpoint, is_mounted
-from inception.engine.private.layout import EngineDirectory
+from inception.engine.private.layout import private_engine_directory
 from inception.engine.ssh import is_ssh
 from inception.engine.translate import is_denied
 from inception.errors import EngineUnreachable, UsageError
-from inception.places import state_directory
 from inception.plan.light_dataclasses import dataclass
 
 
@@ -101,7 +100,7 @@ def _open(place: Endpoint) -> docker.APIClient:
 def _private(on_message: Callable[[str], None]) -> Iterator[Engine]:
     from inception.engine.private import lease
 
-    directory = EngineDirectory(state_directory() / "engine")
+    directory = private_engine_directory()
     with lease.private_engine(directory, on_message) as address, closing(open_client(address)) as client:
         yield Engine(client=client, endpoint=address, local=True, private=True)
 

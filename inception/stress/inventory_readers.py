@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from inception.engine.connect import Engine
-from inception.engine.private.layout import EngineDirectory
+from inception.engine.private.layout import private_engine_directory
 from inception.engine.translate import translated
 from inception.linux.mounts import parse_mountinfo
 from inception.linux.process_stat import ZOMBIE, read_process_stat
@@ -105,7 +105,7 @@ def rules() -> Iterator[Name]:
 
 def control_groups(engine: Engine | None) -> Iterator[str]:
     """Yield the control groups of containers, and those of this program."""
-    running = EngineDirectory(state_directory() / "engine").tag if engine and engine.private else None
+    running = private_engine_directory().tag if engine and engine.private else None
     for mount in parse_mountinfo((PROC / "self/mountinfo").read_text()):
         if mount.filesystem not in {"cgroup", "cgroup2"}:
             continue

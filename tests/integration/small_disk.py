@@ -16,9 +16,8 @@ from pathlib import Path
 
 from inception.engine.connect import Engine
 from inception.engine.private import kernel
-from inception.engine.private.layout import EngineDirectory
+from inception.engine.private.layout import private_engine_directory
 from inception.linux.mounts import parse_mountinfo
-from inception.places import state_directory
 
 # include/uapi/asm-generic/unistd.h, include/uapi/linux/mount.h, fcntl.h and sched.h
 _OPEN_TREE, _MOVE_MOUNT = 428, 429
@@ -51,7 +50,7 @@ def small_disk(engine: Engine, path: Path) -> Iterator[Callable[[str], None]]:
 
 @contextmanager
 def _visible_to(engine: Engine, path: Path) -> Iterator[None]:
-    pid = EngineDirectory(state_directory() / "engine").exec_root / "docker.pid"
+    pid = private_engine_directory().exec_root / "docker.pid"
     namespace = f"/proc/{pid.read_text()}" if engine.private else "/proc/self"
     if any(mount.target == path for mount in parse_mountinfo(Path(namespace, "mountinfo").read_text())):
         yield

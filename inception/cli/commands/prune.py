@@ -59,15 +59,14 @@ def prune(
 def _engines(engine: str, stack: ExitStack) -> Iterator[Engine]:
     """Yield the engine that `engine` names; for `auto`, also a private one that runs beside it."""
     from inception.engine.connect import EngineChoice, connect_to
-    from inception.engine.private.layout import EngineDirectory
+    from inception.engine.private.layout import private_engine_directory
     from inception.engine.private.lease import takes_clients
-    from inception.places import state_directory
 
     level_0 = stack.enter_context(connect_to(engine, say))
     yield level_0
     if engine != EngineChoice.AUTO or level_0.private:
         return
-    private = EngineDirectory(state_directory() / "engine")
+    private = private_engine_directory()
     if takes_clients(private):
         yield stack.enter_context(connect_to(EngineChoice.PRIVATE, say))
     elif private.data_root.is_dir():

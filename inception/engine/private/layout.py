@@ -23,6 +23,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from inception.places import state_directory
 from inception.plan.paths import SOCKET_PATH_LIMIT
 
 
@@ -116,3 +117,8 @@ class EngineDirectory:
         # The longest one: libnetwork's, named by the engine's short id.
         longest = self.exec_root / "docker" / "libnetwork" / "0123456789ab.sock"
         return longest if len(str(longest).encode()) > SOCKET_PATH_LIMIT else None
+
+
+def private_engine_directory() -> EngineDirectory:
+    """Return the paths of the private engine of this user."""
+    return EngineDirectory(state_directory() / "engine")
