@@ -227,6 +227,7 @@ def test_limit_of_tasks_is_named(engine: Engine, plan: ChainPlan) -> None:
     _assert_wall(_descend(engine, plan, limit=_update(engine, plan, "--pids-limit", "50")), Cause.CGROUP_LIMIT, 1, 2, 3)
 
 
+@pytest.mark.whole_machine  # The kernel counts its kills for all chains together.
 def test_limit_of_memory_is_named(engine: Engine, plan: ChainPlan) -> None:
     def limit() -> None:
         # Less than the next level's daemons take, on top of what cannot be reclaimed: the disk may be memory.

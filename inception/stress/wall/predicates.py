@@ -65,6 +65,8 @@ def cgroup_limit(incident: Incident) -> Proof | None:
 
 def memory(incident: Incident) -> Proof | None:
     """Find an OOM kill, or a failed allocation."""
+    if _is_beyond_pid_namespaces(incident):  # The kill that was counted is that of another program on this host.
+        return None
     lines = []
     # Of all control groups (CONFIG_MEMCG), or of the chain's own; v1 counts kills in the same file as the state.
     kills = incident.after.oom_kills - incident.before.oom_kills
@@ -82,11 +84,15 @@ def memory(incident: Incident) -> Proof | None:
 
 def user_namespaces(incident: Incident) -> Proof | None:
     """Find a limit of user namespaces below that of PID namespaces: runc's message is the same for both kinds."""
-    if incident.is_nested_too_deep and incident.matches(NEW_PID_NAMESPACE):
+    if _is_beyond_pid_namespaces(incident):
         return None
     limit, other = incident.setting("user/max_user_namespaces"), incident.setting("user/max_pid_namespaces")
     lower = limit is not None and other is not None and limit < other
     return _proof([f"user.max_user_namespaces = {limit}"]) if lower or incident.matches(NEW_USER_NAMESPACE) else None
+
+
+def _is_beyond_pid_namespaces(incident: Incident) -> bool:
+    return incident.is_nested_too_deep and incident.matches(NEW_PID_NAMESPACE)
 
 
 def pid_namespaces(incident: Incident) -> Proof | None:

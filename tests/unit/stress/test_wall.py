@@ -96,6 +96,12 @@ def test_chain_nested_too_deep_is_that_whatever_the_limit_of_user_namespaces() -
     assert explain_wall(incident(message, after, level=33, namespaces=33)).cause == Cause.PID_NAMESPACES
 
 
+def test_chain_nested_too_deep_is_that_although_the_kernel_killed_another_program() -> None:
+    message = OCI + "can't get final child's PID from pipe: EOF"
+    wall = explain_wall(incident(message, Evidence(settings=SETTINGS, oom_kills=1), level=33, namespaces=33))
+    assert wall.cause == Cause.PID_NAMESPACES
+
+
 def test_each_cause_has_one_rule() -> None:
     causes = [rule.cause for rule in RULES]
     assert len(causes) == len(set(causes))
