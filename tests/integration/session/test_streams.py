@@ -16,8 +16,6 @@ from tests.integration.session.conftest import LIMIT_S, Sessions
 pytestmark = pytest.mark.integration
 
 MEGABYTES_10 = 10_000_000
-FINISH_S = 1.5
-"""A command that ends by itself is over well before this, one that is waited for in vain is not."""
 
 
 def test_streams_stay_apart_and_the_status_is_the_commands(sessions: Sessions) -> None:
@@ -85,11 +83,9 @@ def test_output_and_errors_in_one_place(sessions: Sessions) -> None:
     assert ended.stdout == b"1\n2\n3\n"
 
 
-def test_open_standard_input_does_not_delay_the_end(sessions: Sessions) -> None:
-    begun_s = time.monotonic()
+def test_open_standard_input_does_not_keep_a_session(sessions: Sessions) -> None:
     with sessions.started("echo", "hi") as process:
         assert process.wait(timeout=LIMIT_S) == 0
-    assert time.monotonic() - begun_s < FINISH_S
 
 
 def test_input_that_the_command_does_not_read_is_left_for_the_next(sessions: Sessions, tmp_path: Path) -> None:
