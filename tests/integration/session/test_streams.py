@@ -169,7 +169,7 @@ def test_command_that_ignores_signals_is_left_behind_after_the_grace_period(sess
         _, errors = it.communicate(timeout=LIMIT_S)
         took_s = time.monotonic() - begun_s
     assert (it.returncode, errors) == (128 + signal.SIGTERM, b"Interrupted: interrupted by signal 15\n")
-    assert GRACE_S <= took_s < GRACE_S + 1
+    assert GRACE_S <= took_s < LIMIT_S / 2
     sessions.run("pkill", "-KILL", "-f", "echo on")
 
 
@@ -180,7 +180,7 @@ def test_command_that_ignores_signals_is_left_behind_at_the_second(sessions: Ses
         time.sleep(0.5)
         it.send_signal(signal.SIGINT)
         assert it.wait(timeout=LIMIT_S) == 128 + signal.SIGINT
-        assert time.monotonic() - begun_s < GRACE_S - 0.5
+        assert time.monotonic() - begun_s < GRACE_S
     sessions.run("pkill", "-KILL", "-f", "echo on")
 
 
