@@ -14,7 +14,7 @@ from pathlib import Path
 from inception.level.early.processes import Daemon
 from inception.level.engine.lifecycle import LevelEngine
 from inception.level.engine.log_rotation import rotate
-from inception.level.event_log import EventLog
+from inception.level.event_log import EventLog, tail
 from inception.level.failure import PhaseError, explain
 from inception.level.shutdown import Shutdown
 from inception.linux import lifeline
@@ -91,7 +91,8 @@ class EngineWatch:
         return self._engine.stopping or self._shutdown.begun
 
     def _break(self, daemon: Daemon, reason: str) -> None:
-        self._events.write(Phase(daemon.name), State.FAIL, message=reason)
+        log = Path(self._plan.paths.log(self._number, daemon.name))
+        self._events.write(Phase(daemon.name), State.FAIL, message=reason, log_tail=tail(log))
         self._shutdown.request(f"{daemon.name} ended", broken=True)
 
     def _restart(self, ended: Daemon, reason: str) -> Daemon | None:
