@@ -11,7 +11,6 @@ import socket
 import ssl
 import subprocess
 import tarfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -148,13 +147,12 @@ def test_session_has_the_options_of_docker_exec(level: str, tmp_path: Path) -> N
 
 
 def test_terminal_of_another_user_has_the_size_of_ours() -> None:
-    command = ["exec", "reach", "-it", "-u", USER, "--", "sh", "-c", "stty size; id -u; read line; stty size"]
+    script = "stty size; id -u; until [ \"$(stty size)\" = '20 70' ]; do sleep 0.1; done; echo shrunk"
+    command = ["exec", "reach", "-it", "-u", USER, "--", "sh", "-c", script]
     child = pexpect.spawn(INCEPTION, command, dimensions=(30, 100), timeout=LIMIT_S, encoding="utf-8")
     child.expect_exact("30 100\r\n1000\r\n")
     child.setwinsize(20, 70)
-    time.sleep(0.5)
-    child.sendline("")
-    child.expect_exact("20 70\r\n")
+    child.expect_exact("shrunk\r\n")
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 0

@@ -6,14 +6,14 @@ import os
 import re
 import signal
 import termios
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pexpect
 import pytest
 
 from inception.engine.connect import Engine
+from tests.integration.conftest import wait_for
 from tests.integration.session.conftest import CHECKOUT, LIMIT_S, Sessions, sleeping_container
 
 pytestmark = pytest.mark.integration
@@ -82,13 +82,6 @@ def matched(child: pexpect.spawn[str]) -> tuple[str, ...]:
     return child.match.groups()
 
 
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline_s = time.monotonic() + LIMIT_S
-    while not holds():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.01)
-
-
 class OurTerminal:
     """A terminal in which a shell runs a session, and prints its settings before and after, and the status."""
 
@@ -141,8 +134,7 @@ def test_the_terminal_is_restored_when_a_signal_ends_us(shell: OurTerminal, numb
 
 def test_a_shell_whose_terminal_is_gone_ends(sessions: Sessions, shell: OurTerminal) -> None:
     shell.child.sendline("exec -a left-alone sleep 314")
-    time.sleep(0.5)
-    assert sessions.run("pgrep", "-f", "left-alone").returncode == 0
+    wait_for(lambda: sessions.run("pgrep", "-f", "left-alone").returncode == 0, LIMIT_S, "the command does not run")
     os.kill(shell.session_pid, signal.SIGTERM)
     shell.expect_restored(128 + signal.SIGTERM)
     assert sessions.run("pgrep", "-f", "left-alone").returncode == 1
@@ -159,11 +151,11 @@ def test_the_terminal_is_restored_when_the_container_ends(engine: Engine, level_
 def test_the_terminal_is_ours_while_we_are_stopped(shell: OurTerminal) -> None:
     session = shell.session_pid
     os.kill(session, signal.SIGTSTP)
-    wait_until(lambda: "T (stopped)" in Path(f"/proc/{session}/status").read_text())
+    wait_for(lambda: "T (stopped)" in Path(f"/proc/{session}/status").read_text(), LIMIT_S, "it does not stop")
     assert not shell.raw
     shell.child.setwinsize(33, 77)
     os.kill(session, signal.SIGCONT)
-    wait_until(lambda: shell.raw)
+    wait_for(lambda: shell.raw, LIMIT_S, "the terminal is not raw")
     shell.child.sendline("stty size")
     shell.child.expect("33 77\r\n")
     shell.child.sendline("exit")
