@@ -56,6 +56,10 @@ def podman(engine: Engine, level_image: str) -> Iterator[docker.APIClient]:
     assert not difference, "\n".join(difference)
 
 
+def _status(podman: docker.APIClient, container: str) -> str:
+    return str(podman.inspect_container(container)["State"]["Status"])
+
+
 def test_played_manifest_brings_a_report(podman: docker.APIClient, run_inception: RunInception, tmp_path: Path) -> None:
     written = run_inception("fleet", "manifest", "--nodes", "1", "--name", "played", "--max-depth", "3")
     assert written.returncode == 0, written.stderr.decode()
@@ -63,8 +67,12 @@ def test_played_manifest_brings_a_report(podman: docker.APIClient, run_inception
     played = podman.post(f"{podman.base_url}{PLAY}", data=manifest, timeout=LIMIT_S)
     assert played.ok, played.text
     (container,) = (it for pod in played.json()["Pods"] for it in pod["Containers"])
-    # Its `wait` answers at once where the container does not run yet.
-    wait_for(lambda: podman.inspect_container(container)["State"]["Status"] == "exited", LIMIT_S, "the pod runs on")
+    try:
+        # Its `wait` answers at once where the container does not run yet. One whose cleanup failed stays "stopped".
+        wait_for(lambda: _status(podman, container) in {"exited", "stopped"}, LIMIT_S, "the pod runs on")
+    except AssertionError as error:
+        error.add_note(f"status {_status(podman, container)}\n{podman.logs(container).decode()}")
+        raise
     log = podman.logs(container).decode()
     (tmp_path / "node-a.log").write_text(log)
     removed = podman.delete(f"{podman.base_url}{PLAY}", data=manifest, timeout=LIMIT_S)
