@@ -30,7 +30,7 @@ _DEPTH = 3
 _NAME = "faulty"
 _NOTICED_S = 20.0
 _UNEXPLAINED = "its runner ended without reporting why"
-"""What is known of a level whose runner was killed, until the level above reports with which status it ended."""
+"""Reason that `ls` gives for a runner that was killed, until the level above has reported its status."""
 
 
 @pytest.fixture
@@ -60,7 +60,9 @@ def _is_broken(seen: dict[str, Any]) -> bool:
 
 
 def _is_settled(seen: dict[str, Any]) -> bool:
-    """Tell whether no level unwinds any more, and the one above that which broke has reported."""
+    """Tell whether the chain is broken, no level unwinds any more, and the one above the break has reported."""
+    if not _is_broken(seen):
+        return False
     unexplained = seen["broken"]["reason"] == _UNEXPLAINED and seen["broken"]["level"] > 1
     return not unexplained and all(it["presence"] not in {"unwinding", "booting"} for it in seen["levels"])
 
@@ -83,11 +85,9 @@ def _kill_shim(run: RunInception, engine: Engine, level: int) -> None:
                 os.kill(int(entry.name), signal.SIGKILL)
 
 
-def _check_the_break(run: RunInception, level: int, reason: str) -> None:
+def _check_what_is_left(run: RunInception, settled: dict[str, Any]) -> None:
     """Levels above the break work, those below are gone, and in the end nothing is left."""
-    settled = _wait(run, lambda it: _is_broken(it) and _is_settled(it))
-    assert settled["broken"]["level"] == level
-    assert reason in settled["broken"]["reason"]
+    level = settled["broken"]["level"]
     presences = [it["presence"] for it in settled["levels"]]
     assert presences[: level - 1] == ["ready"] * (level - 1)
     assert presences[level - 1] in {"failed", "lost"}
@@ -108,23 +108,29 @@ def _check_the_break(run: RunInception, level: int, reason: str) -> None:
 @pytest.mark.parametrize("program", ["dockerd", "containerd"])
 def test_a_daemon_killed(run_inception: RunInception, level: int, program: str) -> None:
     _kill_inside(run_inception, level, "-x", program)
-    _check_the_break(run_inception, level, f"{program} ended with status -9")
+    settled = _wait(run_inception, _is_settled)
+    assert (settled["broken"]["level"], settled["broken"]["reason"]) == (level, f"{program} ended with status -9")
+    _check_what_is_left(run_inception, settled)
 
 
 @pytest.mark.usefixtures("chain")
 @pytest.mark.parametrize("level", range(1, _DEPTH + 1))
 def test_a_runner_killed(run_inception: RunInception, level: int) -> None:
     run_inception("exec", _NAME, "--level", str(level), "--", "pkill", "-KILL", "-o", "-x", "python3")
-    _check_the_break(
-        run_inception, level, _UNEXPLAINED if level == 1 else "its runner ended unexpectedly, with status 137"
-    )
+    reason = _UNEXPLAINED if level == 1 else "its runner ended unexpectedly, with status 137"
+    settled = _wait(run_inception, _is_settled)
+    assert (settled["broken"]["level"], settled["broken"]["reason"]) == (level, reason)
+    _check_what_is_left(run_inception, settled)
 
 
 @pytest.mark.usefixtures("chain")
 @pytest.mark.parametrize("level", range(1, _DEPTH + 1))
 def test_a_shim_killed(run_inception: RunInception, engine: Engine, level: int) -> None:
     _kill_shim(run_inception, engine, level)
-    _check_the_break(run_inception, level, "its runner ended")
+    settled = _wait(run_inception, _is_settled)
+    assert settled["broken"]["level"] == level
+    assert "its runner" in settled["broken"]["reason"]
+    _check_what_is_left(run_inception, settled)
 
 
 @pytest.mark.usefixtures("chain")
@@ -246,7 +252,7 @@ def test_the_level_0_engine_killed(run_inception: RunInception, private_home: En
     _signal_level_0(private_home, signal.SIGKILL)
     # Levels below that have time to notice what breaks around them may tell first.
     seen = _wait(run_inception, lambda it: _is_broken(it) and it["broken"]["level"] == 1)
-    assert seen["broken"] == {"level": 1, "reason": "its runner ended without reporting why", "log_tail": []}
+    assert seen["broken"] == {"level": 1, "reason": _UNEXPLAINED, "log_tail": []}
     _end(run_inception, ending)
 
 

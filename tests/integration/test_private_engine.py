@@ -38,8 +38,9 @@ pytestmark = [
 
 START_LIMIT_S = 60
 STOP_LIMIT_S = 30
-"""Levels notice within 10 seconds that their client is gone; then the engine stops."""
 CHAIN_LIMIT_S = 90
+UNWIND_LIMIT_S = 15
+"""Levels notice within 10 seconds that their client is gone; then the engine stops."""
 GREETING = b"hello from the host"
 
 # A client in a process of its own, so that it can be killed: it uses the engine until its input ends.
@@ -392,7 +393,7 @@ def test_a_chain_whose_client_is_killed_takes_the_engine_with_it(
             wait_for(lambda: reached(events, level=2), CHAIN_LIMIT_S, "the bottom was never ready")
             time.sleep(0.5)
             chain.kill()
-        wait_for(lambda: not engine_is_there(directory), STOP_LIMIT_S, "the engine outlived its chain")
+        wait_for(lambda: not engine_is_there(directory), UNWIND_LIMIT_S, "the engine outlived its chain")
 
 
 def reached(events: Path, *, level: int) -> bool:

@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow]
 MEMORY = 16 << 30
 PIDS = 20_000
 SHM_SIZE = 80 << 20
-PAUSE_LIMIT_S = 10.0
+PAUSE_LIMIT_S = 3.0
 
 
 @pytest.fixture(scope="module", params=["overlay2", "containerd"])

@@ -72,7 +72,7 @@ def test_each_key_arrives_at_once(sessions: Sessions) -> None:
     child.expect("on")
     for key in (*range(30), 31, 127):
         child.send(chr(key))
-        child.expect(rf"\b{key}\b")
+        child.expect(rf"\b{key}\b", timeout=2)
     child.close(force=True)
 
 
