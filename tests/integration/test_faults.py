@@ -28,7 +28,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.usefixtures
 
 _DEPTH = 3
 _NAME = "faulty"
-_NOTICED_S = 20.0
+_NOTICED_S = 5.0
+_SETTLED_S = 20.0
 _UNEXPLAINED = "its runner ended without reporting why"
 """Reason that `ls` gives for a runner that was killed, until the level above has reported its status."""
 
@@ -47,8 +48,8 @@ def _seen(run: RunInception, name: str = _NAME) -> dict[str, Any]:
     return seen
 
 
-def _wait(run: RunInception, noticed: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    deadline_s = time.monotonic() + _NOTICED_S
+def _wait(run: RunInception, noticed: Callable[[dict[str, Any]], bool], limit_s: float = _NOTICED_S) -> dict[str, Any]:
+    deadline_s = time.monotonic() + limit_s
     while not noticed(seen := _seen(run)):
         assert time.monotonic() < deadline_s, seen
         time.sleep(0.1)
@@ -60,11 +61,15 @@ def _is_broken(seen: dict[str, Any]) -> bool:
 
 
 def _is_settled(seen: dict[str, Any]) -> bool:
-    """Tell whether the chain is broken, no level unwinds any more, and the one above the break has reported."""
-    if not _is_broken(seen):
-        return False
+    """Tell whether no level unwinds any more, and the one above the break has reported."""
     unexplained = seen["broken"]["reason"] == _UNEXPLAINED and seen["broken"]["level"] > 1
     return not unexplained and all(it["presence"] not in {"unwinding", "booting"} for it in seen["levels"])
+
+
+def _settled_break(run: RunInception) -> dict[str, Any]:
+    """Wait for a break to be noticed, and then until it has settled; return the chain."""
+    _wait(run, _is_broken)
+    return _wait(run, _is_settled, _SETTLED_S)
 
 
 def _kill_inside(run: RunInception, level: int, *pattern: str) -> None:
@@ -108,7 +113,7 @@ def _check_what_is_left(run: RunInception, settled: dict[str, Any]) -> None:
 @pytest.mark.parametrize("program", ["dockerd", "containerd"])
 def test_a_daemon_killed(run_inception: RunInception, level: int, program: str) -> None:
     _kill_inside(run_inception, level, "-x", program)
-    settled = _wait(run_inception, _is_settled)
+    settled = _settled_break(run_inception)
     assert (settled["broken"]["level"], settled["broken"]["reason"]) == (level, f"{program} ended with status -9")
     _check_what_is_left(run_inception, settled)
 
@@ -118,7 +123,7 @@ def test_a_daemon_killed(run_inception: RunInception, level: int, program: str) 
 def test_a_runner_killed(run_inception: RunInception, level: int) -> None:
     run_inception("exec", _NAME, "--level", str(level), "--", "pkill", "-KILL", "-o", "-x", "python3")
     reason = _UNEXPLAINED if level == 1 else "its runner ended unexpectedly, with status 137"
-    settled = _wait(run_inception, _is_settled)
+    settled = _settled_break(run_inception)
     assert (settled["broken"]["level"], settled["broken"]["reason"]) == (level, reason)
     _check_what_is_left(run_inception, settled)
 
@@ -127,7 +132,7 @@ def test_a_runner_killed(run_inception: RunInception, level: int) -> None:
 @pytest.mark.parametrize("level", range(1, _DEPTH + 1))
 def test_a_shim_killed(run_inception: RunInception, engine: Engine, level: int) -> None:
     _kill_shim(run_inception, engine, level)
-    settled = _wait(run_inception, _is_settled)
+    settled = _settled_break(run_inception)
     assert settled["broken"]["level"] == level
     assert "its runner" in settled["broken"]["reason"]
     _check_what_is_left(run_inception, settled)
