@@ -54,8 +54,8 @@ class Cancelled(Exception):
 class CampaignContext:
     """Values that the chains of a campaign share. `begun_s` is the campaign's begin on the monotonic clock.
 
-    `places` are the directories that chains write to; `on_event` takes each event of a chain, and `on_measured` each
-    level that is measured.
+    `places` are the directories that chains write to; `on_event` takes each event of a chain, `on_measured` each level
+    that is measured, and `on_work` a line on how far the work in a chain is.
     """
 
     host: docker.APIClient
@@ -65,6 +65,7 @@ class CampaignContext:
     pid_namespaces_free: int
     on_event: Callable[[ChainPlan, Event], None]
     on_measured: Callable[[ChainPlan, int], None]
+    on_work: Callable[[ChainPlan, str], None]
 
 
 class Descent:
@@ -160,7 +161,7 @@ class Descent:
                 self._measured[number] = _measure(self._level(number))
                 self._context.on_measured(self.plan, number)
         if campaign.churn:
-            self._churn = churn(self._level(self.plan.depth), campaign.churn)
+            self._churn = churn(self._level(self.plan.depth), campaign.churn, self._show_churn)
             if self._churn.errors:
                 self._keep_evidence()
                 self._failed(self._churn.errors[0], self.plan.depth, _CHURN)
@@ -170,7 +171,11 @@ class Descent:
             for number in range(1, self.plan.depth + 1):
                 self._check_running(chain)
                 self._soak.append(_sample(self._level(number), began_s))
+                self._context.on_work(self.plan, f"soak: {time.monotonic() - began_s:.0f} of {campaign.soak_s:.0f} s")
         self._check_running(chain)
+
+    def _show_churn(self, ended: int) -> None:
+        self._context.on_work(self.plan, f"churn: {ended} of {self._context.campaign.churn} containers")
 
     def _check_running(self, chain: RunningChain) -> None:
         if self._cancelled.is_set():

@@ -29,7 +29,7 @@ from inception.stress.report.record import ChainRecord, CycleRecord, Ending
 _KICK_PAUSE_S = 0.2
 _KICK_LIMIT_S = 60.0
 _SAY_EVERY_S = 5.0
-"""Seconds between two lines on how far the measuring is, each level of which takes less than one."""
+"""Seconds between two lines on how far the measuring or the work is, each step of which takes less than one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +77,7 @@ class Execution:
             pid_namespaces_free=facts.host.pid_namespaces_free,
             on_event=self._on_event,
             on_measured=self._on_measured,
+            on_work=self._on_work,
         )
 
     def run(self) -> Outcome:
@@ -185,6 +186,10 @@ class Execution:
         one_chain = self._campaign.chains == 1 and self._campaign.cycles == 1
         if one_chain and time.monotonic() - self._said_s > _SAY_EVERY_S:
             self._say(f"level {number} of {plan.depth} is measured{self._to_go(plan.depth, number)}")
+
+    def _on_work(self, plan: ChainPlan, line: str) -> None:
+        if time.monotonic() - self._said_s > _SAY_EVERY_S:
+            self._say(line if self._campaign.chains == 1 else f"chain {plan.name}: {line}")
 
     def _say(self, line: str) -> None:
         self._said_s = time.monotonic()

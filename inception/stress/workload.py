@@ -133,8 +133,11 @@ def run_container(
         client.remove_container(container, v=True, force=True)
 
 
-def churn(level: Level, containers: int) -> ChurnRecord:
-    """Run `containers` short containers in the engine of `level`, from CLIENTS clients at once; errors are recorded."""
+def churn(level: Level, containers: int, on_ended: Callable[[int], None]) -> ChurnRecord:
+    """Run `containers` short containers in the engine of `level`, from CLIENTS clients at once; errors are recorded.
+
+    `on_ended` takes the number of those that have ended, in this thread.
+    """
     clients = min(CLIENTS, containers)
     seconds: list[float] = []
     errors: list[str] = []
@@ -151,7 +154,8 @@ def churn(level: Level, containers: int) -> ChurnRecord:
 
     begun_s = time.monotonic()
     with ThreadPoolExecutor(clients, thread_name_prefix="churn") as pool:
-        list(pool.map(one, range(containers)))
+        for ended, _ in enumerate(pool.map(one, range(containers)), start=1):
+            on_ended(ended)
     return ChurnRecord(
         clients=clients,
         containers=containers,

@@ -77,6 +77,7 @@ def _descend(
         pid_namespaces_free=32,
         on_event=on_event,
         on_measured=lambda _plan, _level: None,
+        on_work=lambda _plan, _line: None,
     )
     try:
         return Descent(context, plan, ChainTask(request=request)).run()

@@ -9,6 +9,7 @@ import pytest
 
 from inception.engine.connect import Engine
 from inception.plan.events import Event, Phase, State
+from inception.plan.light_dataclasses import replace
 from inception.plan.request import Request
 from inception.stress.campaign import Campaign
 from inception.stress.execute import Execution
@@ -56,6 +57,18 @@ def test_levels_of_several_chains_are_not_told_of() -> None:
     execution._on_event(plan(1), _ready(1, 1.0))
     execution._on_measured(plan(1), 1)
     assert said == []
+
+
+@pytest.mark.parametrize(("chains", "named"), [(1, ""), (2, "chain dream-2: ")])
+def test_work_in_chains_is_told_of_every_few_seconds(monkeypatch: pytest.MonkeyPatch, chains: int, named: str) -> None:
+    now = SimpleNamespace(s=100.0)
+    monkeypatch.setattr(time, "monotonic", lambda: now.s)
+    said: list[str] = []
+    execution = _execution(said, chains=chains)
+    for second in range(20):
+        now.s += 1.0
+        execution._on_work(replace(plan(1), name="dream-2"), f"soak: {second} of 20 s")
+    assert said == [f"{named}soak: {second} of 20 s" for second in (0, 6, 12, 18)]
 
 
 def _ready(level: int, monotonic_s: float) -> Event:
