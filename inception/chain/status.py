@@ -24,7 +24,6 @@ _START = '{"time_s"'
 """The first characters of each line of the event file."""
 _EVENTS_LIMIT = 64 << 20
 """Bytes of an event file that are read: a level writes some 4000 of them."""
-_LOST = "its runner ended without reporting why"
 
 
 class ChainState(StrEnum):
@@ -272,7 +271,7 @@ def _breakage(plan: ChainPlan, levels: tuple[LevelStatus, ...], progress: dict[i
         if level.state is LevelState.UNWOUND:
             return Breakage(level=level.number, reason="it has ended")
         if level.state is LevelState.LOST:
-            return Breakage(level=level.number, reason=_LOST)
+            return _loss(plan, level.number, levels)
         if level.state is LevelState.BOOTING and not parent_lives:
             return Breakage(
                 level=level.number, reason="it was never started, and the process that would start it is gone"
@@ -285,8 +284,16 @@ def _reported_breakage(plan: ChainPlan, failure: Event, levels: tuple[LevelStatu
     # A level that dies ends the levels below it, and one of those may have reported a failure while it could not.
     for above in reversed(plan.shape.ancestors(failure.level)):
         if levels[above - 1].state is LevelState.LOST:
-            return Breakage(level=above, reason=_LOST)
+            return _loss(plan, above, levels)
     return Breakage(level=failure.level, reason=failure.message or "no reason given", log_tail=failure.log_tail)
+
+
+def _loss(plan: ChainPlan, number: int, levels: tuple[LevelStatus, ...]) -> Breakage:
+    """Return the breakage of a chain at level `number`, which is lost; the level above reports why if it lives."""
+    above = plan.level(number).above
+    if above and levels[above - 1].state is LevelState.READY:
+        return Breakage(level=number, reason=f"its runner has ended, and level {above} has yet to report why")
+    return Breakage(level=number, reason="its runner ended without reporting why")
 
 
 def _chain_state(levels: tuple[LevelStatus, ...], broken: Breakage | None, *, paused: bool) -> ChainState:

@@ -39,7 +39,8 @@ def test_a_branch_that_died_is_named_and_the_others_are_ready(chain: ChainPlan) 
         status = read_status(chain)
         assert status.state is ChainState.BROKEN
         assert status.broken is not None
-        assert (status.broken.level, status.broken.reason) == (4, "its runner ended without reporting why")
+        reason = "its runner has ended, and level 1 has yet to report why"
+        assert (status.broken.level, status.broken.reason) == (4, reason)
         assert [status.is_ready(number) for number in range(1, 8)] == [True, True, True, False, False, False, True]
 
 
