@@ -265,8 +265,7 @@ def unwind(context: Context) -> bool:
         with context.events.phase(Phase.UNWIND):
             context.own_lifeline.mark_ending()
             context.own_lifeline.release()
-            # Before its child levels have ended: their shims would clear up after them, and be killed over it. A killed
-            # `runc kill --all` leaves processes frozen (cgroup v1), which then never end.
+            # Mostly before its child levels have ended: their shims would clear up after them.
             killed = context.engine is not None and may_be_killed(context) and context.engine.kill()
             if context.children is not None:
                 context.children.outlive(container_too=not killed)

@@ -30,6 +30,19 @@ _DOCKERS_GRACE_S = 10.0
 """Seconds that dockerd gives a container to end."""
 _OUR_GRACE_S = 2.0
 """Seconds that a level gives a container whose data go with it."""
+_FREEZE = r"""
+id=$(docker ps --quiet --no-trunc)
+cat >/usr/local/lib/inception/bin/runc <<END
+#!/bin/sh
+case " \$* " in
+*" kill --all "*) echo FROZEN >/sys/fs/cgroup/freezer/docker/$id/freezer.state && exec sleep 60 ;;
+*) exec $(command -v runc) "\$@" ;;
+esac
+END
+kill -KILL $(pgrep -P $(docker inspect --format '{{.State.Pid}}' $id))
+until grep -s FROZEN /sys/fs/cgroup/freezer/docker/$id/freezer.state; do sleep 0.1; done
+"""
+"""Script for level 2: kill the runner of level 3, and have the runc that ends what it left freeze that, and wait."""
 
 
 def _events(file: Path) -> list[Event]:
@@ -208,6 +221,16 @@ def _once(act: Callable[[], None]) -> Callable[[Event], None]:
             left.pop()()
 
     return show
+
+
+@pytest.mark.skipif(not Path("/sys/fs/cgroup/freezer").is_dir(), reason="cgroup v2 lets frozen processes be killed")
+@pytest.mark.usefixtures("own_run_root")
+def test_processes_that_a_runc_has_frozen(run_inception: RunInception) -> None:
+    assert run_inception("up", "--depth", str(_DEPTH), "--name", "icy", "--pid", "shared").returncode == 0
+    frozen = run_inception("exec", "icy", "--level", "2", "--", "timeout", "20", "sh", "-euc", _FREEZE)
+    assert frozen.returncode == 0, frozen.stderr.decode()
+    done = run_inception("down", "icy")
+    assert done.returncode == 0, done.stderr.decode()
 
 
 @pytest.fixture

@@ -89,7 +89,7 @@ class EngineApi:
         return told
 
     def running(self, *, label: str | None = None) -> list[str]:
-        """Return the ids of the running containers, or of those with a `label` (`name=value`)."""
+        """Return the ids of the running containers, or of those with a `label` (`name` or `name=value`)."""
         query = "" if label is None else "?" + urlencode({"filters": json.dumps({"label": [label]})})
         return [str(container["Id"]) for container in self._ask("GET", f"/containers/json{query}")]
 

@@ -240,16 +240,12 @@ class LevelEngine:
         What it keeps has to go with this level, and what it runs has to end with it. One that does not answer is left.
         """
         from inception.level.api.client import ENGINE_GONE, EngineApi
-        from inception.level.engine.shims import kill_shim_of
+        from inception.level.engine.shims import kill_shims
 
         api = EngineApi(Path(self._plan.paths.socket(self._level.number)), timeout_s=_QUESTION_S)
-        levels = []
         try:
-            for container in api.running():
-                known = api.inspect_container(container)
-                if LABEL_LEVEL not in (known["Config"]["Labels"] or {}):
-                    return False
-                levels.append(known["State"]["Pid"])
+            if set(api.running()) - set(api.running(label=LABEL_LEVEL)):
+                return False
         except ENGINE_GONE:
             return False
         with self._replacing:
@@ -259,8 +255,7 @@ class LevelEngine:
             daemon.process.kill()
         for daemon in self._daemons:
             daemon.process.wait()
-        for process in levels:
-            kill_shim_of(process)
+        kill_shims()
         return True
 
     def stop(self) -> None:
