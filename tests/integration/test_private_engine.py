@@ -339,9 +339,14 @@ def test_it_ends_completely_when_a_daemon_is_killed(directory: EngineDirectory, 
         wait_for(lambda: not engine_is_there(directory), STOP_LIMIT_S, f"the engine outlived {program}")
 
 
-def test_the_last_client_sweeps_up_after_a_supervisor_that_was_killed(directory: EngineDirectory) -> None:
+@pytest.mark.parametrize("paused", [False, True])
+def test_the_last_client_sweeps_up_after_a_supervisor_that_was_killed(
+    directory: EngineDirectory, *, paused: bool
+) -> None:
     with private() as engine:
-        start_sleeper(engine)
+        sleeper = start_sleeper(engine)
+        if paused:
+            engine.client.pause(sleeper)
         os.kill(process_with("inception.engine.private.supervisor", str(directory.root)), signal.SIGKILL)
     assert not engine_is_there(directory)
 

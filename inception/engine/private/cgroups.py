@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from inception.linux import freezer
 from inception.linux.mounts import parse_mountinfo
 
 _REMOVE_TIMEOUT_S = 5.0
@@ -34,8 +36,18 @@ def processes(group: Path) -> Iterator[int]:
             continue
 
 
+def thaw(group: Path) -> None:
+    """Let the processes in `group` and all groups below it end, also those of a paused container (cgroup v1)."""
+    for state in group.rglob("freezer.state"):
+        with suppress(OSError):  # It was removed meanwhile.
+            freezer.thaw(state.parent)
+
+
 def remove(group: Path) -> None:
-    """Remove `group` and all groups below it, innermost first. Raises OSError if a process stays in one of them."""
+    """Remove `group` and all groups below it, innermost first. Raises OSError if a process stays in one of them.
+
+    Killed processes end, also those of a paused container.
+    """
     attempts = Retrying(
         # A group stays busy for a moment after its last process has ended.
         retry=retry_if_exception_type(OSError),
@@ -47,6 +59,7 @@ def remove(group: Path) -> None:
 
 
 def _remove_tree(group: Path) -> None:
+    thaw(group)
     for child in sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True):
         child.rmdir()
     if group.is_dir():

@@ -29,9 +29,15 @@ def sweep(directory: EngineDirectory) -> None:
 
 
 def _processes(directory: EngineDirectory) -> frozenset[int]:
-    """Return the daemons and shims, known by their arguments, and the containers' processes, known by their groups."""
+    """Return the daemons and shims, known by their arguments, and the containers' processes, known by their groups.
+
+    Those of paused containers are thawed: killed ones end then.
+    """
     daemons = processes.with_argument((directory.daemon_json, directory.containerd_toml, directory.containerd_socket))
-    contained = (process for group in cgroups.own_groups(directory.tag) for process in cgroups.processes(group))
+    contained: list[int] = []
+    for group in cgroups.own_groups(directory.tag):
+        cgroups.thaw(group)
+        contained += cgroups.processes(group)
     return frozenset((*daemons, *contained))
 
 
