@@ -30,6 +30,8 @@ def open_network(plan: ChainPlan, level: LevelPlan) -> None:
         _run("ip", "link", "set", bridge, "mtu", str(plan.mtu), "up")
     if plan.packet_ttl is not None:
         _DEFAULT_TTL.write_text(str(plan.packet_ttl))
+    if plan.sets_ttl(level.number):
+        # A packet passes each table that has rules: this one takes 8 % of what forwarding it takes.
         _run("iptables", "-t", "mangle", "-A", "PREROUTING", "-j", "TTL", "--ttl-set", str(plan.packet_ttl))
 
 

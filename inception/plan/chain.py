@@ -14,7 +14,7 @@ from inception.plan.estimate import Estimate
 from inception.plan.formats import codec
 from inception.plan.light_dataclasses import dataclass
 from inception.plan.mounts import HostMount
-from inception.plan.network import Subnet
+from inception.plan.network import TTL_LEVELS, Subnet
 from inception.plan.paths import RunDirectory
 from inception.plan.pids import PidNamespace
 from inception.plan.privileges import Privileges
@@ -150,6 +150,10 @@ class ChainPlan:
     def level(self, number: int) -> LevelPlan:
         """Return the plan of level `number`, counted from 1."""
         return self.levels[number - 1]
+
+    def sets_ttl(self, number: int) -> bool:
+        """Return whether level `number` sets the TTL of the packets that it forwards, as one in TTL_LEVELS does."""
+        return self.packet_ttl is not None and self.shape.depth(number) % TTL_LEVELS == 1
 
     def lifeline_above(self, number: int) -> PurePosixPath | None:
         """Return the lifeline with whose release level `number` ends; None for level 1 of a chain that stays."""

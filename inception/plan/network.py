@@ -32,6 +32,8 @@ FAR = 32
 """Depth from which the usual TTL of 64 (`IPDEFTTL`, include/uapi/linux/ip.h) is too small: each level is a router that
 takes one off, and a packet may need half of them outside."""
 GREATEST_TTL = 255
+TTL_LEVELS = 16
+"""Levels from one that sets the TTL of all packets to the next: far fewer than a packet of a container can pass."""
 
 
 class PoolTooSmall(ValueError):
@@ -125,5 +127,5 @@ def _cut(block: IPv4Network) -> Subnet:
 
 
 def packet_ttl(mode: NetworkMode, depth: int) -> int | None:
-    """Return the TTL that each level sets on every packet it forwards or sends; None if it sets none."""
+    """Return the TTL of the packets that each level sends and some set on all they forward; None if it is left."""
     return GREATEST_TTL if mode is NetworkMode.BRIDGE and depth >= FAR else None

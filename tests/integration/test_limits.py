@@ -12,6 +12,21 @@ from tests.integration.conftest import RunInception, free_pid_namespaces
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("unchanged_host")]
 
+_KNOCK = """
+import socket, sys
+knock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+knock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 20)
+knock.setsockopt(socket.IPPROTO_IP, 11, 1)  # IP_RECVERR
+knock.settimeout(5)
+knock.connect((sys.argv[1], 33434))
+knock.send(b"?")
+try:
+    knock.recv(1)
+except OSError as error:
+    print(error.strerror)
+"""
+"""Program that says how a packet with a TTL of 20 ends, which reaches a closed port or is dropped by a router."""
+
 
 def _ask(chain: RunningChain, level: int, *command: str) -> str:
     with chain.client_of(level - 1) as above:
@@ -27,9 +42,12 @@ def test_33rd_isolated_level_is_refused_before_anything_starts(run_inception: Ru
 
 
 @pytest.mark.slow
-def test_40_levels_share_pid_namespaces_and_run_a_container(run_inception: RunInception, level_image: str) -> None:
-    done = run_inception("--depth", "40", "--", "docker", "run", "--rm", level_image, "echo", "from the bottom")
-    assert (done.returncode, done.stdout) == (0, b"from the bottom\n"), done.stderr.decode()
+def test_40_levels_share_pid_namespaces_and_a_container_at_the_bottom_reaches_level_1(
+    run_inception: RunInception, level_image: str
+) -> None:
+    command = ("docker", "run", "--rm", level_image, "python3", "-c", _KNOCK, "10.99.0.1")
+    done = run_inception("--depth", "40", "--pool", "10.99.0.0/16", "--", *command)
+    assert (done.returncode, done.stdout) == (0, b"Connection refused\n"), done.stderr.decode()
 
 
 @pytest.mark.parametrize("mode", [PidMode.SHARED, PidMode.AUTO])

@@ -15,7 +15,9 @@ from inception.plan.privileges import NAMES, Privileges
 from inception.plan.refusal import GREATEST_DEPTH, Refusal
 from inception.plan.request import ImageTransfer, PidMode, Storage
 from inception.plan.run_root import RunRootSource
+from inception.plan.tree import Place
 from tests.factories.plans import ENGINE, FACTS, HOST, IMAGE, plan, request
+from tests.factories.trees import tree
 
 
 def _with_host(**changes: Any) -> Facts:
@@ -226,3 +228,15 @@ def test_a_run_root_at_another_path_for_the_engine_is_planned() -> None:
 def test_a_chain_on_a_remote_engine_knows_it(*, attached: bool) -> None:
     far = replace(FACTS, engine=replace(ENGINE, local=False, endpoint="tcp://192.0.2.7:2376"))
     assert plan_chain(request(attached=attached), far).remote
+
+
+@pytest.mark.parametrize(("depth", "setting"), [(31, []), (40, [1, 17, 33])])
+def test_one_level_in_16_of_a_deep_chain_sets_the_ttl(depth: int, setting: list[int]) -> None:
+    made = plan(depth)
+    assert [it.number for it in made.levels if made.sets_ttl(it.number)] == setting
+
+
+def test_one_level_in_16_of_each_branch_of_a_deep_tree_sets_the_ttl() -> None:
+    places = [*(Place(above=above) for above in range(33)), Place(above=1), *(Place(above=it) for it in range(34, 65))]
+    made = tree(places=tuple(places))
+    assert [it.number for it in made.levels if made.sets_ttl(it.number)] == [1, 17, 33, 49, 65]
