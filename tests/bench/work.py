@@ -1,6 +1,7 @@
 """`python -m tests.bench.work`: what a user's container feels at level 0 and deep below, in one run; a table.
 
-The same container, of the level image, does the same work in the engine of each level.
+The same container, of the level image, does the same work in the engine of each level. The network is measured in a
+second chain, too, whose levels share one.
 """
 
 from __future__ import annotations
@@ -10,23 +11,27 @@ import io
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.resources import files
 from statistics import median
 
 import docker
 
 from inception.chain.prepare import prepare
-from inception.chain.running import RunningChain, running
+from inception.chain.running import running
 from inception.engine.connect import Engine, EngineChoice, connect
 from inception.level.engine.client import connect_level
+from inception.plan.request import NetworkMode
 from tests.bench.ours import make_request
 
 _PORT = 5201
 _STARTS = 5
 _STEPS = 10
 _PROGRAM = (files("tests.bench") / "work_inside.py").read_text()
+Measure = Callable[[docker.APIClient, str, str], dict[str, float]]
+"""Takes a client of an engine, an image and the address of the server; returns figures by name and unit."""
 
 
 @contextmanager
@@ -74,9 +79,20 @@ def measure(client: docker.APIClient, image: str, address: str) -> dict[str, flo
     """Return the figures of one engine, by name and unit; less is better of each."""
     run_once(client, image, "true")
     starts = [run_once(client, image, "true")[0] for _ in range(_STARTS)]
-    output = run_once(client, image, "python3", "-c", _PROGRAM, address, str(_PORT))[1]
-    inside: dict[str, float] = json.loads(output.splitlines()[-1])
+    inside = run_inside(client, image, address)
     return {"docker run, s": median(starts), f"build of {_STEPS} steps, s": build(client, image), **inside}
+
+
+def run_inside(client: docker.APIClient, image: str, *arguments: str) -> dict[str, float]:
+    """Return the figures that the program inside prints. Raises RuntimeError."""
+    output = run_once(client, image, "python3", "-c", _PROGRAM, *arguments, str(_PORT))[1]
+    figures: dict[str, float] = json.loads(output.splitlines()[-1])
+    return figures
+
+
+def measure_network(client: docker.APIClient, image: str, address: str) -> dict[str, float]:
+    """Return the figures of the network of one engine. Raises RuntimeError."""
+    return run_inside(client, image, "--network", address)
 
 
 def print_table(found: dict[int, dict[str, float]]) -> None:
@@ -103,20 +119,22 @@ def main() -> None:
     def say(line: str) -> None:
         print(line, file=sys.stderr)
 
-    def measure_all(engine: Engine, chain: RunningChain) -> None:
-        plan = chain.plan
+    def measure_levels(engine: Engine, mode: NetworkMode, of: Measure) -> dict[int, dict[str, float]]:
+        """Return the figures of level 0 and of each level, in a chain with that network."""
+        plan = prepare(engine, replace(make_request(max(levels), "work"), network=mode), say)
         image = plan.level(1).image
-        with server(engine.client, image) as address:
-            found = {0: measure(engine.client, image, address)}
+        with running(engine.client, plan, lambda _: None), server(engine.client, image) as address:
+            found = {0: of(engine.client, image, address)}
             for level in levels:
                 with connect_level(plan, level) as client:
-                    found[level] = measure(client, plan.seed_of(level).image, address)
-        print_table(found)
+                    found[level] = of(client, plan.seed_of(level).image, address)
+        return found
 
     with connect(EngineChoice.AUTO, on_message=say) as engine:
-        plan = prepare(engine, make_request(max(levels), "work"), say)
-        with running(engine.client, plan, lambda _: None) as chain:
-            measure_all(engine, chain)
+        found = measure_levels(engine, NetworkMode.BRIDGE, measure)
+        for level, figures in measure_levels(engine, NetworkMode.HOST, measure_network).items():
+            found[level] |= {f"{name}, --network host": figure for name, figure in figures.items()}
+    print_table(found)
 
 
 if __name__ == "__main__":

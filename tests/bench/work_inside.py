@@ -1,6 +1,7 @@
 """Runs in a container: `python3 -c THIS SERVER PORT` prints what its work costs, as JSON.
 
-`python3 -c THIS --serve PORT` is the other end of the network, in a container of level 0.
+`python3 -c THIS --network SERVER PORT` leaves out all but the network, whose other end, in a container of level 0, is
+`python3 -c THIS --serve PORT`.
 """
 
 from __future__ import annotations
@@ -111,6 +112,8 @@ def main() -> None:
     """Serve, or measure and print."""
     if sys.argv[1] == "--serve":
         serve(int(sys.argv[2]))
+    elif sys.argv[1] == "--network":
+        print(json.dumps(network(sys.argv[2], int(sys.argv[3]))))
     else:
         print(json.dumps({**disk(), **network(sys.argv[1], int(sys.argv[2])), **kernel()}))
 
