@@ -21,6 +21,8 @@ _MIB = 1 << 20
 _DISK_BYTES = 128 * _MIB
 _SYNCS = 50
 _ROUND_TRIPS = 300
+_TURNS = 10
+_TURN_PAUSE_S = 0.02
 _NETWORK_BYTES = 256 * _MIB
 _CALLS = 500_000
 _FAULT_BYTES = 128 * _MIB
@@ -73,7 +75,10 @@ def disk() -> dict[str, float]:
 
 
 def network(server: str, port: int) -> dict[str, float]:
-    """Send single bytes there and back, then much one way."""
+    """Send single bytes there and back, then much one way.
+
+    Of some turns the best counts: a round trip takes much longer while its ends happen to be on two processors.
+    """
     with socket.create_connection((server, port)) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -88,7 +93,11 @@ def network(server: str, port: int) -> dict[str, float]:
             if connection.recv(1) != b"!":
                 raise ConnectionError("the server has not got all")
 
-        trip_s = statistics.median(timed(round_trip) for _ in range(_ROUND_TRIPS))
+        def turn_s() -> float:
+            time.sleep(_TURN_PAUSE_S)
+            return statistics.median(timed(round_trip) for _ in range(_ROUND_TRIPS))
+
+        trip_s = min(turn_s() for _ in range(_TURNS))
         return {"round trip to level 0, us": trip_s * 1e6, "network, s for 256 MiB": timed(send_much)}
 
 
