@@ -7,13 +7,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-HIERARCHIES = Path("/sys/fs/cgroup")
+_HIERARCHIES = Path("/sys/fs/cgroup")
 _FREEZER = "freezer"
 _THAWED = "THAWED"
 """State of a group whose processes run (Documentation/admin-guide/cgroup-v1/freezer-subsystem.rst)."""
 
 
-def own_group(root: Path = HIERARCHIES, membership: Path = Path("/proc/self/cgroup")) -> Path:
+def own_group(root: Path = _HIERARCHIES, membership: Path = Path("/proc/self/cgroup")) -> Path:
     """Return the directory of this process's control group: in the freezer's hierarchy on v1, else in v2's.
 
     `root` is where the hierarchies are mounted. Raises OSError if neither is.
@@ -31,7 +31,7 @@ def _own_groups(root: Path, membership: str) -> Iterator[Path]:
             yield hierarchy / path.lstrip("/")
 
 
-def freezer_group(path: str, root: Path = HIERARCHIES) -> Path:
+def freezer_group(path: str, root: Path = _HIERARCHIES) -> Path:
     """Return the directory of the control group `path` in the freezer's hierarchy, which only v1 has."""
     return root / _FREEZER / path.lstrip("/")
 
