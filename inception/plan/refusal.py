@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from math import inf
 
 from inception.plan.engine.checks import problems_of_engine_settings
+from inception.plan.formats.address import is_address
 from inception.plan.mounts import problems_of_mounts
 from inception.plan.request import NAME_LIMIT, NetworkMode, Request, Storage, is_name
 
@@ -47,7 +47,7 @@ def check_request(request: Request) -> None:
     if request.storage_size is not None and request.storage is Storage.VOLUME:
         raise misuse("a volume has no size of its own", "leave out the size, or use --storage loopback or tmpfs")
     for address in request.dns:
-        if not _is_address(address):
+        if not is_address(address):
             raise misuse(f"{address!r} is not the address of a name server", "write it like 192.0.2.53")
     for problem, remedy in (*problems_of_engine_settings(request), *problems_of_mounts(request.mounts)):
         raise misuse(problem, remedy)
@@ -69,11 +69,3 @@ def _check_tree(request: Request) -> None:
 def misuse(message: str, remedy: str) -> Refusal:
     """Return the refusal of a request that is wrong in itself."""
     return Refusal(message, remedy=remedy, usage=True)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -11,6 +11,7 @@ from ipaddress import IPv4Network, ip_address
 from pathlib import Path
 from typing import TypeVar
 
+from inception.plan.formats.address import is_address
 from inception.probe.namespaces import in_namespace_of
 
 T = TypeVar("T")
@@ -55,15 +56,7 @@ def parse_default_link(route: str) -> str | None:
 def parse_resolvers(resolv_conf: str) -> tuple[str, ...]:
     """Return the addresses of the name servers in a resolv.conf, without IPv6 zones."""
     lines = re.findall(r"^nameserver[ \t]+([^\s%]+)", resolv_conf, re.MULTILINE)
-    return tuple(address for address in lines if _is_address(address))
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
+    return tuple(address for address in lines if is_address(address))
 
 
 def read_destinations(process: Path) -> tuple[str, ...]:

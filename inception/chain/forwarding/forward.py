@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
 
 from inception.errors import UsageError
+from inception.plan.formats.address import is_address
 from inception.plan.light_dataclasses import dataclass
 
 LOOPBACK = "127.0.0.1"
@@ -62,10 +62,8 @@ def parse_forward(text: str, level: int) -> Forward:
             remedy="write it like 8080:web:80, or 8080:80 for a port of the level itself",
         )
     address = match["six"] or match["four"] or LOOPBACK
-    try:
-        ip_address(address)
-    except ValueError as error:
-        raise UsageError(f"{address!r} is not an address", remedy="write it like 127.0.0.1 or [::1]") from error
+    if not is_address(address):
+        raise UsageError(f"{address!r} is not an address", remedy="write it like 127.0.0.1 or [::1]")
     return Forward(
         level=level,
         address=address,

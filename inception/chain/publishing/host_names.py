@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 
 from inception.errors import UsageError
+from inception.plan.formats.address import is_address
 
 _LEAF = re.compile(r"\|-- (\S+)")
 _LOCAL = "/32 host LOCAL"
@@ -24,7 +25,7 @@ _ANY_PORT = 9
 
 def check_name(text: str) -> str:
     """Return `text`, a DNS name or an IP address. Raises UsageError if it is neither."""
-    if _is_address(text) or _DNS_NAME.fullmatch(text):
+    if is_address(text) or _DNS_NAME.fullmatch(text):
         return text
     raise UsageError(f"{text!r} is neither a name nor an address", remedy="write it like vm.example.org or 192.0.2.7")
 
@@ -91,11 +92,3 @@ def _usual_source(family: socket.AddressFamily) -> str | None:
         source = str(probe.getsockname()[0])
         return None if "%" in source else source
     return None
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
