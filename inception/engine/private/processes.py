@@ -44,10 +44,11 @@ def _arguments(process: Path) -> list[bytes]:
         return []
 
 
-def kill_until_none(find: Callable[[], Collection[int]]) -> None:
+def kill_until_none(find: Callable[[], Collection[int]], let_end: Callable[[], None] = lambda: None) -> None:
     """Kill the processes that `find` returns until it returns none. Raises EngineError after 10 seconds.
 
-    One round may not do: a process may have started another just before it was killed.
+    One round may not do: a process may have started another just before it was killed. `let_end` is called after each,
+    for killed ones that something keeps from ending.
     """
 
     def kill_round() -> Collection[int]:
@@ -56,6 +57,7 @@ def kill_until_none(find: Callable[[], Collection[int]]) -> None:
         # a level has the time to tell that another one of it is gone.
         for process in sorted(found, key=_age_key):
             _kill(process, find)
+        let_end()
         return found
 
     attempts = Retrying(retry=retry_if_result(bool), stop=stop_after_delay(_KILL_TIMEOUT_S), wait=wait_fixed(_POLL_S))

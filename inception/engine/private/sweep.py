@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 
 from inception.engine.private import cgroups, host, kernel, processes
@@ -25,20 +26,19 @@ def sweep(directory: EngineDirectory) -> None:
         steps.callback(_detach_mounts, directory)
         for group in cgroups.own_groups(directory.tag):
             steps.callback(cgroups.remove, group)
-        steps.callback(processes.kill_until_none, lambda: _processes(directory))
+        steps.callback(processes.kill_until_none, lambda: _processes(directory), lambda: _thaw(directory))
 
 
 def _processes(directory: EngineDirectory) -> frozenset[int]:
-    """Return the daemons and shims, known by their arguments, and the containers' processes, known by their groups.
-
-    Those of paused containers are thawed: killed ones end then.
-    """
+    """Return the daemons and shims, known by their arguments, and the containers' processes, known by their groups."""
     daemons = processes.with_argument((directory.daemon_json, directory.containerd_toml, directory.containerd_socket))
-    contained: list[int] = []
+    contained = map(cgroups.processes, cgroups.own_groups(directory.tag))
+    return frozenset((*daemons, *chain.from_iterable(contained)))
+
+
+def _thaw(directory: EngineDirectory) -> None:
     for group in cgroups.own_groups(directory.tag):
         cgroups.thaw(group)
-        contained += cgroups.processes(group)
-    return frozenset((*daemons, *contained))
 
 
 def _detach_mounts(directory: EngineDirectory) -> None:
