@@ -21,7 +21,7 @@ async def descended(depth: int) -> AsyncIterator[Levels]:
 
 def greet(levels: Levels, number: int) -> str:
     """Run a container at one level; the Docker SDK waits for it."""
-    output = levels[number].containers.run(levels.image, ["echo", f"hello from level {number}"], remove=True)
+    output = levels[number].containers.run(levels.image, ["echo", f"hello from level {number}"])
     return output.decode().strip()
 
 

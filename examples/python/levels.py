@@ -10,7 +10,7 @@ def main() -> None:
     with descend(depth=2) as levels:
         for number in range(1, len(levels) + 1):
             client = levels[number]
-            output = client.containers.run(levels.image, ["echo", f"hello from level {number}"], remove=True)
+            output = client.containers.run(levels.image, ["echo", f"hello from level {number}"])
             print(client.info()["Name"], output.decode().strip())
 
 

@@ -18,6 +18,7 @@ from inception.chain.prepare import prepare
 from inception.engine.connect import Engine
 from inception.plan.request import Request
 from tests.integration.conftest import INCEPTION, RunInception
+from tests.integration.container_output import output_of_container
 from tests.integration.test_working_chain import HTTP, fetch
 from tests.integration.tiny import TINY_IMAGE, import_tiny_image
 
@@ -150,7 +151,7 @@ def test_older_engines_nest_in_newer_ones(
         _check(run_inception, [*newer, ("20.10.", "overlay2", "runc")])
         with attach("engines") as levels:
             assert levels.image == bookworm
-            said = levels.bottom.containers.run(bookworm, ["dockerd", "--version"], remove=True)
+            said = output_of_container(levels.bottom, bookworm, ["dockerd", "--version"])
             assert said.startswith(b"Docker version 20.10.")
     finally:
         run_inception("down", "engines")

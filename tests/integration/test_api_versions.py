@@ -18,6 +18,7 @@ from inception.image.host_engine import copy_host_engine, find_host_engine
 from inception.image.store import remove_image
 from inception.plan.request import Request
 from tests.integration.conftest import RunInception
+from tests.integration.container_output import output_of_container
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("own_run_root")]
 
@@ -75,7 +76,7 @@ def test_levels_1_to_3_of_an_engine_that_knows_1_41_at_most(run_inception: RunIn
     try:
         with attach("old") as levels:
             assert [levels[number].version()["ApiVersion"] for number in (1, 2, 3)] == [NEWEST] * 3
-            assert levels.bottom.containers.run(TAG, ["echo", "whole"], remove=True) == b"whole\n"
+            assert output_of_container(levels.bottom, TAG, ["echo", "whole"]) == b"whole\n"
         executed = run_inception("exec", "old", "--", "docker", "version", "--format", "{{.Server.APIVersion}}")
         assert (executed.returncode, executed.stdout.decode().strip()) == (0, NEWEST)
     finally:

@@ -21,6 +21,7 @@ from inception.plan.engine.seeds import seed_volume_name
 from inception.plan.light_dataclasses import replace
 from inception.plan.request import Request, parse_level_store
 from tests.integration.conftest import RunInception, wait_for
+from tests.integration.container_output import output_of_container
 from tests.integration.tiny import TINY_IMAGE, import_tiny_image
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("own_run_root")]
@@ -118,8 +119,8 @@ def test_a_chain_on_containerds_store_runs_builds_restarts_prunes_and_grows(run_
             _delete_images(levels[1].api)
             lasting.reload()
             assert lasting.status == "running"
-            assert levels.bottom.containers.run(built, ["cat", "/new"], remove=True) == b"grown\n"
-            assert levels.bottom.containers.run(TAG, ["echo", "whole"], remove=True) == b"whole\n"
+            assert output_of_container(levels.bottom, built, ["cat", "/new"]) == b"grown\n"
+            assert output_of_container(levels.bottom, TAG, ["echo", "whole"]) == b"whole\n"
             lasting.remove(force=True)
             _delete_images(levels[3].api)
 
@@ -127,11 +128,11 @@ def test_a_chain_on_containerds_store_runs_builds_restarts_prunes_and_grows(run_
         assert grown.returncode == 0, grown.stderr
         assert f"{TAG} was removed from the engine of level 3: loading it again" in grown.stderr.decode()
         with attach("stores") as levels:
-            assert levels[4].containers.run(TAG, ["echo", "deeper"], remove=True) == b"deeper\n"
+            assert output_of_container(levels[4], TAG, ["echo", "deeper"]) == b"deeper\n"
             # No container of level 4 keeps the image's files there.
             _delete_images(levels[4].api)
             assert levels[4].images.list(all=True) == []
-            assert levels[3].containers.run(TAG, ["echo", "whole"], remove=True) == b"whole\n"
+            assert output_of_container(levels[3], TAG, ["echo", "whole"]) == b"whole\n"
     finally:
         run_inception("down", "stores")
 
@@ -172,7 +173,7 @@ def test_a_chain_of_two_images_has_both_stores_and_grows_by_either(
             built, _ = levels.bottom.images.build(
                 fileobj=io.BytesIO(f"FROM {TAG}\nRUN echo grown > /new\n".encode()), tag="built", rm=True
             )
-            assert levels.bottom.containers.run(built, ["cat", "/new"], remove=True) == b"grown\n"
+            assert output_of_container(levels.bottom, built, ["cat", "/new"]) == b"grown\n"
             levels.bottom.images.remove("built")
 
         grown = run_inception("grow", "mixed", "+2", "--image", level_image)
@@ -181,7 +182,7 @@ def test_a_chain_of_two_images_has_both_stores_and_grows_by_either(
         with attach("mixed") as levels:
             assert levels.plan.level(4).image == levels.image == level_image
             assert {levels[number].info()["Driver"] for number in (3, 4)} == {"overlay2"}
-            assert levels.bottom.containers.run(level_image, ["echo", "deeper"], remove=True) == b"deeper\n"
+            assert output_of_container(levels.bottom, level_image, ["echo", "deeper"]) == b"deeper\n"
     finally:
         run_inception("down", "mixed")
 

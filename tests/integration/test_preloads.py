@@ -23,6 +23,7 @@ from inception.plan.engine.preloads import Preload
 from inception.plan.engine.seeds import preloads_in
 from inception.plan.request import ImageStore, ImageTransfer, Request, parse_level_store
 from tests.integration.conftest import RunInception
+from tests.integration.container_output import output_of_container
 from tests.integration.tiny import TINY_IMAGE, import_tiny_image
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("own_run_root")]
@@ -108,14 +109,14 @@ def test_preloads_are_in_every_level_and_in_those_that_come_later(
                 level = levels[number]
                 assert level.images.get(TINY_IMAGE).id == level.images.get(LATEST).id
                 assert {level.images.get(it).id for it in ids} == ids
-                assert [level.containers.run(it, ONE, remove=True).decode() for it in OTHERS] == list(OTHERS)
+                assert [output_of_container(level, it, ONE).decode() for it in OTHERS] == list(OTHERS)
             if store == "overlay2":
                 assert engine.client.inspect_image(TINY_IMAGE)["Id"] in ids
             # What one level removes, the others keep.
             for name in (TINY_IMAGE, LATEST, *OTHERS):
                 levels[2].images.remove(name)
-            assert levels[3].containers.run(OTHERS[0], ONE, remove=True) == OTHERS[0].encode()
-            assert levels[1].containers.run(OTHERS[1], ONE, remove=True) == OTHERS[1].encode()
+            assert output_of_container(levels[3], OTHERS[0], ONE) == OTHERS[0].encode()
+            assert output_of_container(levels[1], OTHERS[1], ONE) == OTHERS[1].encode()
     finally:
         run_inception("down", "full")
 
@@ -158,7 +159,7 @@ def test_an_image_has_the_digests_of_registries_too(
         with running(engine.client, plan, ignore), Levels(plan) as levels:
             image = levels[1].images.get(DIGEST)
             assert image.attrs["RepoDigests"] == [DIGEST]
-            assert levels[1].containers.run(DIGEST, ["bash", "-c", "echo by digest"], remove=True) == b"by digest\n"
+            assert output_of_container(levels[1], DIGEST, ["bash", "-c", "echo by digest"]) == b"by digest\n"
             assert seed.volume not in run_inception("prune", "--dry-run").stdout.decode()
         assert f"seed {seed.volume} with preloads" in run_inception("prune", "--dry-run").stdout.decode()
     finally:
@@ -183,7 +184,7 @@ def test_a_running_chain_loads_images_at_the_levels_that_are_named(
             for number in (2, 3):
                 names = (TINY_IMAGE, LATEST, *OTHERS)
                 assert all(levels[number].images.get(name) for name in names)
-                assert levels[number].containers.run(OTHERS[1], ONE, remove=True) == OTHERS[1].encode()
+                assert output_of_container(levels[number], OTHERS[1], ONE) == OTHERS[1].encode()
             with pytest.raises(docker.errors.ImageNotFound):
                 levels[1].images.get(TINY_IMAGE)
         for words, line in (

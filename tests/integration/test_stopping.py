@@ -15,6 +15,7 @@ from inception.chain.stopped.records import record_of
 from inception.engine.connect import Engine, EngineChoice, connect
 from inception.engine.private.layout import EngineDirectory
 from tests.integration.conftest import RunInception, wait_for
+from tests.integration.container_output import output_of_container
 from tests.integration.own_engine import own_private_engine, wait_until_ended
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("unchanged_host", "own_run_root", "home")]
@@ -96,7 +97,7 @@ def _check_filled(level: docker.DockerClient, image: str, lines: int) -> None:
     expected = {"always": "running", "unless-stopped": "running", "no": "exited"}
     wait_for(lambda: states() == expected, LIMIT_S, f"containers are not back: {states()}")
     data = {"data": {"bind": "/data", "mode": "ro"}}
-    content = level.containers.run(image, ["cat", "/data/file"], volumes=data, remove=True)
+    content = output_of_container(level, image, ["cat", "/data/file"], volumes=data)
     assert content == b"hello\n" * lines
     assert [it.name for it in level.networks.list(names=["net"])] == ["net"]
 

@@ -13,7 +13,6 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
-import docker
 import pytest
 from jsonschema import Draft202012Validator
 
@@ -30,6 +29,7 @@ from inception.plan.request import Request, parse_level_store
 from inception.plan.tree import Place
 from inception.spec.keys import json_schema
 from tests.integration.conftest import RunInception, wait_for
+from tests.integration.container_output import output_of_container
 from tests.integration.tiny import TINY_IMAGE, import_tiny_image
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("own_run_root")]
@@ -74,7 +74,8 @@ def test_four_runners_three_levels_deep_serve_every_command_and_outlive_one_anot
     assert _check(run_inception("up", "--spec", str(file))) == "ci\n"
     _check_commands(run_inception, tmp_path)
     with attach("ci") as levels, ThreadPoolExecutor() as threads:
-        runs = [threads.submit(_output_of_container, levels[it], levels.image_at(it)) for it in BOTTOMS]
+        run = partial(output_of_container, command=["echo", "here"], network_mode="none")
+        runs = [threads.submit(run, levels[it], levels.image_at(it)) for it in BOTTOMS]
         assert [it.result() for it in runs] == [b"here\n"] * 4
         assert [levels[it].info()["Driver"] for it in (1, *BOTTOMS)] == [_driver(store)] * 5
     again = tmp_path / "again.toml"
@@ -86,15 +87,6 @@ def test_four_runners_three_levels_deep_serve_every_command_and_outlive_one_anot
     _kill_a_branch(run_inception)
     _check(run_inception("down", "ci"))
     assert not list(run_root().iterdir())
-
-
-def _output_of_container(level: docker.DockerClient, image: str) -> bytes:
-    """Return what a container wrote, read once it has ended: the SDK's `run` may remove it before it has read all."""
-    container = level.containers.run(image, ["sh", "-c", "echo here"], detach=True, network_mode="none")
-    container.wait()
-    written: bytes = container.logs()
-    container.remove()
-    return written
 
 
 def _driver(store: str) -> str:
