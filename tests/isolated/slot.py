@@ -76,7 +76,10 @@ class Slot:
             host.undo(self.changes)
             if not host.forwards():
                 _FORWARDED.unlink(missing_ok=True)
-        for group in self.control_groups():
+        groups = self.control_groups()
+        for group in groups:
+            cgroups.thaw(group)
+        for group in groups:
             cgroups.remove(group)
 
 

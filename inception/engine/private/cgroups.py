@@ -37,17 +37,14 @@ def processes(group: Path) -> Iterator[int]:
 
 
 def thaw(group: Path) -> None:
-    """Let the processes in `group` and all groups below it end, also those of a paused container (cgroup v1)."""
+    """Let the killed processes in `group` and all groups below it end, also those of a paused container (cgroup v1)."""
     for state in group.rglob("freezer.state"):
         with suppress(OSError):  # It was removed meanwhile.
             freezer.thaw(state.parent)
 
 
 def remove(group: Path) -> None:
-    """Remove `group` and all groups below it, innermost first. Raises OSError if a process stays in one of them.
-
-    Killed processes end, also those of a paused container.
-    """
+    """Remove `group` and all groups below it, innermost first. Raises OSError if a process stays in one of them."""
     attempts = Retrying(
         # A group stays busy for a moment after its last process has ended.
         retry=retry_if_exception_type(OSError),
@@ -59,7 +56,6 @@ def remove(group: Path) -> None:
 
 
 def _remove_tree(group: Path) -> None:
-    thaw(group)
     for child in sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True):
         child.rmdir()
     if group.is_dir():
