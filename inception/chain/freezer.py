@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import docker
+from docker.types import Mount
 
 from inception.chain.status import ChainState, ChainStatus, is_paused, refuse_paused
 from inception.engine.translate import translated
 from inception.errors import ChainError
+from inception.level.engine.client import ENGINE_GONE
 from inception.plan.chain import ChainPlan
 from inception.plan.protocol import Variable
+from inception.probe.engine import cgroup_version_of
+from inception.probe.helper_container import helper_container
+
+_SLOW_S = 4.0
+"""Seconds that a killed container may take to end before it is thawed. The engine gives up after 10."""
+_HIERARCHY = "/freezer"
+"""Place of the freezer's hierarchy in the container that thaws."""
+_THAW = f"""find {_HIERARCHY} -path "*$0*" -name freezer.state | while read -r state; do echo THAWED >"$state"; done"""
+_log = logging.getLogger(__name__)
 
 
 def pause(client: docker.APIClient, chain: ChainStatus) -> None:
@@ -55,6 +69,36 @@ def thaw(client: docker.APIClient, plan: ChainPlan) -> None:
         if container is not None and client.inspect_container(container)["State"]["Paused"]:
             client.unpause(container)
     Path(plan.paths.paused).unlink(missing_ok=True)
+
+
+@contextmanager
+def thawing_if_slow(client: docker.APIClient, plan: ChainPlan, container: str) -> Iterator[None]:
+    """Thaw all that is in level 1's `container` if the block, which kills it, takes more than some seconds.
+
+    On cgroup v1 no frozen process ends, killed or not: one of a container that is paused in a level, for example.
+    """
+    timer = threading.Timer(_SLOW_S, _thaw_below, (client, plan.level(1).image, container))
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+
+
+def _thaw_below(client: docker.APIClient, image: str, container: str) -> None:
+    """Thaw the control groups of `container` and below, in whose paths its id is, by a container that sees them."""
+    try:
+        if cgroup_version_of(client.info()) != 1:
+            return
+        # Not in `binds`: where there is no such hierarchy, the engine would make a control group of this name.
+        mount = Mount(_HIERARCHY, "/sys/fs/cgroup/freezer", type="bind")
+        options = {"mounts": [mount], "security_opt": ["label=disable"]}
+        with helper_container(client, image, ["sh", "-c", _THAW, container], host_config=options) as thawing:
+            client.start(thawing)
+            client.wait(thawing)
+    except ENGINE_GONE as error:  # What kills the container says that it does not end.
+        _log.debug("container %s: not thawed: %r", container, error)
 
 
 def own_level_1(client: docker.APIClient, plan: ChainPlan) -> str | None:

@@ -10,7 +10,7 @@ import docker
 from requests.exceptions import ConnectionError as SilentEngine
 from requests.exceptions import ReadTimeout
 
-from inception.chain.freezer import own_level_1, thaw
+from inception.chain.freezer import own_level_1, thaw, thawing_if_slow
 from inception.chain.remote.start import await_mirror_end
 from inception.chain.status import is_here
 from inception.engine.translate import translated
@@ -76,12 +76,17 @@ def kick(client: docker.APIClient, plan: ChainPlan) -> None:
     with translated(f"kicking chain {plan.name}"), suppress(docker.errors.NotFound):
         if (container := own_level_1(client, plan)) is not None:
             thaw(client, plan)
-            try:
-                client.remove_container(container, force=True, v=True)
-            except docker.errors.APIError as error:
-                if error.status_code != HTTPStatus.CONFLICT:
-                    raise
-                _wait_until_removed(client, container, _REMOVAL_LIMIT_S)  # Its removal is in progress.
+            with thawing_if_slow(client, plan, container):
+                _remove_now(client, container)
+
+
+def _remove_now(client: docker.APIClient, container: str) -> None:
+    try:
+        client.remove_container(container, force=True, v=True)
+    except docker.errors.APIError as error:
+        if error.status_code != HTTPStatus.CONFLICT:
+            raise
+        _wait_until_removed(client, container, _REMOVAL_LIMIT_S)  # Its removal is in progress.
 
 
 def _wait_until_removed(client: docker.APIClient, container: str, limit_s: int) -> None:

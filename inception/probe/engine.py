@@ -70,6 +70,11 @@ def parse_insecure_registries(info: Mapping[str, Any]) -> tuple[str, ...]:
     return (*named, *networks)
 
 
+def cgroup_version_of(info: Mapping[str, Any]) -> int:
+    """Return the version of control groups, 1 or 2, in the answer to `GET /info`."""
+    return int(info.get("CgroupVersion", "1"))  # Engines before 20.10 support version 1 alone, and do not report it.
+
+
 def is_podman(version: Mapping[str, Any]) -> bool:
     """Return whether the answer to `GET /version` is a Podman's, which differs from Docker's in its components."""
     return any(component.get("Name") == _PODMAN for component in version.get("Components") or ())
@@ -85,8 +90,7 @@ def describe_engine(answers: EngineAnswers, held: tuple[str, ...]) -> EngineFact
         version=version["Version"],
         api_version=version["ApiVersion"],
         local=answers.surroundings.shares_run_root,
-        # Engines before 20.10 support version 1 alone, and do not report it.
-        cgroup_version=int(info.get("CgroupVersion", "1")),
+        cgroup_version=cgroup_version_of(info),
         cgroup_driver=info["CgroupDriver"],
         storage_driver=info["Driver"],
         data_root=info["DockerRootDir"],

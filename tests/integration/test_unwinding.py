@@ -44,6 +44,8 @@ until grep -s FROZEN /sys/fs/cgroup/freezer/docker/$id/freezer.state; do sleep 0
 """
 """Script for level 2: kill the runner of level 3, and have the runc that ends what it left freeze that, and wait."""
 
+_PAUSE = "docker run --detach --name stiff $INCEPTION_IMAGE sleep 600; docker pause stiff"
+
 
 def _events(file: Path) -> list[Event]:
     if not file.exists():
@@ -230,6 +232,16 @@ def test_processes_that_a_runc_has_frozen(run_inception: RunInception) -> None:
     frozen = run_inception("exec", "icy", "--level", "2", "--", "timeout", "20", "sh", "-euc", _FREEZE)
     assert frozen.returncode == 0, frozen.stderr.decode()
     done = run_inception("down", "icy")
+    assert done.returncode == 0, done.stderr.decode()
+
+
+@pytest.mark.usefixtures("own_run_root")
+@pytest.mark.parametrize("end", ["down", "kick"])
+def test_a_container_that_is_paused_in_a_level(run_inception: RunInception, end: str) -> None:
+    assert run_inception("up", "--depth", "2", "--name", "icy").returncode == 0
+    paused = run_inception("exec", "icy", "--", "sh", "-euc", _PAUSE)
+    assert paused.returncode == 0, paused.stderr.decode()
+    done = run_inception(end, "icy")
     assert done.returncode == 0, done.stderr.decode()
 
 
