@@ -21,11 +21,12 @@ def unchanged_signals() -> Iterator[None]:
 
 @pytest.fixture
 def restored_signals(unchanged_signals: None) -> Iterator[None]:
-    """Restore the handlers that a test's code leaves on purpose, as the last code of its process does."""
+    """Restore the handlers and the wake-up that a test's code leaves, as the last code of its process does."""
     del unchanged_signals  # It must compare after this one has restored.
     handlers = _handlers()
     yield
     _restore(handlers)
+    signal.set_wakeup_fd(-1)
 
 
 def _handlers() -> dict[signal.Signals, object]:

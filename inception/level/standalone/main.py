@@ -17,6 +17,7 @@ from typing import NoReturn
 
 from inception.level.engine.daemons import image_settings
 from inception.level.failure import PhaseError
+from inception.level.mailbox import Mailbox
 from inception.level.shutdown import EndOfLevel, Shutdown
 from inception.level.standalone.engine import StandaloneEngine
 from inception.level.standalone.foreground import CannotRun, run_in_foreground
@@ -118,8 +119,9 @@ def _boot(engine: StandaloneEngine) -> None:
 
 
 def _wait_for_signals() -> NoReturn:
+    mailbox = Mailbox()
     while True:
-        signal.pause()
+        mailbox.wait(None)
 
 
 def prepare(storage_size: int | None) -> bool:

@@ -86,7 +86,7 @@ def stand_by(number: int, handover: Handover, data_root: Path) -> None:
     """
     signals, signals_in = os.pipe2(os.O_NONBLOCK)
     # A thread that takes a signal from here on writes it to the pipe, whatever this process executes.
-    signal.set_wakeup_fd(signals_in, warn_on_full_buffer=False)
+    before = signal.set_wakeup_fd(signals_in, warn_on_full_buffer=False)
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         with os.fdopen(os.memfd_create("inception-plan"), "wb") as plan:
@@ -95,7 +95,7 @@ def stand_by(number: int, handover: Handover, data_root: Path) -> None:
             os.execv(sys.executable, program)
     finally:
         _pass_on_locks(handover, False)  # Daemons that are started later would hold them for good.
-        signal.set_wakeup_fd(-1)
+        signal.set_wakeup_fd(before)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         os.close(signals)
         os.close(signals_in)

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import threading
+import time
 
 import pytest
 
-from inception.level.mailbox import Mailbox
+from inception.level.mailbox import Mailbox, Message
 from inception.level.shutdown import EndOfLevel, Shutdown
-from inception.plan.protocol import SIGNAL_UNWIND
+from inception.plan.protocol import SIGNAL_PLAN_CHANGED, SIGNAL_UNWIND
 
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 SIGNALS = (*STOPPING, SIGNAL_UNWIND)
+_LIMIT_S = 4.0
 
 
 @pytest.fixture
@@ -26,6 +29,27 @@ def test_each_signal_ends_the_wait(number: signal.Signals) -> None:
     threading.Timer(0.05, os.kill, (os.getpid(), number)).start()
     with pytest.raises(EndOfLevel):
         Mailbox().wait(None)
+
+
+@pytest.mark.usefixtures("shutdown")
+def test_a_signal_that_comes_right_before_the_wait_ends_it() -> None:
+    """As here, where the interpreter notes a signal and none interrupts what the thread waits for."""
+    begun_s = time.monotonic()
+    threading.Timer(0.05, _thread.interrupt_main, (signal.SIGTERM,)).start()
+    with pytest.raises(EndOfLevel):
+        Mailbox().wait(_LIMIT_S)
+    assert time.monotonic() - begun_s < _LIMIT_S / 2
+
+
+def test_messages_come_in_order_and_end_the_wait(shutdown: Shutdown) -> None:
+    del shutdown
+    mailbox = Mailbox()
+    assert mailbox.wait(0.01) is None
+    threading.Timer(0.05, mailbox.put, (Message.CHILD_ENDED,)).start()
+    assert mailbox.wait(None) is Message.CHILD_ENDED
+    signal.raise_signal(SIGNAL_PLAN_CHANGED)
+    mailbox.put(Message.CHILD_ENDED)
+    assert [mailbox.wait(0) for _ in range(3)] == [Message.PLAN_CHANGED, Message.CHILD_ENDED, None]
 
 
 def test_a_request_from_another_thread_ends_the_wait(shutdown: Shutdown) -> None:
