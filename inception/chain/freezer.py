@@ -15,6 +15,7 @@ from inception.chain.status import ChainState, ChainStatus, is_paused, refuse_pa
 from inception.engine.translate import translated
 from inception.errors import ChainError
 from inception.level.engine.client import ENGINE_GONE
+from inception.linux.freezer import freezer_group
 from inception.plan.chain import ChainPlan
 from inception.plan.protocol import Variable
 from inception.probe.engine import cgroup_version_of
@@ -92,7 +93,7 @@ def _thaw_below(client: docker.APIClient, image: str, container: str) -> None:
         if cgroup_version_of(client.info()) != 1:
             return
         # Not in `binds`: where there is no such hierarchy, the engine would make a control group of this name.
-        mount = Mount(_HIERARCHY, "/sys/fs/cgroup/freezer", type="bind")
+        mount = Mount(_HIERARCHY, str(freezer_group("/")), type="bind")
         options = {"mounts": [mount], "security_opt": ["label=disable"]}
         with helper_container(client, image, ["sh", "-c", _THAW, container], host_config=options) as thawing:
             client.start(thawing)

@@ -76,10 +76,8 @@ class Slot:
             host.undo(self.changes)
             if not host.forwards():
                 _FORWARDED.unlink(missing_ok=True)
-        groups = self.control_groups()
-        for group in groups:
-            cgroups.thaw(group)
-        for group in groups:
+        cgroups.thaw(self.name)
+        for group in self.control_groups():
             cgroups.remove(group)
 
 

@@ -36,11 +36,15 @@ def processes(group: Path) -> Iterator[int]:
             continue
 
 
-def thaw(group: Path) -> None:
-    """Let the killed processes in `group` and all groups below it end, also those of a paused container (cgroup v1)."""
-    for state in group.rglob("freezer.state"):
-        with suppress(OSError):  # It was removed meanwhile.
-            freezer.thaw(state.parent)
+def thaw(name: str) -> None:
+    """Thaw what is frozen (cgroup v1) in control group `name` and below, in every hierarchy; without a name, in all.
+
+    Killed processes end then, also those of a paused container.
+    """
+    for group in own_groups(name):
+        for state in group.rglob("freezer.state"):
+            with suppress(OSError):  # It was removed meanwhile.
+                freezer.thaw(state.parent)
 
 
 def remove(group: Path) -> None:

@@ -26,7 +26,7 @@ def sweep(directory: EngineDirectory) -> None:
         steps.callback(_detach_mounts, directory)
         for group in cgroups.own_groups(directory.tag):
             steps.callback(cgroups.remove, group)
-        steps.callback(processes.kill_until_none, lambda: _processes(directory), lambda: _thaw(directory))
+        steps.callback(processes.kill_until_none, lambda: _processes(directory), lambda: cgroups.thaw(directory.tag))
 
 
 def _processes(directory: EngineDirectory) -> frozenset[int]:
@@ -34,11 +34,6 @@ def _processes(directory: EngineDirectory) -> frozenset[int]:
     daemons = processes.with_argument((directory.daemon_json, directory.containerd_toml, directory.containerd_socket))
     contained = map(cgroups.processes, cgroups.own_groups(directory.tag))
     return frozenset((*daemons, *chain.from_iterable(contained)))
-
-
-def _thaw(directory: EngineDirectory) -> None:
-    for group in cgroups.own_groups(directory.tag):
-        cgroups.thaw(group)
 
 
 def _detach_mounts(directory: EngineDirectory) -> None:

@@ -41,8 +41,8 @@ def test_a_signal_that_comes_right_before_the_wait_ends_it() -> None:
     assert time.monotonic() - begun_s < _LIMIT_S / 2
 
 
-def test_messages_come_in_order_and_end_the_wait(shutdown: Shutdown) -> None:
-    del shutdown
+@pytest.mark.usefixtures("shutdown")
+def test_messages_come_in_order_and_end_the_wait() -> None:
     mailbox = Mailbox()
     assert mailbox.wait(0.01) is None
     threading.Timer(0.05, mailbox.put, (Message.CHILD_ENDED,)).start()
