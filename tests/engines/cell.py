@@ -19,6 +19,7 @@ from inception.stress.inventory import Inventory, diff, settled
 from tests.engines.engine import ADDRESS
 from tests.engines.kinds import Inside
 from tests.engines.level_images import NoLevelImage, level_image, put_on_engine
+from tests.integration.container_output import lingering
 
 DEPTH = 3
 _NAME = "cell"
@@ -97,7 +98,7 @@ def _use_chain(inside: Inside, image: str) -> tuple[float, str]:
 
 
 def _container(*command: str) -> tuple[str, ...]:
-    return "sh", "-c", f'docker run --rm "$INCEPTION_IMAGE" {" ".join(command)}'
+    return "sh", "-c", 'docker run --rm "$INCEPTION_IMAGE" "$@"', "sh", *lingering(*command)
 
 
 def _expect_nothing_left(differences: Sequence[str]) -> None:

@@ -1,4 +1,8 @@
-"""Runs a container for its output."""
+"""Runs a container for its output.
+
+On a busy machine dockerd loses, now and then, what a container wrote that ended within milliseconds
+(docs/explanation/upstream.md): it gives up an output that a thread of its own is still opening.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +12,23 @@ from typing import Any
 import docker
 from docker.models.images import Image
 
+LINGER = "sleep 0.3"
+"""What a container does last whose output is read: dockerd's thread has that long to come to it."""
+
+
+def lingering(*command: str) -> list[str]:
+    """Return a command that runs `command`, and a while longer. The image has bash and sleep."""
+    return ["bash", "-c", f'"$@" && {LINGER}', "bash", *command]
+
 
 def output_of_container(
     client: docker.DockerClient, image: str | Image, command: Sequence[str], **options: Any
 ) -> bytes:
-    """Run a container, remove it and return what it wrote.
+    """Run a container, remove it and return what it wrote. The image has bash and sleep.
 
     The SDK's own `run` with `remove=True` reads that only after the removal, and then it may be gone.
     """
-    container = client.containers.run(image, list(command), detach=True, **options)
+    container = client.containers.run(image, lingering(*command), detach=True, **options)
     try:
         assert container.wait()["StatusCode"] == 0
         written: bytes = container.logs()

@@ -145,7 +145,7 @@ def test_shell_at_the_bottom_has_a_terminal() -> None:
     shell.expect_exact("[4/4]")
     shell.sendline("docker info --format '<{{.Name}}>'")
     shell.expect_exact("<dream-4>")
-    shell.sendline('docker run --rm "$INCEPTION_IMAGE" echo a$((1 + 1))b')
+    shell.sendline('docker run --rm "$INCEPTION_IMAGE" sh -c "echo a$((1 + 1))b; sleep 0.3"')
     shell.expect_exact("a2b")
     shell.sendline("stty size")
     shell.expect("30 100")

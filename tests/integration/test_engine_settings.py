@@ -14,6 +14,7 @@ import pytest
 from inception.chain.publishing.certificates import make_certificates
 from inception.engine.connect import Engine
 from tests.integration.conftest import INCEPTION, RunInception
+from tests.integration.container_output import LINGER
 from tests.integration.test_standalone import OPTIONS
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("standalone_image", "unchanged_host")]
@@ -26,12 +27,12 @@ set -e
 for number in $(seq {NETWORKS}); do docker network create n$number >/dev/null; done
 docker network create --ipv6 --subnet fd00:1::/64 six >/dev/null
 for network in bridge n1 six; do
-    docker run --rm --network $network $IMAGE sh -c 'cat /sys/class/net/eth0/mtu'
+    docker run --rm --network $network $IMAGE sh -c 'cat /sys/class/net/eth0/mtu; {LINGER}'
 done
-docker run --rm $IMAGE sh -c 'ulimit -Sn; ulimit -Hn'
+docker run --rm $IMAGE sh -c 'ulimit -Sn; ulimit -Hn; {LINGER}'
 grep '^Max open files' /proc/$(cat /run/docker.pid)/limits | tr -s ' ' | cut -d ' ' -f 4
 docker inspect --format '{{{{index .HostConfig.LogConfig.Config "max-size"}}}}' $(docker create $IMAGE)
-docker run --rm $IMAGE sh -c 'echo $HTTPS_PROXY'
+docker run --rm $IMAGE sh -c 'echo $HTTPS_PROXY; {LINGER}'
 echo "$https_proxy"
 docker info --format '{{{{json .}}}}'
 tail -n 2 /etc/ssl/certs/ca-certificates.crt
@@ -102,12 +103,12 @@ def test_what_a_level_needs_is_refused_by_name(run_inception: RunInception) -> N
 def test_a_file_of_settings_is_obeyed_in_the_image_alone(engine: Engine, tmp_path: Path) -> None:
     file = tmp_path / "daemon.json"
     file.write_text(json.dumps({"mtu": 1400, "log-level": "debug", "containerd": "/nonesuch"}))
-    script = """
+    script = f"""
         set -e
         tar -C / -c bin lib lib64 usr | docker import - tiny >/dev/null
         docker network create own >/dev/null
-        docker run --rm --network own tiny cat /sys/class/net/eth0/mtu
-        docker run --rm tiny sh -c 'ulimit -Sn'
+        docker run --rm --network own tiny sh -c 'cat /sys/class/net/eth0/mtu; {LINGER}'
+        docker run --rm tiny sh -c 'ulimit -Sn; {LINGER}'
     """
     ended = subprocess.run(
         ["docker", "run", "--rm", "-v", f"{file}:/etc/docker/daemon.json", *OPTIONS, "inception", "sh", "-c", script],

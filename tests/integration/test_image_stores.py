@@ -21,7 +21,7 @@ from inception.plan.engine.seeds import seed_volume_name
 from inception.plan.light_dataclasses import replace
 from inception.plan.request import Request, parse_level_store
 from tests.integration.conftest import RunInception, wait_for
-from tests.integration.container_output import output_of_container
+from tests.integration.container_output import lingering, output_of_container
 from tests.integration.tiny import TINY_IMAGE, import_tiny_image
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("own_run_root")]
@@ -228,7 +228,8 @@ def test_what_cannot_be_grafted_is_loaded_into_containerds_store(
         assert engine.client.wait(container)["StatusCode"] == 0
     finally:
         engine.client.remove_container(container)
-    ended = run_inception("--depth", "2", "--image", TAG, "--", "docker", "run", "--rm", TAG, "echo", "loaded")
+    run = ("docker", "run", "--rm", TAG, *lingering("echo", "loaded"))
+    ended = run_inception("--depth", "2", "--image", TAG, "--", *run)
     assert ended.stdout == b"loaded\n", ended.stderr
     notes = [line for line in ended.stderr.decode().splitlines() if "loading it instead" in line]
     assert len(notes) == 2, ended.stderr

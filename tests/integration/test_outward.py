@@ -18,6 +18,7 @@ from inception.engine.connect import Engine
 from inception.places import run_root
 from inception.plan.chain import ChainPlan
 from tests.integration.conftest import RunInception, lasting_difference, steady_inventory
+from tests.integration.container_output import LINGER
 from tests.integration.outward import Proxy, Registry
 from tests.integration.test_reach import free_port, output_of, run
 
@@ -42,7 +43,7 @@ done
 """
 PULL = """
 for image; do docker pull -q "$image"; done
-docker run --rm "$1" /usr/bin/tini-static --version | cut -d ' ' -f 1
+docker run --rm "$1" /usr/bin/tini-static --version >/dev/null && echo ran
 docker rmi "$@" >/dev/null
 """
 ASK = "import sys, urllib.request as it; print(it.urlopen(sys.argv[1]).status)"
@@ -53,7 +54,8 @@ mkdir -p ~/asking && cd ~/asking && cat >Dockerfile <<END
 FROM $INCEPTION_IMAGE
 RUN python3 -c '{ASK}' http://build.test/v2/ >/status
 END
-docker build -q --no-cache -t asking . >/dev/null && docker run --rm asking cat /status && docker rmi asking >/dev/null
+docker build -q --no-cache -t asking . >/dev/null
+docker run --rm asking sh -c 'cat /status; {LINGER}' && docker rmi asking >/dev/null
 """
 
 
@@ -130,7 +132,7 @@ def test_bottom_pushes_to_registries_and_levels_pull_from_them(host: Outward) ->
     at(DEPTH, PUSH, *images)
     assert all(registry.holds(f"by-{way}") for way, (_, registry) in names.items())
     for level in (1, DEPTH):
-        assert at(level, PULL, *images) == [*images, "tini"]
+        assert at(level, PULL, *images) == [*images, "ran"]
     assert set(host.proxy.asked) == {NAMED}
 
 
@@ -146,7 +148,7 @@ def test_names_of_docker_io_are_pulled_from_the_mirror(host: Outward) -> None:
     host.proxy.asked.clear()
     at(DEPTH, PUSH, f"{name}/library/mirrored:1")
     for level in (1, DEPTH):
-        assert at(level, PULL, "mirrored:1") == ["docker.io/library/mirrored:1", "tini"]
+        assert at(level, PULL, "mirrored:1") == ["docker.io/library/mirrored:1", "ran"]
     assert DOCKER_IO not in host.proxy.asked
     assert run("exec", "outward", "--", "docker", "pull", "-q", "unmirrored:1").returncode == 1
     assert DOCKER_IO in host.proxy.asked

@@ -14,6 +14,7 @@ import pytest
 from inception.places import run_root
 from inception.stress.inventory_readers import tcp_listeners
 from tests.integration.conftest import RunInception
+from tests.integration.container_output import lingering
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("level_image", "unchanged_host", "own_run_root")]
 
@@ -57,7 +58,7 @@ def test_only_a_client_with_the_chains_certificates_is_let_in(run_inception: Run
         # The end of the input alone must get through TLS, and the answer still come back.
         sent = os.urandom(1 << 20)
         image = _docker(settings, "image", "ls", "--quiet").stdout.decode().split()[0]
-        assert _docker(settings, "run", "--rm", "-i", image, "cat", stdin=sent).stdout == sent
+        assert _docker(settings, "run", "--rm", "-i", image, *lingering("cat"), stdin=sent).stdout == sent
 
         bare = {"DOCKER_HOST": settings["DOCKER_HOST"]}
         assert _docker(bare, "info").returncode != 0

@@ -64,7 +64,8 @@ def test_an_engine_loses_its_image(inception_engine):
     inception_engine.client.images.remove(inception_engine.image, force=True)
 
 def test_the_next_test_has_another_engine(inception_engine):
-    assert inception_engine.client.containers.run(inception_engine.image, ["echo", "here"]) == b"here\\n"
+    said = inception_engine.client.containers.run(inception_engine.image, ["sh", "-c", "echo here; sleep 0.3"])
+    assert said == b"here\\n"
 """
 SPREAD = """
 import time, pytest

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integration.conftest import RunInception
+from tests.integration.container_output import LINGER
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("unchanged_host", "chain")]
 
@@ -43,5 +44,5 @@ def test_limits_hold_where_they_are_set_and_below(run_inception: RunInception, l
     # Below level 2 a container may use what level 2 has left: the kernel ends it, and nothing else.
     greedy = f"docker run --rm {level_image} python3 -c 'bytearray(400 << 20)'; echo $?"
     assert _output(run_inception, 3, greedy).splitlines()[-1] == "137"
-    assert _output(run_inception, 3, f"docker run --rm {level_image} echo alive") == "alive"
+    assert _output(run_inception, 3, f"docker run --rm {level_image} sh -c 'echo alive; {LINGER}'") == "alive"
     assert _output(run_inception, 1, f"docker run --rm {level_image} python3 -c 'bytearray(400 << 20)'; echo $?") == "0"

@@ -15,6 +15,7 @@ import pytest
 
 from inception.engine.connect import Engine
 from tests.integration.conftest import INCEPTION, wait_for
+from tests.integration.container_output import LINGER
 from tests.integration.tiny import TINY_IMAGE, import_tiny_image
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("alone", "unchanged_host")]
@@ -81,13 +82,13 @@ def test_a_command_has_an_engine_and_returns_its_status(run_docker: Docker) -> N
     script = """
         docker info --format '{{.Driver}}'
         tar -C / -c usr/bin/tini-static | docker import - tiny >/dev/null
-        docker run --rm tiny /usr/bin/tini-static --version | cut -d ' ' -f 1
+        docker run --rm tiny /usr/bin/tini-static --version >/dev/null && echo ran
         tr a-z A-Z
         echo to standard error >&2
         exit 7
     """
     ended = run_docker("run", "--rm", "--interactive", *OPTIONS, "inception", "sh", "-c", script, stdin=b"abc")
-    assert (ended.stdout, ended.stderr, ended.returncode) == (b"overlay2\ntini\nABC", b"to standard error\n", 7)
+    assert (ended.stdout, ended.stderr, ended.returncode) == (b"overlay2\nran\nABC", b"to standard error\n", 7)
 
 
 def test_an_engine_on_a_port_serves_and_stops_with_what_runs_in_it(run_docker: Docker, tmp_path: Path) -> None:
@@ -199,13 +200,12 @@ def test_engine_is_healthy_until_it_dies_and_leaves_no_volume(run_docker: Docker
 
 def test_containers_inside_resolve_names_of_the_users_network(run_docker: Docker, level_image: str) -> None:
     # A name server of the user's, here one that answers nothing, is published at port 53 meanwhile.
-    script = """
-        libraries=$(ldd /usr/bin/getent /usr/bin/sleep | grep -o '/[^ ]*' | cut -c 2- | sort -u)
-        tar -C / -ch usr/bin/getent usr/bin/sleep $libraries | docker import - tiny >/dev/null
+    script = f"""
+        tar -C / -c bin lib lib64 usr | docker import - tiny >/dev/null
         docker network create inner >/dev/null
         docker run --detach --init --publish 53:53 --publish 53:53/udp tiny sleep 600 >/dev/null
         for network in bridge inner host; do
-            echo $network $(docker run --rm --network $network tiny getent ahostsv4 neighbour)
+            echo $network $(docker run --rm --network $network tiny sh -c 'getent ahostsv4 neighbour; {LINGER}')
         done
     """
     network, neighbour = f"{NAME}-network", f"{NAME}-neighbour"
@@ -224,10 +224,12 @@ def test_containers_inside_resolve_names_of_the_users_network(run_docker: Docker
 
 
 def test_containers_inside_share_mounts_and_have_the_users_mtu(run_docker: Docker) -> None:
-    script = """
+    script = f"""
         tar -C / -c bin lib lib64 usr | docker import - tiny >/dev/null
         docker network create own >/dev/null
-        for network in bridge own; do docker run --rm --network $network tiny cat /sys/class/net/eth0/mtu; done
+        for network in bridge own; do
+            docker run --rm --network $network tiny sh -c 'cat /sys/class/net/eth0/mtu; {LINGER}'
+        done
         mkdir -p /mnt/s
         docker run --detach --name watcher --init -v /:/host:ro,rslave tiny sleep 600 >/dev/null
         docker run --rm --privileged -v /mnt/s:/mnt/s:rshared tiny \\

@@ -29,7 +29,7 @@ from inception.plan.request import Request, parse_level_store
 from inception.plan.tree import Place
 from inception.spec.keys import json_schema
 from tests.integration.conftest import RunInception, wait_for
-from tests.integration.container_output import output_of_container
+from tests.integration.container_output import lingering, output_of_container
 from tests.integration.tiny import TINY_IMAGE, import_tiny_image
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("own_run_root")]
@@ -285,7 +285,7 @@ def test_a_file_of_a_tree_with_two_engines_has_all_that_one_works_with(
         assert levels[1]["image"] == sibling != levels[2]["image"]
         for path in ("whole/host", "whole/a", "whole/b", "whole/b/4"):
             assert _check(run_inception("exec", path, "--", "cat", "/given/note")) == "from here"
-            run = ("docker", "run", "--rm", TINY_IMAGE, "bash", "-c", "echo $0", path)
+            run = ("docker", "run", "--rm", TINY_IMAGE, *lingering("bash", "-c", "echo $0", path))
             assert _check(run_inception("exec", path, "--", *run)) == f"{path}\n"
         (listed,) = json.loads(_check(run_inception("ls", "--json")))
         assert sorted((it["level"], it["port"]) for it in listed["forwards"] if "level" in it) == [

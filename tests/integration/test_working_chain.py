@@ -24,6 +24,7 @@ from inception.linux import lifeline
 from inception.places import run_root
 from inception.plan.protocol import GATE
 from tests.integration.conftest import INCEPTION, RunInception, lasting_difference, steady_inventory, wait_for
+from tests.integration.container_output import LINGER
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("chain")]
 
@@ -165,7 +166,7 @@ def test_the_host_s_directories_are_in_a_level_and_in_its_containers(level: str,
     assert (here / "written").read_text() == f"from {level}\n"
     with pytest.raises(AssertionError, match="Read-only file system"):
         script("touch /notes/two")
-    assert script("docker run --rm -v /notes:/n:ro $INCEPTION_IMAGE cat /n/one") == "one\n"
+    assert script(f"docker run --rm -v /notes:/n:ro $INCEPTION_IMAGE sh -c 'cat /n/one; {LINGER}'") == "one\n"
     with pytest.raises(AssertionError, match="Read-only file system"):
         script("docker run --rm -v /notes:/n $INCEPTION_IMAGE touch /n/two")
 

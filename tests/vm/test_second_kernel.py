@@ -7,6 +7,7 @@ import json
 import pytest
 
 from inception.plan.events import Phase, State
+from tests.integration.container_output import LINGER
 from tests.vm.conftest import SecondKernel
 from tests.vm.guest import DESCENT_LIMIT_S, Ending, Outcome
 
@@ -46,13 +47,13 @@ def test_plan_uses_privileged(second_kernel: SecondKernel) -> None:
 
 PID_MAX_LIMIT = 4194304
 """include/linux/threads.h"""
-BOTTOM = """
-docker info --format '{{.Name}} v{{.CgroupVersion}} {{.CgroupDriver}}'
+BOTTOM = f"""
+docker info --format '{{{{.Name}}}} v{{{{.CgroupVersion}}}} {{{{.CgroupDriver}}}}'
 grep CapEff /proc/self/status
 cat /proc/self/cgroup
 cat /sys/fs/cgroup/cgroup.subtree_control
 cat /sys/fs/cgroup/pids.max
-docker run --rm --memory 64m "$INCEPTION_IMAGE" sh -c 'echo in a container; cat /sys/fs/cgroup/memory.max'
+docker run --rm --memory 64m "$INCEPTION_IMAGE" sh -c 'echo in a container; cat /sys/fs/cgroup/memory.max; {LINGER}'
 echo to standard error >&2
 exit 7
 """
