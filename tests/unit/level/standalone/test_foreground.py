@@ -63,6 +63,13 @@ def test_a_signal_reaches_the_command(name: str, number: int) -> None:
     assert _ended(process) == (9, f"{name}\n")
 
 
+def test_a_signal_that_comes_right_before_the_wait_reaches_the_command() -> None:
+    """As here, where the interpreter notes a signal and none interrupts what the thread waits for."""
+    note = "import _thread, threading; threading.Timer(0.5, _thread.interrupt_main, (15,)).start()"
+    command = [sys.executable, "-c", note + PROGRAM, str(GRACE_S), "sleep", str(GRACE_S)]
+    assert subprocess.run(command, timeout=GRACE_S / 2, check=False).returncode == 143
+
+
 def test_a_command_that_ignores_sigterm_is_killed_with_its_group() -> None:
     process = _started("sh", "-c", "trap '' TERM; echo up; sleep 60 & wait", grace_s=0.2)
     process.terminate()
