@@ -6,23 +6,9 @@ import argparse
 import os
 import subprocess
 import sys
-from contextlib import closing
 
-from inception.engine.client import open_client
-from tests.engines.engine import ADDRESS, running_engine
+from tests.engines.engine import ADDRESS, running_engine, start_first_container
 from tests.engines.kinds import OUTSIDE, kind_named
-from tests.integration.tiny import TINY_IMAGE, import_tiny_image
-
-
-def _start_first_container() -> None:
-    """Run a container: with its first one an engine changes the host for good, by the bridge's routes and tables."""
-    with closing(open_client(ADDRESS)) as client:
-        image = import_tiny_image(client)
-        container = client.create_container(image, ["/bin/bash", "-c", "true"])["Id"]
-        client.start(container)
-        client.wait(container)
-        client.remove_container(container)
-        client.remove_image(TINY_IMAGE)
 
 
 def main() -> int:
@@ -32,7 +18,7 @@ def main() -> int:
     parser.add_argument("command", nargs="+", help="what to run")
     arguments = parser.parse_args()
     with running_engine(kind_named(arguments.kind)) as engine:
-        _start_first_container()
+        start_first_container()
         print(f"level 0: {arguments.kind}, {engine.version}, {engine.driver}, at {ADDRESS}", file=sys.stderr)
         return subprocess.run(arguments.command, env={**os.environ, "DOCKER_HOST": ADDRESS}, check=False).returncode
 

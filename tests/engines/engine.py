@@ -24,6 +24,7 @@ from tests.cache import ENGINES
 from tests.engines.kinds import Kind, Program
 from tests.engines.lock import locked
 from tests.engines.root import make_root
+from tests.integration.tiny import TINY_IMAGE, import_tiny_image
 
 _SHARED = Path("/run/incept-engine")
 """Directory that the engine sees at the same path."""
@@ -128,6 +129,20 @@ def remove_containers() -> None:
     with closing(open_client(ADDRESS)) as client:
         for container in client.containers(all=True):
             client.remove_container(container["Id"], force=True, v=True)
+
+
+def start_first_container() -> None:
+    """Run a container: with its first one an engine changes the host for good, by the bridge's routes and tables.
+
+    The kernel looks up to 2 s whether others have the address that it gives the bridge (RFC 4862).
+    """
+    with closing(open_client(ADDRESS)) as client:
+        image = import_tiny_image(client)
+        container = client.create_container(image, ["/bin/sleep", "3"])["Id"]
+        client.start(container)
+        client.wait(container)
+        client.remove_container(container)
+        client.remove_image(TINY_IMAGE)
 
 
 def _settings(kind: Kind) -> str:

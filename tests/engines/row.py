@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from inception.engine.connect import Engine, connect_to
 from tests.engines.cell import Cell, try_cell
-from tests.engines.engine import ADDRESS, remove_containers, running_engine
+from tests.engines.engine import ADDRESS, remove_containers, running_engine, start_first_container
 from tests.engines.kept import keep, this_commit
 from tests.engines.kinds import INSIDE, OUTSIDE, Inside, Kind, kind_named
 from tests.engines.level_images import NoLevelImage, level_image, remove_outdated
@@ -32,6 +32,7 @@ def main() -> None:
         _say(f"level 0: {kind.name}, {found.version}, {found.driver}")
         _check(kind, found.version)
         _tidy(engine)
+        start_first_container()
         commit = this_commit()
         for inside in INSIDE:
             if inside.name in arguments.inside:
