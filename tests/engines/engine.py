@@ -24,7 +24,7 @@ from tests.cache import ENGINES
 from tests.engines.kinds import Kind, Program
 from tests.engines.lock import locked
 from tests.engines.root import make_root
-from tests.integration.tiny import TINY_IMAGE, import_tiny_image
+from tests.integration.tiny import import_tiny_image
 
 _SHARED = Path("/run/incept-engine")
 """Directory that the engine sees at the same path."""
@@ -142,7 +142,7 @@ def start_first_container() -> None:
         client.start(container)
         client.wait(container)
         client.remove_container(container)
-        client.remove_image(TINY_IMAGE)
+        client.remove_image(image)
 
 
 def _settings(kind: Kind) -> str:
