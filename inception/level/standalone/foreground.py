@@ -41,11 +41,6 @@ def run_in_foreground(command: Sequence[str], *, grace_s: float) -> int:
     return status if status >= 0 else _SIGNAL_BASE - status
 
 
-def _await_end(process: subprocess.Popen[bytes], mailbox: Mailbox) -> None:
-    process.wait()
-    mailbox.put(Message.CHILD_ENDED)
-
-
 class _Foreground:
     """The process of the command, and the signals that came before it was started."""
 
@@ -55,9 +50,10 @@ class _Foreground:
         self._early: list[int] = []
 
     def run(self, command: Sequence[str]) -> int:
-        """Run `command` to its end; return the status of `Popen.wait`. Raises OSError if it cannot start."""
+        """Run `command` to its end; return the status of `Popen.poll`. Raises OSError if it cannot start."""
         # Popen.wait takes no notice of a signal that comes right before it waits.
         mailbox = Mailbox()
+        signal.signal(signal.SIGCHLD, lambda *_: mailbox.put(Message.CHILD_ENDED))
         for number in _FORWARDED:
             signal.signal(number, self._on_signal)
         # A process group of its own: Ctrl-C at a terminal then reaches it alone.
@@ -66,10 +62,9 @@ class _Foreground:
             self._hand_over_terminal(self._process.pid)
         for early in self._early:
             self._forward(early)
-        threading.Thread(target=_await_end, args=(self._process, mailbox), daemon=True).start()
-        while mailbox.wait(None) is not Message.CHILD_ENDED:
-            pass
-        return self._process.wait()
+        while (status := self._process.poll()) is None:
+            mailbox.wait(None)
+        return status
 
     @staticmethod
     def _hand_over_terminal(group: int) -> None:
