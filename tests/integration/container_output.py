@@ -13,12 +13,18 @@ import docker
 from docker.models.images import Image
 
 LINGER = "sleep 0.3"
-"""What a container does last whose output is read: dockerd's thread has that long to come to it."""
+"""Keeps a container alive until dockerd has opened the output that a test reads."""
 
 
 def lingering(*command: str) -> list[str]:
     """Return a command that runs `command`, and a while longer. The image has bash and sleep."""
     return ["bash", "-c", f'"$@" && {LINGER}', "bash", *command]
+
+
+def archive_of(*programs: str) -> str:
+    """Return a shell command that writes a tar archive of `programs`, of sh and sleep, and of their libraries."""
+    paths = " ".join(f"/usr/bin/{name}" for name in ("sh", "sleep", *programs))
+    return f"tar -C / -ch $(ldd {paths} 2>/dev/null | grep -o '/[^ :]*' | cut -c 2- | sort -u)"
 
 
 def output_of_container(

@@ -15,6 +15,7 @@ import pytest
 
 from inception.plan.events import Event, Phase, State
 from tests.integration.conftest import INCEPTION, RunInception
+from tests.integration.container_output import LINGER
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("level_image", "unchanged_host")]
 
@@ -145,7 +146,7 @@ def test_shell_at_the_bottom_has_a_terminal() -> None:
     shell.expect_exact("[4/4]")
     shell.sendline("docker info --format '<{{.Name}}>'")
     shell.expect_exact("<dream-4>")
-    shell.sendline('docker run --rm "$INCEPTION_IMAGE" sh -c "echo a$((1 + 1))b; sleep 0.3"')
+    shell.sendline(f'docker run --rm "$INCEPTION_IMAGE" sh -c "echo a$((1 + 1))b; {LINGER}"')
     shell.expect_exact("a2b")
     shell.sendline("stty size")
     shell.expect("30 100")

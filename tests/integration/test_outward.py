@@ -18,7 +18,7 @@ from inception.engine.connect import Engine
 from inception.places import run_root
 from inception.plan.chain import ChainPlan
 from tests.integration.conftest import RunInception, lasting_difference, steady_inventory
-from tests.integration.container_output import LINGER
+from tests.integration.container_output import LINGER, archive_of
 from tests.integration.outward import Proxy, Registry
 from tests.integration.test_reach import free_port, output_of, run
 
@@ -35,15 +35,15 @@ NAMED = "registry.test"
 PROXIED = ("build.test", "container.test", "level.test")
 """Names that the proxy alone knows as well, one for each who asks it."""
 DOCKER_IO = "registry-1.docker.io"
-PUSH = """
+PUSH = f"""
 for image; do
-    tar -C / -c usr/bin/tini-static | docker import - "$image" >/dev/null
+    {archive_of("tini-static")} | docker import - "$image" >/dev/null
     docker push -q "$image" && docker rmi "$image" >/dev/null
 done
 """
-PULL = """
+PULL = f"""
 for image; do docker pull -q "$image"; done
-docker run --rm "$1" /usr/bin/tini-static --version >/dev/null && echo ran
+docker run --rm "$1" sh -c '/usr/bin/tini-static --version; {LINGER}' | cut -d ' ' -f 1
 docker rmi "$@" >/dev/null
 """
 ASK = "import sys, urllib.request as it; print(it.urlopen(sys.argv[1]).status)"
@@ -132,7 +132,7 @@ def test_bottom_pushes_to_registries_and_levels_pull_from_them(host: Outward) ->
     at(DEPTH, PUSH, *images)
     assert all(registry.holds(f"by-{way}") for way, (_, registry) in names.items())
     for level in (1, DEPTH):
-        assert at(level, PULL, *images) == [*images, "ran"]
+        assert at(level, PULL, *images) == [*images, "tini"]
     assert set(host.proxy.asked) == {NAMED}
 
 
@@ -148,7 +148,7 @@ def test_names_of_docker_io_are_pulled_from_the_mirror(host: Outward) -> None:
     host.proxy.asked.clear()
     at(DEPTH, PUSH, f"{name}/library/mirrored:1")
     for level in (1, DEPTH):
-        assert at(level, PULL, "mirrored:1") == ["docker.io/library/mirrored:1", "ran"]
+        assert at(level, PULL, "mirrored:1") == ["docker.io/library/mirrored:1", "tini"]
     assert DOCKER_IO not in host.proxy.asked
     assert run("exec", "outward", "--", "docker", "pull", "-q", "unmirrored:1").returncode == 1
     assert DOCKER_IO in host.proxy.asked

@@ -15,7 +15,7 @@ import pytest
 
 from inception.engine.connect import Engine
 from tests.integration.conftest import INCEPTION, wait_for
-from tests.integration.container_output import LINGER
+from tests.integration.container_output import LINGER, archive_of
 from tests.integration.tiny import TINY_IMAGE, import_tiny_image
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("alone", "unchanged_host")]
@@ -79,16 +79,16 @@ def health(run_docker: Docker) -> bytes:
 
 
 def test_a_command_has_an_engine_and_returns_its_status(run_docker: Docker) -> None:
-    script = """
-        docker info --format '{{.Driver}}'
-        tar -C / -c usr/bin/tini-static | docker import - tiny >/dev/null
-        docker run --rm tiny /usr/bin/tini-static --version >/dev/null && echo ran
+    script = f"""
+        docker info --format '{{{{.Driver}}}}'
+        {archive_of("tini-static")} | docker import - tiny >/dev/null
+        docker run --rm tiny sh -c '/usr/bin/tini-static --version; {LINGER}' | cut -d ' ' -f 1
         tr a-z A-Z
         echo to standard error >&2
         exit 7
     """
     ended = run_docker("run", "--rm", "--interactive", *OPTIONS, "inception", "sh", "-c", script, stdin=b"abc")
-    assert (ended.stdout, ended.stderr, ended.returncode) == (b"overlay2\nran\nABC", b"to standard error\n", 7)
+    assert (ended.stdout, ended.stderr, ended.returncode) == (b"overlay2\ntini\nABC", b"to standard error\n", 7)
 
 
 def test_an_engine_on_a_port_serves_and_stops_with_what_runs_in_it(run_docker: Docker, tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_engine_is_healthy_until_it_dies_and_leaves_no_volume(run_docker: Docker
 def test_containers_inside_resolve_names_of_the_users_network(run_docker: Docker, level_image: str) -> None:
     # A name server of the user's, here one that answers nothing, is published at port 53 meanwhile.
     script = f"""
-        tar -C / -c bin lib lib64 usr | docker import - tiny >/dev/null
+        {archive_of("getent")} | docker import - tiny >/dev/null
         docker network create inner >/dev/null
         docker run --detach --init --publish 53:53 --publish 53:53/udp tiny sleep 600 >/dev/null
         for network in bridge inner host; do
